@@ -1,0 +1,83 @@
+"""What an agent may do to a desktop, in pixels of the desktop's own screen. A closed union: nothing else is executed."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from arpo_engine.contract.base import Wire
+
+Button = Literal["left", "middle", "right"]
+
+
+class Click(Wire):
+    """Press and release a mouse button at a place, once or more."""
+
+    kind: Literal["click"] = "click"
+    x: int
+    y: int
+    button: Button = "left"
+    count: int = Field(1, ge=1, le=3)
+
+
+class Drag(Wire):
+    """Press at one place, move to another, release."""
+
+    kind: Literal["drag"] = "drag"
+    x: int
+    y: int
+    to_x: int
+    to_y: int
+
+
+class Scroll(Wire):
+    """Turn the wheel over a place."""
+
+    kind: Literal["scroll"] = "scroll"
+    x: int
+    y: int
+    direction: Literal["up", "down", "left", "right"]
+    clicks: int = Field(5, ge=1)
+    """Notches of the wheel."""
+
+
+class TypeText(Wire):
+    """Type text as a keyboard would; `\\n` is the Enter key."""
+
+    kind: Literal["type"] = "type"
+    text: str
+
+
+class Hotkey(Wire):
+    """Press keys together and release them: `("ctrl", "s")`, `("enter",)`."""
+
+    kind: Literal["hotkey"] = "hotkey"
+    keys: tuple[str, ...] = Field(min_length=1)
+
+
+class Wait(Wire):
+    """Do nothing and look again."""
+
+    kind: Literal["wait"] = "wait"
+    seconds: float = Field(1.0, ge=0)
+
+
+class Finished(Wire):
+    """The agent says that the task is done; the episode ends and is scored."""
+
+    kind: Literal["finished"] = "finished"
+    answer: str = ""
+
+
+class Fail(Wire):
+    """The agent says that the task cannot be done: OSWorld's FAIL; the episode ends and is scored."""
+
+    kind: Literal["fail"] = "fail"
+    reason: str = ""
+
+
+Action = Annotated[Click | Drag | Scroll | TypeText | Hotkey | Wait | Finished | Fail, Field(discriminator="kind")]
+
+ENDING = (Finished, Fail)
+"""Actions after which the episode is scored."""

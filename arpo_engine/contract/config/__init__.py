@@ -1,0 +1,24 @@
+"""One run as data: a frozen, strict tree whose defaults are the tested setting."""
+
+from arpo_engine.contract.config.algorithm import AlgorithmConfig, ArpoConfig, GrpoConfig, ReplayConfig
+from arpo_engine.contract.config.loading import (
+    apply_overrides,
+    config_hash,
+    explain,
+    load_config,
+    parse_config,
+)
+from arpo_engine.contract.config.run import RunConfig
+
+__all__ = [
+    "AlgorithmConfig",
+    "ArpoConfig",
+    "GrpoConfig",
+    "ReplayConfig",
+    "RunConfig",
+    "apply_overrides",
+    "config_hash",
+    "explain",
+    "load_config",
+    "parse_config",
+]

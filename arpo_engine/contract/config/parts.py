@@ -1,0 +1,192 @@
+"""The parts of a run that are not the algorithm: model, tasks, desktops, rollouts, optimizer, guards, records."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from arpo_engine.contract.base import Strict
+
+
+class ModelConfig(Strict):
+    """The policy to start from."""
+
+    path: str = "builtin:pocket"
+    """A Hugging Face folder, a hub name, or `builtin:pocket` for the small policy that ships with the engine."""
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    """Numbers that the weights are trained in."""
+    trust_remote_code: bool = False
+    """Run Python code that comes with the model. Only for models that you have read."""
+
+
+class TasksConfig(Strict):
+    """What is practised and what is only measured."""
+
+    source: str = "configs/tasks/pocket"
+    """Folder with `<split>.json` files of tasks in OSWorld's JSON form, or an OSWorld `evaluation_examples` folder."""
+    train: str = "train"
+    """Split that rollouts are collected on."""
+    held_out: str | None = "held_out"
+    """Split that is only measured; none to measure nothing unseen."""
+    limit: int | None = Field(None, ge=1)
+    """Use the first so many training tasks only."""
+
+
+class PocketDesktopsConfig(Strict):
+    """Real Qt widgets drawn offscreen; no X server, no container. Starts in a second."""
+
+    kind: Literal["pocket"] = "pocket"
+    count: int = Field(48, ge=1, le=512)
+    """Desktops alive at once."""
+    per_process: int = Field(64, ge=1, le=256)
+    """Desktops that share one process."""
+    reset_timeout_s: float = Field(30.0, gt=0)
+    step_timeout_s: float = Field(30.0, gt=0)
+
+
+
+
+class UiTarsAgentConfig(Strict):
+    """The UI-TARS reply grammar: `Thought: …` and `Action: click(start_box='(x,y)')`."""
+
+    kind: Literal["ui_tars"] = "ui_tars"
+    version: Literal["1.0", "1.5"] = "1.5"
+    """1.5: coordinates are pixels of the resized screenshot; 1.0: thousandths of the screen."""
+    prompt: Literal["full", "short"] = "full"
+    """`full` is the published system prompt with the action space; `short` is one line, for a policy that was cloned
+    with it and has a small context."""
+    language: str = "English"
+    max_images: int = Field(15, ge=1)
+    """Screenshots kept in the context; an episode that needs more ends as `context_full`."""
+
+
+class HfGeneratorConfig(Strict):
+    """Sampling with transformers in the learner's own process; for a CPU and small models."""
+
+    kind: Literal["hf"] = "hf"
+    max_new_tokens: int = Field(24, ge=1)
+    """Longest reply; a reply that does not end by then is unreadable."""
+    max_batch: int = Field(64, ge=1)
+    """Most desktops answered at once."""
+    gather_ms: float = Field(4.0, ge=0)
+    """How long a batch waits for more desktops to become ready."""
+
+
+class RolloutConfig(Strict):
+    """How experience is collected."""
+
+    tasks_per_step: int = Field(6, ge=1)
+    """Tasks tried in one training step."""
+    group_size: int = Field(8, ge=2)
+    """Rollouts of each of these tasks; GRPO compares siblings, so 2 or more."""
+    max_steps: int = Field(8, ge=1)
+    """Actions that an episode may take."""
+    temperature: float = Field(1.0, gt=0)
+    top_p: float = Field(1.0, gt=0, le=1)
+    episode_timeout_s: float = Field(300.0, gt=0)
+    """An episode older than this is given up as a fault (`desktop_stuck`)."""
+    retries: int = Field(2, ge=0)
+    """Times that an episode lost to a fault is run again on a healthy desktop."""
+
+
+class RewardConfig(Strict):
+    """reward = score + format_weight · format, where format is 0, or -1 when the reply could not be read."""
+
+    format_weight: float = Field(0.5, ge=0)
+
+
+class OptimizerConfig(Strict):
+    """AdamW with warm-up and decay."""
+
+    lr: float = Field(2.5e-4, gt=0)
+    """Highest learning rate."""
+    warmup_steps: int = Field(5, ge=0)
+    """Training steps over which the rate rises to it."""
+    decay: Literal["constant", "linear", "cosine"] = "cosine"
+    min_lr_ratio: float = Field(0.1, ge=0, le=1)
+    """Lowest rate as a share of the highest."""
+    weight_decay: float = Field(0.01, ge=0)
+    beta1: float = Field(0.9, ge=0, lt=1)
+    beta2: float = Field(0.999, ge=0, lt=1)
+    max_grad_norm: float = Field(1.0, gt=0)
+
+
+class ValidationConfig(Strict):
+    """Measuring without learning, with sampling settings of its own."""
+
+    every_steps: int = Field(20, ge=0)
+    """0: never. It also runs before the first step and after the last."""
+    attempts: int = Field(1, ge=1)
+    """Tries of each task."""
+    temperature: float = Field(0.5, ge=0)
+    """0 is greedy."""
+    tasks: int | None = Field(None, ge=1)
+    """Measure on the first so many tasks of each split only."""
+    include_train: bool = True
+    """Measure on the training tasks as well as on the held-out ones."""
+
+
+class GuardConfig(Strict):
+    """Notices a policy that falls apart, says so, and goes back to the best checkpoint."""
+
+    enabled: bool = True
+    window_steps: int = Field(4, ge=1)
+    """Training steps that are averaged before judging."""
+    format_below: float = Field(-0.5, ge=-1, le=0)
+    """Mean format reward under which the replies count as broken."""
+    entropy_below: float = Field(0.01, ge=0)
+    """Mean token entropy (nats) under which nothing is explored any more."""
+    success_drop: float = Field(0.3, gt=0, le=1)
+    """Fall of the mean success below the best window that counts as a collapse."""
+    max_returns: int = Field(3, ge=0)
+    """Times it may go back before the run is stopped."""
+    lr_factor: float = Field(0.5, gt=0, le=1)
+    """The learning rate is multiplied by this after each return."""
+
+
+class CheckpointConfig(Strict):
+    """What survives a crash."""
+
+    every_steps: int = Field(10, ge=1)
+    keep: int = Field(3, ge=1)
+    """Newest checkpoints kept, beside the best one and the last one."""
+
+
+class FramesConfig(Strict):
+    """Which screenshots are kept and shipped."""
+
+    sample_every: int = Field(1, ge=1)
+    """Keep the screenshots of every so many-th episode; 1 keeps all."""
+    max_mb: float = Field(500.0, gt=0)
+    """Frames of this run on disk (MB); at the cap steps are recorded without frames, and the page says so."""
+    quality: int = Field(80, ge=1, le=100)
+    """WebP quality."""
+
+
+class LimitsConfig(Strict):
+    """When a run is over, whatever it has reached."""
+
+    steps: int = Field(100, ge=1)
+    """Training steps."""
+    minutes: float | None = Field(None, gt=0)
+    """Wall-clock minutes of one attempt; it stops gracefully after them."""
+
+
+class RecordsConfig(Strict):
+    """What is written about a run besides its results."""
+
+    telemetry_every_s: float = Field(5.0, gt=0)
+    tokens: bool = True
+    """Keep ids, log-probs and weight versions of every step in the run folder."""
+
+
+class EvaluationConfig(Strict):
+    """For runs of kind `evaluate`."""
+
+    split: Literal["train", "held_out", "both"] = "both"
+    attempts: int = Field(4, ge=1)
+    """Tries of each task; success is reported with its n/N."""
+    temperature: float = Field(0.5, ge=0)
+    tasks: int | None = Field(None, ge=1)
+    """Only the first so many tasks of each split."""

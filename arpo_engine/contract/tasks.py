@@ -1,0 +1,53 @@
+"""A task in OSWorld's JSON form: what to do, how the desktop begins, and how success is decided."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class SetupStep(BaseModel):
+    """One step that brings the desktop into the state in which the task begins."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    type: str
+    parameters: dict[str, Any] = Field(default_factory=dict)
+
+
+class Evaluator(BaseModel):
+    """How a finished episode is scored: `func(result, expected)`, or lists of them joined by `conj`."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    func: str | list[str]
+    result: dict[str, Any] | list[dict[str, Any]] = Field(default_factory=dict)
+    expected: dict[str, Any] | list[dict[str, Any]] = Field(default_factory=dict)
+    conj: str = "and"
+
+
+class Task(BaseModel):
+    """One task; unknown top-level fields of a task file are kept, as OSWorld's editions differ in them."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    id: str = Field(min_length=1)
+    instruction: str = Field(min_length=1)
+    snapshot: str = ""
+    config: list[SetupStep] = Field(default_factory=list)
+    related_apps: list[str] = Field(default_factory=list)
+    evaluator: Evaluator
+
+    @property
+    def infeasible(self) -> bool:
+        """Whether the task can only be answered by saying that it cannot be done."""
+        return self.evaluator.func == "infeasible"
+
+    @property
+    def content_hash(self) -> str:
+        """Sixteen hex digits over the whole task; results of two editions of one id are never mixed."""
+        text = json.dumps(self.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,67 @@
+"""The protocol of everything that samples replies. Token ids go in and come out; text is the agent's business."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from arpo_engine.types import Pixels
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampling:
+    """How replies are drawn. A temperature of 0 is greedy."""
+
+    temperature: float
+    top_p: float
+    max_new_tokens: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prompt:
+    """The next turn of an episode: only what was added to its context since the last reply."""
+
+    episode_id: str
+    new_ids: tuple[int, ...]
+    """Ids to append to the episode's context, image placeholders among them."""
+    pixels: Pixels
+    """The screenshot that the placeholders in `new_ids` stand for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completion:
+    """A sampled reply. The episode's context now ends with exactly `ids`."""
+
+    ids: tuple[int, ...]
+    logprobs: tuple[float, ...]
+    """Log-prob of each id under the sampling distribution at temperature 1 scaled by `Sampling.temperature`."""
+    weight_version: int
+    ended: bool
+    """Whether the end-of-turn token was sampled before `max_new_tokens` ran out."""
+    seconds: float
+
+
+class Generator(Protocol):
+    """Samples replies for many episodes at once; keeps each episode's context until it is released."""
+
+    async def generate(self, prompt: Prompt, sampling: Sampling) -> Completion:
+        """Append the turn to the episode's context and sample a reply.
+
+        Raises:
+            ContextFull: the context would outgrow the model's.
+            GeneratorLost: the sampler is gone; the episode can be run again elsewhere.
+        """
+        ...
+
+    def release(self, episode_id: str) -> None:
+        """Forget an episode's context; unknown ids are ignored."""
+        ...
+
+    async def push_weights(self, version: int, weights: Mapping[str, object]) -> None:
+        """Sample with these weights (parameter name to tensor) from now on; cached contexts become invalid."""
+        ...
+
+    async def close(self) -> None:
+        """Give up the model."""
+        ...
