@@ -27,6 +27,9 @@ class Prompt:
     """Ids to append to the episode's context, image placeholders among them."""
     pixels: Pixels
     """The screenshot that the placeholders in `new_ids` stand for."""
+    seed: int = 0
+    """The noise of this reply depends on this number only, never on which other episodes share its batch, so that a run
+    can be repeated. The caller gives another number for every turn."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
