@@ -1,0 +1,201 @@
+"""Ships the spool to the console from a thread of its own: at least once, in order, catching up after any absence.
+
+Never blocks and never fails the training. Knows the outbox, the frames and the console's door; knows no engine.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from collections import OrderedDict
+from pathlib import Path
+
+from arpo_engine.contract.events import IngestAnswer
+from arpo_engine.contract.outcomes import Directive
+from arpo_engine.contract.reporting.console import (
+    BatchTooLarge,
+    ConsoleAway,
+    ConsoleClient,
+    ConsoleRefused,
+    LineUnreadable,
+)
+from arpo_engine.contract.reporting.frames import FRAMES_NAME, read_frame
+from arpo_engine.contract.reporting.outbox import Batch, Outbox
+from arpo_engine.contract.reporting.spool import Spool
+
+log = logging.getLogger(__name__)
+
+HEARTBEAT_S = 5.0
+"""A console that hears nothing for several of these takes the run for lost."""
+GATHER_S = 0.2
+"""Pause between batches, so that a page is served a few larger ones a second."""
+FIRST_RETRY_S = 0.5
+LAST_RETRY_S = 15.0
+FRAMES_SLICE_S = 1.0
+"""Longest that screenshots are uploaded before events are looked after again."""
+
+
+class Reporter:
+    """One thread between a spool and a console."""
+
+    def __init__(self, run_dir: Path, spool: Spool, client: ConsoleClient) -> None:
+        """Nothing is sent before `start`."""
+        self.directive = Directive.RUN
+        self._spool = spool
+        self._client = client
+        self._outbox = Outbox(spool.path, f"{client.host}:{client.port}{client.base}")
+        self._frames_folder = run_dir / FRAMES_NAME
+        self._wanted: OrderedDict[str, None] = OrderedDict()
+        self._unavailable: set[str] = set()
+        self._wake = threading.Event()
+        self._closing = threading.Event()
+        self._deadline = float("inf")
+        self._failures = 0
+        self._complaint = ""
+        self._last_call = 0.0
+        self._thread = threading.Thread(target=self._run, name="event-reporter", daemon=True)
+
+    def start(self) -> None:
+        """Begin to ship."""
+        self._thread.start()
+
+    def wake(self) -> None:
+        """There may be new lines on the disk."""
+        self._wake.set()
+
+    def close(self, drain_s: float) -> None:
+        """Ship what is left for at most `drain_s`; what remains stays in the spool for the next attempt."""
+        self._deadline = time.monotonic() + drain_s
+        self._closing.set()
+        self._wake.set()
+        # A call that hangs ends by its own timeout; the thread is a daemon and holds nothing that matters.
+        self._thread.join(drain_s + 1.0)
+        unsent = self._spool.durable_bytes - self._outbox.offset
+        if unsent > 0:
+            log.warning(
+                "the console did not take everything before the end; the rest is in the run folder and is shipped "
+                "when the run is resumed",
+                extra={"unsent_bytes": unsent, "path": str(self._spool.path)},
+            )
+
+    def _run(self) -> None:
+        while True:
+            try:
+                pause = self._turn()
+            except ConsoleAway as error:
+                pause = self._away(str(error))
+            except OSError as error:
+                pause = self._away(f"the spool cannot be read back: {error.strerror}")
+            if pause is None:
+                break
+            if self._failures:
+                # New events must not cut the pause short; the end of the run does.
+                self._closing.wait(pause) if not self._closing.is_set() else time.sleep(min(pause, FIRST_RETRY_S))
+            else:
+                self._wake.wait(pause)
+                self._wake.clear()
+                self._closing.wait(GATHER_S)
+        self._client.close()
+
+    def _turn(self) -> float | None:
+        """One batch and some screenshots; the seconds to wait before the next turn, None when all is done."""
+        batch = self._outbox.next_batch(self._spool.durable_bytes)
+        moved = True
+        if batch is not None:
+            moved = self._ship(batch)
+        elif not self._wanted and self._closing.is_set():
+            return None
+        elif time.monotonic() - self._last_call >= HEARTBEAT_S:
+            self._heartbeat()
+        if time.monotonic() >= self._deadline:
+            return None
+        if not moved:
+            return self._backoff()
+        self._upload_frames()
+        more = batch is not None or bool(self._wanted)
+        return 0.0 if more else max(0.0, HEARTBEAT_S - (time.monotonic() - self._last_call))
+
+    def _ship(self, batch: Batch) -> bool:
+        """Send a batch; False when that did not bring anything further and it is better to pause."""
+        try:
+            answer = self._client.post_events(batch.body)
+        except BatchTooLarge as error:
+            return self._leave_out(batch, None, f"it is larger than the console takes ({error})")
+        except LineUnreadable as error:
+            return self._leave_out(batch, error.line, f"the console could not read it ({error})")
+        except ConsoleRefused as error:
+            return self._refused(str(error))
+        moved = self._outbox.acknowledge(batch, answer.last_seq)
+        if not moved:
+            return self._refused(
+                f"the console keeps asking for what follows seq {answer.last_seq} of attempt {batch.attempt}"
+            )
+        self._take(answer)
+        return True
+
+    def _heartbeat(self) -> None:
+        try:
+            self._take(self._client.post_events(b""))
+        except (BatchTooLarge, LineUnreadable, ConsoleRefused) as error:
+            self._refused(str(error))
+
+    def _take(self, answer: IngestAnswer) -> None:
+        if self._failures or self._complaint:
+            log.info("the console is back", extra={"unsent_bytes": self._spool.durable_bytes - self._outbox.offset})
+        self._failures, self._complaint = 0, ""
+        self._last_call = time.monotonic()
+        if answer.directive != self.directive:
+            log.info("the console wants the run to %s", answer.directive.value.replace("_", " "))
+        self.directive = answer.directive
+        for sha256 in answer.missing_frames:
+            if sha256 not in self._unavailable:
+                self._wanted[sha256] = None
+
+    def _leave_out(self, batch: Batch, number: int | None, why: str) -> bool:
+        """Put a log line in the place of the one that the console cannot take."""
+        if number is None and len(batch.lines) > 1:
+            # The answer does not say which line it is, so halves of the batch are tried until one is left.
+            self._outbox.shrink(batch)
+            return True
+        line = batch.lines[min(number or 1, len(batch.lines)) - 1]
+        if self._outbox.is_replaced(line):
+            return self._refused(f"the console does not even take a log line: {why}")
+        log.error("an event is left out: %s", why, extra={"attempt": line.attempt, "seq": line.seq})
+        self._outbox.replace(line, why)
+        return True
+
+    def _upload_frames(self) -> None:
+        until = time.monotonic() + FRAMES_SLICE_S
+        while self._wanted and time.monotonic() < until:
+            sha256 = next(iter(self._wanted))
+            data = read_frame(self._frames_folder, sha256)
+            try:
+                if data is None:
+                    raise ConsoleRefused("it is not in the run folder any more")
+                self._client.put_frame(sha256, data, "image/webp")
+            except ConsoleRefused as error:
+                self._unavailable.add(sha256)
+                log.warning("a screenshot cannot be shipped", extra={"sha256": sha256, "why": str(error)})
+            del self._wanted[sha256]
+
+    def _refused(self, complaint: str) -> bool:
+        """Say it once; keep trying slowly, because a token or a run may be put right on the console's side."""
+        if complaint != self._complaint:
+            log.error("events are kept in %s but not shipped: %s", self._spool.path, complaint)
+        self._complaint = complaint
+        self._last_call = time.monotonic()
+        return False
+
+    def _away(self, why: str) -> float | None:
+        if self._failures == 0:
+            log.warning(
+                "the console is away (%s); events are kept in %s and shipped when it is back", why, self._spool.path
+            )
+        return None if time.monotonic() >= self._deadline else self._backoff()
+
+    def _backoff(self) -> float:
+        self._failures += 1
+        longest: float = min(LAST_RETRY_S, FIRST_RETRY_S * 2.0 ** min(self._failures - 1, 10))
+        return random.uniform(longest / 2, longest)

@@ -1,0 +1,69 @@
+"""What an engine holds to tell the world something, and its fake for tests. Knows events; no files, no network."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Protocol
+
+from arpo_engine.contract.events import Event, FrameRef
+from arpo_engine.contract.outcomes import Directive
+
+
+class PixelArray(Protocol):
+    """A screenshot [height, width, 3] of 8-bit RGB, such as a NumPy array; never changed after it was handed over."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(height, width, 3)."""
+        ...
+
+    def tobytes(self) -> bytes:
+        """The pixels, row by row."""
+        ...
+
+
+class EventSink(Protocol):
+    """Where events go. No method blocks for long or raises: reporting never fails a training."""
+
+    @property
+    def directive(self) -> Directive:
+        """What the console wants the run to do next; `run` where there is no console."""
+        ...
+
+    def emit(self, event: Event) -> None:
+        """Record an event. Events keep the order in which they were emitted."""
+        ...
+
+    def store_frame(self, pixels: PixelArray) -> FrameRef | None:
+        """Keep a screenshot and return what to put into an event; None: it cannot be kept, go on without."""
+        ...
+
+    def close(self) -> None:
+        """Write and ship what is left, for a bounded time; may be called twice."""
+        ...
+
+
+class MemorySink:
+    """Keeps events in a list, for tests."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.frames: dict[str, bytes] = {}
+        self.directive = Directive.RUN
+        self.closed = False
+
+    def emit(self, event: Event) -> None:
+        """Append it to `events`."""
+        self.events.append(event)
+
+    def store_frame(self, pixels: PixelArray) -> FrameRef | None:
+        """Keep the raw pixels by their hash."""
+        height, width = pixels.shape[:2]
+        raw = pixels.tobytes()
+        sha256 = hashlib.sha256(raw).hexdigest()
+        self.frames[sha256] = raw
+        return FrameRef(sha256=sha256, width=width, height=height)
+
+    def close(self) -> None:
+        """Remember that it was closed."""
+        self.closed = True
