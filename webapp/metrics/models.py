@@ -14,7 +14,6 @@ class Series(models.Model):
 
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="series")
     key = models.CharField(max_length=120)
-    points_count = models.PositiveIntegerField(default=0)
     last_step = models.PositiveIntegerField(default=0)
     last_value = models.FloatField(null=True)
 

@@ -18,6 +18,9 @@ RUN_ID_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 """No i, l, o, u: an id can be read aloud and typed from a screenshot."""
 RUN_ID_LENGTH = 12
 
+DEFAULT_ATTEMPTS = 3
+"""Times that a run is started, counting the first, before the console gives up on it."""
+
 CONSOLE_ATTEMPT = 0
 """Attempt number of the events that the console itself adds to a run's timeline."""
 
@@ -85,7 +88,7 @@ class Run(models.Model):
     """Set when a person asked to end the processes without waiting."""
     priority = models.IntegerField(default=0)
     """Higher starts first; equal ones start in the order they were queued."""
-    max_attempts = models.PositiveSmallIntegerField(default=3, validators=[MinValueValidator(1)])
+    max_attempts = models.PositiveSmallIntegerField(default=DEFAULT_ATTEMPTS, validators=[MinValueValidator(1)])
 
     phase = models.CharField(max_length=12, blank=True)
     phase_detail = models.TextField(blank=True)

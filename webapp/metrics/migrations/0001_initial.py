@@ -17,7 +17,6 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("key", models.CharField(max_length=120)),
-                ("points_count", models.PositiveIntegerField(default=0)),
                 ("last_step", models.PositiveIntegerField(default=0)),
                 ("last_value", models.FloatField(null=True)),
                 (

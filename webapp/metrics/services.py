@@ -1,0 +1,115 @@
+"""Points into the database, and with them the coarser buckets from which long series are read.
+
+A bucket is always computed anew from the level below it, so that writing the same points twice changes nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Final
+
+from django.db import connection, transaction
+
+from webapp.bulk import copy_into
+from webapp.metrics.models import Series
+
+FACTOR: Final = 8
+LEVELS: Final = 6
+"""Buckets of 8, 64, 512, … 262 144 steps: a series of a million points fits into two thousand of them."""
+
+PointRow = tuple[str, int, int, datetime, float | None]
+"""key, attempt, step, at, value"""
+
+CREATE_STAGING = """
+    CREATE TEMPORARY TABLE IF NOT EXISTS metrics_staging (
+        place integer, series_id bigint, attempt smallint, step integer, at timestamptz, value double precision
+    ) ON COMMIT DELETE ROWS
+"""
+UPSERT_POINTS = """
+    INSERT INTO metrics_point (series_id, attempt, step, at, value)
+    SELECT DISTINCT ON (series_id, attempt, step) series_id, attempt, step, at, value
+    FROM metrics_staging ORDER BY series_id, attempt, step, place DESC
+    ON CONFLICT (series_id, attempt, step) DO UPDATE SET at = excluded.at, value = excluded.value
+"""
+UPDATE_SERIES = """
+    UPDATE metrics_series AS s SET last_step = latest.step, last_value = latest.value
+    FROM (
+        SELECT DISTINCT ON (series_id) series_id, step, value FROM metrics_staging
+        ORDER BY series_id, attempt DESC, step DESC, place DESC
+    ) AS latest
+    WHERE s.id = latest.series_id
+"""
+ON_CONFLICT_REPLACE = """
+    ON CONFLICT (series_id, attempt, level, index) DO UPDATE SET
+        count = excluded.count, gaps = excluded.gaps, minimum = excluded.minimum, maximum = excluded.maximum,
+        total = excluded.total, first = excluded.first, last = excluded.last,
+        first_step = excluded.first_step, last_step = excluded.last_step, last_at = excluded.last_at
+"""
+LOWEST_BUCKETS = f"""
+    INSERT INTO metrics_bucket (series_id, attempt, level, index, count, gaps, minimum, maximum, total,
+                                first, last, first_step, last_step, last_at)
+    SELECT p.series_id, p.attempt, 1, p.step / {FACTOR},
+           count(p.value), count(*) - count(p.value), min(p.value), max(p.value), coalesce(sum(p.value), 0),
+           (array_agg(p.value ORDER BY p.step) FILTER (WHERE p.value IS NOT NULL))[1],
+           (array_agg(p.value ORDER BY p.step DESC) FILTER (WHERE p.value IS NOT NULL))[1],
+           min(p.step), max(p.step), max(p.at)
+    FROM (SELECT DISTINCT series_id, attempt, step / {FACTOR} AS index FROM metrics_staging) AS touched
+    JOIN metrics_point AS p ON p.series_id = touched.series_id AND p.attempt = touched.attempt
+         AND p.step >= touched.index * {FACTOR} AND p.step < (touched.index + 1) * {FACTOR}
+    GROUP BY p.series_id, p.attempt, p.step / {FACTOR}
+    {ON_CONFLICT_REPLACE}
+"""
+HIGHER_BUCKETS = f"""
+    INSERT INTO metrics_bucket (series_id, attempt, level, index, count, gaps, minimum, maximum, total,
+                                first, last, first_step, last_step, last_at)
+    SELECT b.series_id, b.attempt, %(level)s, b.index / {FACTOR},
+           sum(b.count), sum(b.gaps), min(b.minimum), max(b.maximum), sum(b.total),
+           (array_agg(b.first ORDER BY b.index) FILTER (WHERE b.first IS NOT NULL))[1],
+           (array_agg(b.last ORDER BY b.index DESC) FILTER (WHERE b.last IS NOT NULL))[1],
+           min(b.first_step), max(b.last_step), max(b.last_at)
+    FROM (SELECT DISTINCT series_id, attempt, step / %(width)s AS index FROM metrics_staging) AS touched
+    JOIN metrics_bucket AS b ON b.series_id = touched.series_id AND b.attempt = touched.attempt
+         AND b.level = %(level)s - 1
+         AND b.index >= touched.index * {FACTOR} AND b.index < (touched.index + 1) * {FACTOR}
+    GROUP BY b.series_id, b.attempt, b.index / {FACTOR}
+    {ON_CONFLICT_REPLACE}
+"""
+
+
+@transaction.atomic
+def record_points(run_id: str, points: Sequence[PointRow]) -> None:
+    """Write points of one run; one that is there already is replaced. A value that is not finite becomes None."""
+    if not points:
+        return
+    ids = series_ids(run_id, {key for key, *_ in points})
+    rows = [
+        (place, ids[key], attempt, step, at, finite(value))
+        for place, (key, attempt, step, at, value) in enumerate(points)
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(CREATE_STAGING)
+        cursor.execute("DELETE FROM metrics_staging")
+        copy_into("metrics_staging", ("place", "series_id", "attempt", "step", "at", "value"), rows)
+        cursor.execute(UPSERT_POINTS)
+        cursor.execute(UPDATE_SERIES)
+        cursor.execute(LOWEST_BUCKETS)
+        for level in range(2, LEVELS + 1):
+            cursor.execute(HIGHER_BUCKETS, {"level": level, "width": FACTOR**level})
+
+
+def series_ids(run_id: str, keys: Iterable[str]) -> dict[str, int]:
+    """The id of each key's series, made where there is none."""
+    wanted = set(keys)
+    known = dict(Series.objects.filter(run_id=run_id, key__in=wanted).values_list("key", "id"))
+    missing = wanted - known.keys()
+    if missing:
+        Series.objects.bulk_create([Series(run_id=run_id, key=key) for key in sorted(missing)], ignore_conflicts=True)
+        known |= dict(Series.objects.filter(run_id=run_id, key__in=missing).values_list("key", "id"))
+    return known
+
+
+def finite(value: float | None) -> float | None:
+    """The value, or None where it is not a finite number; one NaN must not break an average or a page."""
+    return value if value is not None and math.isfinite(value) else None

@@ -1,0 +1,22 @@
+"""Which runs a person may see. Every page, API call, frame and socket asks here first."""
+
+from __future__ import annotations
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from webapp.accounts.models import Membership, User
+from webapp.accounts.permissions import Person
+from webapp.runs.models import Run
+
+
+def runs_visible_to(person: Person) -> QuerySet[Run]:
+    """Runs of the person's teams, and the recorded examples for everybody who is signed in."""
+    if not isinstance(person, User) or not person.is_active:
+        return Run.objects.none()
+    membership = Membership.objects.filter(user=person, team=OuterRef("team_id"))
+    return Run.objects.filter(Q(is_example=True) | Exists(membership))
+
+
+def run_visible_to(person: Person, run_id: str) -> Run | None:
+    """One run; None both when it does not exist and when it is somebody else's: the two look the same from outside."""
+    return runs_visible_to(person).filter(pk=run_id).select_related("team", "owner").first()

@@ -1,0 +1,11 @@
+"""What can be refused about a run. Each text is meant for the person who asked."""
+
+from __future__ import annotations
+
+
+class RunRefused(Exception):
+    """A run cannot do what was asked of it in the state it is in."""
+
+
+class TransitionRefused(RunRefused):
+    """A run cannot go from its status to the one asked for."""

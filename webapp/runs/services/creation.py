@@ -1,0 +1,125 @@
+"""New runs: from a config, from an old run, or to measure a checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.db import transaction
+
+from arpo_engine.contract.config import RunConfig, config_hash
+from webapp.accounts.models import Role, Team, User
+from webapp.accounts.permissions import require_role
+from webapp.accounts.services import record
+from webapp.runs.access import run_visible_to
+from webapp.runs.errors import RunRefused
+from webapp.runs.journal import append_console_event
+from webapp.runs.models import Checkpoint, Run, RunKind, RunStatus
+from webapp.runs.queue import DISPATCH_RUNS, enqueue
+from webapp.runs.runfolder import run_dir
+
+WAITING = "Waiting for a free place"
+
+
+@transaction.atomic
+def create_run(
+    *,
+    owner: User,
+    team: Team,
+    config: RunConfig,
+    name: str = "",
+    preset: str = "",
+    parent: Run | None = None,
+    tags: Sequence[str] = (),
+    priority: int = 0,
+    ip: str | None = None,
+) -> Run:
+    """Save a run, queue it, and wake the dispatcher after the commit."""
+    require_role(owner, team, Role.RUNNER, "start a run")
+    run = Run.objects.create(
+        team=team,
+        owner=owner,
+        name=(name or config.title)[: Run._meta.get_field("name").max_length],
+        kind=RunKind(config.kind),
+        preset=preset,
+        config=config.model_dump(mode="json"),
+        config_hash=config_hash(config),
+        parent=parent,
+        tags=clean_tags(tags),
+        priority=priority,
+        status=RunStatus.QUEUED,
+        status_reason=WAITING,
+        total_steps=config.limits.steps if config.kind == "train" else 0,
+    )
+    append_console_event(run, "StatusChanged", {"status": run.status, "was": "", "reason": WAITING, "by": str(owner)})
+    record(action="run.created", subject=run, actor=owner, team=team, ip=ip, preset=preset, hash=run.config_hash)
+    enqueue(DISPATCH_RUNS)
+    return run
+
+
+def clone_run(
+    *, source: Run, owner: User, team: Team, config: RunConfig | None = None, name: str = "", ip: str | None = None
+) -> Run:
+    """Start a run like `source`, or with a changed config; it remembers where it came from."""
+    if run_visible_to(owner, source.pk) is None:
+        raise RunRefused(f"There is no run {source.pk} that you can see; check the address.")
+    return create_run(
+        owner=owner,
+        team=team,
+        config=config or RunConfig.model_validate(source.config),
+        name=name or f"{source.name} (again)",
+        preset=source.preset,
+        parent=source,
+        tags=source.tags,
+        ip=ip,
+    )
+
+
+def evaluate_checkpoint(
+    *,
+    checkpoint: Checkpoint,
+    owner: User,
+    team: Team,
+    config: RunConfig | None = None,
+    name: str = "",
+    ip: str | None = None,
+) -> Run:
+    """Measure a checkpoint's exported weights as a run of its own, whose parent is the run that trained them."""
+    source = checkpoint.run
+    if run_visible_to(owner, source.pk) is None:
+        raise RunRefused(f"There is no run {source.pk} that you can see; check the address.")
+    return create_run(
+        owner=owner,
+        team=team,
+        config=evaluation_config(checkpoint, config),
+        name=name or f"{source.name}: step {checkpoint.step} measured",
+        preset=source.preset,
+        parent=source,
+        ip=ip,
+    )
+
+
+def evaluation_config(checkpoint: Checkpoint, config: RunConfig | None = None) -> RunConfig:
+    """The training's own settings (or `config`), turned into an evaluation of the checkpoint's weights.
+
+    Raises:
+        RunRefused: the checkpoint was saved without an export.
+    """
+    if not checkpoint.export_path:
+        raise RunRefused(
+            f"The checkpoint of step {checkpoint.step} has no exported weights, so there is nothing to evaluate; "
+            "choose another checkpoint of this run."
+        )
+    base = config or RunConfig.model_validate(checkpoint.run.config)
+    weights = run_dir(checkpoint.run_id) / checkpoint.export_path
+    model = base.model.model_copy(update={"path": str(weights)})
+    title = base.title if config else f"{checkpoint.run.name}: step {checkpoint.step} measured"[:120]
+    return base.model_copy(update={"kind": "evaluate", "model": model, "title": title})
+
+
+def clean_tags(tags: Sequence[str]) -> list[str]:
+    """Tags without blanks around them and without repeats, in the order they were given."""
+    words = [" ".join(tag.split()) for tag in tags]
+    too_long = [word for word in words if len(word) > 40]
+    if too_long:
+        raise RunRefused(f"The tag {too_long[0]!r} has {len(too_long[0])} characters; use 40 or fewer.")
+    return list(dict.fromkeys(word for word in words if word))
