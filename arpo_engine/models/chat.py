@@ -1,0 +1,77 @@
+"""Conversations as token ids, in the ChatML form of Qwen2.5-VL: what a turn adds to the context and how a reply reads.
+
+Sampled ids are kept as they are and turns are appended as ids; text is never tokenised twice. Knows no weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+from arpo_engine.models.patches import PatchFormat
+
+IMAGE_PAD = "<|image_pad|>"
+END_OF_TURN = "<|im_end|>"
+SCREENSHOT = "<|vision_start|>" + IMAGE_PAD + "<|vision_end|>"
+NEVER_SAMPLED = (
+    "<|endoftext|>",
+    "<|im_start|>",
+    "<|vision_start|>",
+    "<|vision_end|>",
+    "<|vision_pad|>",
+    IMAGE_PAD,
+    "<|video_pad|>",
+)
+"""Tokens that only a prompt may hold: a sampled image placeholder would have no screenshot behind it."""
+
+
+class ChatFormat:
+    """Turns of an episode as ids. `size` is always the (width, height) of the desktop's screenshot."""
+
+    def __init__(self, tokenizer: Any, patches: PatchFormat) -> None:
+        self.tokenizer = tokenizer
+        self.patches = patches
+        self.image_id = self._id(IMAGE_PAD)
+        self.end_id = self._id(END_OF_TURN)
+        self.encode = lru_cache(maxsize=4096)(self._encode)
+
+    def opening_ids(self, system: str, user: str, size: tuple[int, int]) -> tuple[int, ...]:
+        """The system turn, the instruction and the first screenshot, up to where the reply begins."""
+        text = f"<|im_start|>system\n{system}<|im_end|>\n<|im_start|>user\n{user}<|im_end|>\n"
+        return self.encode(text) + self._screenshot(size)
+
+    def turn_ids(self, size: tuple[int, int]) -> tuple[int, ...]:
+        """What follows a reply that ended with its end-of-turn token: the next screenshot."""
+        return self.encode("\n") + self._screenshot(size)
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The words of a sampled reply, without its end-of-turn token."""
+        words = ids[:-1] if ids and ids[-1] == self.end_id else ids
+        text: str = self.tokenizer.decode(list(words), skip_special_tokens=False, clean_up_tokenization_spaces=False)
+        return text
+
+    def reply_ids(self, text: str) -> tuple[int, ...]:
+        """A reply as the policy would have sampled it, its end-of-turn token included."""
+        return (*self.encode(text), self.end_id)
+
+    def cells(self, size: tuple[int, int]) -> int:
+        """Visual tokens of one screenshot."""
+        rows, columns = self.patches.grid(*size)
+        return rows * columns
+
+    def _screenshot(self, size: tuple[int, int]) -> tuple[int, ...]:
+        before, after = SCREENSHOT.split(IMAGE_PAD)
+        opening = self.encode(f"<|im_start|>user\n{before}")
+        return (
+            *opening,
+            *[self.image_id] * self.cells(size),
+            *self.encode(f"{after}<|im_end|>\n<|im_start|>assistant\n"),
+        )
+
+    def _encode(self, text: str) -> tuple[int, ...]:
+        return tuple(self.tokenizer.encode(text, add_special_tokens=False))
+
+    def _id(self, token: str) -> int:
+        number: int = self.tokenizer.convert_tokens_to_ids(token)
+        return number

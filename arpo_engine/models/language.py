@@ -1,0 +1,139 @@
+"""Qwen2.5-VL's language model with its own weights: whole contexts for learning, a key-value cache for sampling.
+
+B batch, L context length, Q queried places, H hidden size, D head size. Contexts are padded on the right, so a causal
+mask is all that a batch needs. Must not know how replies are sampled or scored.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from arpo_engine.models.vision import rms_norm, rotate
+
+
+class KeyValues:
+    """Keys and values of a batch of contexts, one row a context, written at each row's own columns."""
+
+    def __init__(self, text_config: Any, rows: int, columns: int, like: Tensor) -> None:
+        layers, heads = text_config.num_hidden_layers, text_config.num_key_value_heads
+        head_size = text_config.hidden_size // text_config.num_attention_heads
+        self.data = like.new_zeros(layers, 2, rows, columns, heads, head_size)
+        self._row = torch.arange(rows, device=like.device)[:, None]
+
+    def write(self, layer: int, columns: Tensor, key: Tensor, value: Tensor) -> None:
+        """Put `key` and `value` [B, heads, L, D] at `columns` [B, L]."""
+        self.data[layer, 0][self._row, columns] = key.transpose(1, 2)
+        self.data[layer, 1][self._row, columns] = value.transpose(1, 2)
+
+    def read(self, layer: int, length: int) -> tuple[Tensor, Tensor]:
+        """Keys and values [B, heads, length, D]."""
+        pair = self.data[layer, :, :, :length].transpose(2, 3)
+        return pair[0], pair[1]
+
+
+def fits(language: Any) -> bool:
+    """Whether the passes below compute what the module computes."""
+    config = language.config
+    windowed = any(kind != "full_attention" for kind in (getattr(config, "layer_types", None) or ()))
+    rope = config.rope_parameters
+    return not windowed and rope.get("rope_type", "default") == "default" and not config.attention_dropout
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """Where the tokens of a pass are kept, so that later passes see them."""
+
+    cache: KeyValues
+    columns: Tensor
+    """[B, L] column of each new token; what a row's padding writes is overwritten by the tokens that follow."""
+
+
+def forward(
+    language: Any, embedded: Tensor, positions: Tensor, places: Tensor | None = None, memory: Memory | None = None
+) -> Tensor:
+    """Final hidden states [B, Q, H] at `places` [B, Q] (all, when none are named) of tokens [B, L, H] with positions
+    [3, B, L]; without a memory the tokens are whole contexts, with one they follow what it holds.
+
+    The last layer is computed at the asked places only: that is where most tokens of a screenshot drop out.
+    """
+    rotation = rotations(language, positions, embedded.dtype)
+    columns = _columns(embedded) if memory is None else memory.columns
+    seen = None if memory is None else _seen(columns, int(columns.max()) + 1)
+    hidden = embedded
+    last = len(language.layers) - 1
+    for index, layer in enumerate(language.layers):
+        normed = rms_norm(layer.input_layernorm, hidden)
+        asking, at_asking = normed, rotation
+        if index == last and places is not None:
+            hidden, asking = _pick(hidden, places), _pick(normed, places)
+            at_asking = (_pick(rotation[0], places), _pick(rotation[1], places))
+            seen = _seen(columns.gather(1, places), embedded.shape[1] if memory is None else int(columns.max()) + 1)
+        query, key, value = _project(layer.self_attn, asking, normed, at_asking, rotation)
+        if memory is not None:
+            memory.cache.write(index, memory.columns, key, value)
+            key, value = memory.cache.read(index, int(columns.max()) + 1)
+        hidden = _close(layer, hidden, _attend(query, key, value, seen))
+    final: Tensor = rms_norm(language.norm, hidden)
+    return final
+
+
+def rotations(language: Any, positions: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """Cosines and sines [B, L, D] of positions [3, B, L], sections of the head given to time, row and column."""
+    angles = positions[..., None].float() * language.rotary_emb.inv_freq.float()
+    sections = language.config.rope_parameters["mrope_section"]
+    chosen = torch.cat([part[index % 3] for index, part in enumerate(angles.split(sections, -1))], -1)
+    chosen = torch.cat([chosen, chosen], -1)
+    return chosen.cos().to(dtype), chosen.sin().to(dtype)
+
+
+def _columns(embedded: Tensor) -> Tensor:
+    return torch.arange(embedded.shape[1], device=embedded.device).expand(embedded.shape[0], -1)
+
+
+def _seen(columns: Tensor, length: int) -> Tensor:
+    """[B, 1, Q, length]: a token sees what stands in its own column and before."""
+    return (torch.arange(length, device=columns.device) <= columns[..., None])[:, None]
+
+
+def _pick(values: Tensor, places: Tensor) -> Tensor:
+    return values.gather(1, places[..., None].expand(-1, -1, values.shape[-1]))
+
+
+def _project(
+    attention: Any, asking: Tensor, offered: Tensor, at_asking: tuple[Tensor, Tensor], at_offered: tuple[Tensor, Tensor]
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Query of `asking`, key and value of `offered`, each [B, heads, length, D] and rotated to its position."""
+
+    def heads(projection: Any, states: Tensor) -> Tensor:
+        split: Tensor = projection(states).unflatten(-1, (-1, attention.head_dim))
+        return split.transpose(1, 2)
+
+    query = rotate(heads(attention.q_proj, asking), at_asking[0][:, None], at_asking[1][:, None])
+    key = rotate(heads(attention.k_proj, offered), at_offered[0][:, None], at_offered[1][:, None])
+    return query, key, heads(attention.v_proj, offered)
+
+
+def _attend(query: Tensor, key: Tensor, value: Tensor, seen: Tensor | None) -> Tensor:
+    """Attention [B, heads, Q, D]; without a mask it is causal. A single query folds the head groups that share keys
+    into the length, so that a cache is not repeated in memory."""
+    rows, heads, queries, head_size = query.shape
+    groups = heads // key.shape[1]
+    if queries == 1 and groups > 1 and seen is not None:
+        folded = query.reshape(rows, key.shape[1], groups, head_size)
+        attended = F.scaled_dot_product_attention(folded, key, value, attn_mask=seen.expand(-1, -1, groups, -1))
+        return attended.reshape(rows, heads, 1, head_size)
+    if groups > 1:
+        key, value = key.repeat_interleave(groups, 1), value.repeat_interleave(groups, 1)
+    return F.scaled_dot_product_attention(query, key, value, attn_mask=seen, is_causal=seen is None)
+
+
+def _close(layer: Any, hidden: Tensor, attended: Tensor) -> Tensor:
+    """The rest of a decoder layer after its attention [B, heads, Q, D]."""
+    hidden = hidden + layer.self_attn.o_proj(attended.transpose(1, 2).flatten(2))
+    result: Tensor = hidden + layer.mlp(rms_norm(layer.post_attention_layernorm, hidden))
+    return result

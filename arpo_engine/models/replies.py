@@ -1,0 +1,144 @@
+"""Log-probs of whole episodes' sampled tokens, for learning: every turn of a trajectory in one pass.
+
+B trajectories, L context length, T sampled tokens of a trajectory over all its turns. Trajectories of similar length
+share a pass, equal screenshots are encoded once, and the head runs at the sampled tokens only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from arpo_engine.models.positions import Ids, mrope_positions
+from arpo_engine.types import Pixels, Step, Trajectory
+
+if TYPE_CHECKING:
+    from arpo_engine.models.policy import Policy
+
+TOKENS_PER_PASS = 8192
+"""Padded tokens that share one pass: enough to fill the processor, small enough for its caches."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplyLogprobs:
+    """Right-padded over the sampled tokens of all turns, in order; padding is 0."""
+
+    logprobs: Tensor
+    """[B, T]"""
+    mask: Tensor
+    """[B, T] bool: where a token was sampled."""
+    entropy: Tensor
+    """[B, T] nats of the distribution that the token was drawn from."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Context:
+    """One trajectory as a single row of ids."""
+
+    row: int
+    ids: Ids
+    places: list[int]
+    """Where the token before each sampled token stands."""
+    frames: list[bytes]
+    """Keys of its screenshots."""
+    grids: list[tuple[int, int]]
+
+
+def frame_key(pixels: Pixels) -> bytes:
+    """A key under which equal screenshots meet."""
+    digest = hashlib.blake2b(np.ascontiguousarray(pixels).data, digest_size=16)
+    digest.update(str(pixels.shape).encode())
+    return digest.digest()
+
+
+def reply_logprobs(policy: Policy, trajectories: Sequence[Trajectory], temperature: float) -> ReplyLogprobs:
+    """Recompute what `behaviour_logprobs` recorded, under the policy's present weights and with its gradients."""
+    mask = _mask(trajectories).to(policy.device)
+    logprobs = torch.zeros(mask.shape, device=policy.device)
+    entropy = torch.zeros(mask.shape, device=policy.device)
+    screenshots: dict[bytes, Pixels] = {}
+    contexts = [_context(policy, row, item, screenshots) for row, item in enumerate(trajectories)]
+    features = dict(zip(screenshots, policy.encode_frames(list(screenshots.values())), strict=True))
+    for batch in _by_length(contexts):
+        rows = torch.tensor([context.row for context in batch], device=policy.device)
+        picked_logprobs, picked_entropy = _pass(policy, batch, features, temperature)
+        width = picked_logprobs.shape[1]
+        columns = torch.arange(width, device=policy.device)[None]
+        shown = mask[rows, :width]
+        logprobs = logprobs.index_put((rows[:, None], columns), picked_logprobs * shown)
+        entropy = entropy.index_put((rows[:, None], columns), picked_entropy * shown)
+    return ReplyLogprobs(logprobs=logprobs, mask=mask, entropy=entropy)
+
+
+def behaviour_logprobs(trajectories: Sequence[Trajectory]) -> Tensor:
+    """The recorded log-probs [B, T] of the sampled tokens."""
+    result = torch.zeros(_mask(trajectories).shape)
+    for row, trajectory in enumerate(trajectories):
+        recorded = [value for step in trajectory.steps for value in step.reply_logprobs]
+        result[row, : len(recorded)] = torch.tensor(recorded)
+    return result
+
+
+def _mask(trajectories: Sequence[Trajectory]) -> Tensor:
+    lengths = torch.tensor([trajectory.tokens for trajectory in trajectories])
+    return torch.arange(int(lengths.max()) if len(lengths) else 0) < lengths[:, None]
+
+
+def _context(policy: Policy, row: int, trajectory: Trajectory, screenshots: dict[bytes, Pixels]) -> _Context:
+    ids: list[int] = []
+    places: list[int] = []
+    frames = []
+    for step in trajectory.steps:
+        key = frame_key(step.pixels)
+        screenshots.setdefault(key, step.pixels)
+        frames.append(key)
+        ids += step.prompt_ids
+        places += range(len(ids) - 1, len(ids) - 1 + len(step.reply_ids))
+        ids += step.reply_ids
+    grids = [_grid(policy, step) for step in trajectory.steps]
+    return _Context(row=row, ids=np.array(ids, dtype=np.int64), places=places, frames=frames, grids=grids)
+
+
+def _grid(policy: Policy, step: Step) -> tuple[int, int]:
+    height, width = step.pixels.shape[:2]
+    return policy.chat.patches.grid(width, height)
+
+
+def _by_length(contexts: Sequence[_Context]) -> Iterator[list[_Context]]:
+    """Batches of similar length, so that little is padded."""
+    batch: list[_Context] = []
+    for context in sorted(contexts, key=lambda item: (len(item.ids), item.row)):
+        if batch and len(context.ids) * (len(batch) + 1) > TOKENS_PER_PASS:
+            yield batch
+            batch = []
+        batch.append(context)
+    if batch:
+        yield batch
+
+
+def _pass(
+    policy: Policy, batch: Sequence[_Context], features: dict[bytes, Tensor], temperature: float
+) -> tuple[Tensor, Tensor]:
+    """Log-probs and entropies [b, T] of one batch, padded with whatever the first place gives."""
+    length, width = max(len(item.ids) for item in batch), max(len(item.places) for item in batch)
+    ids = np.full((len(batch), length), policy.chat.end_id, dtype=np.int64)
+    places = np.zeros((len(batch), width), dtype=np.int64)
+    positions = np.zeros((3, len(batch), length), dtype=np.int64)
+    for index, item in enumerate(batch):
+        ids[index, : len(item.ids)] = item.ids
+        places[index, : len(item.places)] = item.places
+        positions[:, index, : len(item.ids)] = mrope_positions(item.ids, item.grids, policy.chat.image_id)[0]
+    ids_BL = torch.from_numpy(ids).to(policy.device)
+    places_BT = torch.from_numpy(places).to(policy.device)
+    seen = torch.cat([features[key] for item in batch for key in item.frames])
+    hidden = policy.hidden_at(policy.embed(ids_BL, seen), torch.from_numpy(positions).to(policy.device), places_BT)
+    spread = (policy.logits(hidden) / temperature).log_softmax(-1)
+    sampled = ids_BL.gather(1, places_BT + 1)
+    entropy = -(spread.exp() * spread).sum(-1)
+    return spread.gather(-1, sampled[..., None])[..., 0], entropy
