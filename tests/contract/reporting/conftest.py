@@ -1,0 +1,153 @@
+"""A console as the reporter meets it: a real HTTP server that can be away, slow, strict or refusing."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+TOKEN = "attempt-token"
+RUN_ID = "run-1"
+
+
+@dataclass
+class ConsoleUnderTest:
+    """What it was sent, and how it answers."""
+
+    events: dict[tuple[int, int], dict[str, Any]] = field(default_factory=dict)
+    deliveries: list[tuple[int, int]] = field(default_factory=list)
+    frames: dict[str, bytes] = field(default_factory=dict)
+    requests: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
+    heartbeats: int = 0
+    directive: str = "run"
+    ask_for_frames: bool = True
+    refuse: Callable[[list[dict[str, Any]], bytes], tuple[int, dict[str, Any]] | None] = lambda lines, body: None
+    changed: threading.Condition = field(default_factory=threading.Condition)
+    may_answer: threading.Event = field(default_factory=threading.Event)
+    port: int = 0
+    server: ThreadingHTTPServer | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def open(self) -> None:
+        handler = type("Handler", (_Handler,), {"console": self})
+        self.server = _Server(("127.0.0.1", self.port), handler)
+        self.port = self.server.server_address[1]
+        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
+
+    def leave(self) -> None:
+        """Go away: the port answers nobody, and open connections are cut."""
+        if self.server is not None:
+            self.server.shutdown()
+            self.server.server_close()
+            self.server.cut_connections()
+            self.server = None
+
+    def last_seq(self, attempt: int) -> int:
+        seq = 0
+        while (attempt, seq + 1) in self.events:
+            seq += 1
+        return seq
+
+    def wait_for(self, condition: Callable[[], bool], timeout_s: float = 20.0) -> None:
+        with self.changed:
+            assert self.changed.wait_for(condition, timeout_s), f"the console has {sorted(self.events)[-3:]}"
+
+    def missing_frames(self) -> list[str]:
+        if not self.ask_for_frames:
+            return []
+        wanted = [envelope["event"].get("frame") for envelope in self.events.values()]
+        return [frame["sha256"] for frame in wanted if frame and frame["sha256"] not in self.frames]
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    allow_reuse_address = True
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.open_sockets: list[Any] = []
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self.open_sockets.append(request)
+        super().process_request(request, client_address)
+
+    def cut_connections(self) -> None:
+        for socket in self.open_sockets:
+            self.shutdown_request(socket)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    console: ConsoleUnderTest
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        console = self.console
+        raw = self.rfile.read(int(self.headers["Content-Length"]))
+        body = gzip.decompress(raw) if self.headers.get("Content-Encoding") == "gzip" else raw
+        lines = [json.loads(line) for line in body.splitlines()]
+        console.may_answer.wait(20.0)
+        with console.changed:
+            console.requests.append(("POST", self.path, dict(self.headers)))
+            status, answer = self._ingest(lines, raw)
+            console.changed.notify_all()
+        self._answer(status, answer)
+
+    def do_PUT(self) -> None:
+        data = self.rfile.read(int(self.headers["Content-Length"]))
+        with self.console.changed:
+            self.console.requests.append(("PUT", self.path, dict(self.headers)))
+            self.console.frames[self.path.rsplit("/", 1)[1]] = data
+            self.console.changed.notify_all()
+        self._answer(201, {})
+
+    def _ingest(self, lines: list[dict[str, Any]], raw: bytes) -> tuple[int, dict[str, Any]]:
+        console = self.console
+        if self.headers["Authorization"] != f"Bearer {TOKEN}":
+            return 401, {"detail": "this token is not good for this run"}
+        refusal = console.refuse(lines, raw)
+        if refusal is not None:
+            return refusal
+        attempt = lines[0]["attempt"] if lines else 1
+        console.heartbeats += not lines
+        status = 200
+        if lines and lines[0]["seq"] > console.last_seq(attempt) + 1:
+            status = 409
+        else:
+            for envelope in lines:
+                key = (envelope["attempt"], envelope["seq"])
+                console.deliveries.append(key)
+                console.events.setdefault(key, envelope)
+        return status, {
+            "directive": console.directive,
+            "last_seq": console.last_seq(attempt),
+            "missing_frames": console.missing_frames(),
+        }
+
+    def _answer(self, status: int, tree: dict[str, Any]) -> None:
+        data = json.dumps(tree).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """The test's own assertions say what happened."""
+
+
+@pytest.fixture
+def console() -> Iterator[ConsoleUnderTest]:
+    console = ConsoleUnderTest()
+    console.may_answer.set()
+    console.open()
+    yield console
+    console.may_answer.set()
+    console.leave()
