@@ -3,7 +3,10 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from webapp.health import healthz
+
 urlpatterns = [
+    path("healthz", healthz),
     path("admin/", admin.site.urls),
     path("accounts/", include("webapp.accounts.urls")),
     path("api/v1/", include("webapp.api.urls")),
@@ -11,3 +14,5 @@ urlpatterns = [
     path("", include("webapp.metrics.urls")),
     path("", include("webapp.runs.urls")),
 ]
+
+handler400 = "webapp.runs.views.failures.bad_request"

@@ -54,17 +54,21 @@ class Postgres:
         password = quote(secret_file(self.secrets / "postgres_password", length=24), safe="")
         return f"postgresql://{OWNER}:{password}@{LOOPBACK}:{self.port}/{DATABASE}"
 
-    def start(self) -> None:
-        """Make the cluster the first time, start the server and wait until the database answers."""
+    def prepare(self) -> Program:
+        """Make the cluster the first time, tidy up after a crash, and say how the server is started."""
         self.secrets.mkdir(mode=0o700, exist_ok=True)
         binaries = _binaries(self.identity)
         if not (self.cluster / "PG_VERSION").exists():
             self._create_cluster(binaries)
         self._check_version(binaries)
         self._clear_leftovers()
-        self.process = Process(self._program(binaries), self.log)
-        self.process.wait_ready(self._answers, START_WITHIN_S)
-        self._ensure_database()
+        return self._program(binaries)
+
+    def start(self) -> None:
+        """Start the server by itself, without a supervisor, and wait until the database answers."""
+        self.process = Process(self.prepare(), self.log)
+        self.process.wait_ready(self.answers, START_WITHIN_S)
+        self.ensure_database()
 
     def stop(self) -> None:
         """Fast shutdown: open transactions are rolled back, everything committed stays."""
@@ -74,7 +78,7 @@ class Postgres:
 
     def healthy(self) -> bool:
         """Whether it answers a query now."""
-        return self.process is not None and self.process.returncode() is None and self._answers()
+        return self.process is not None and self.process.returncode() is None and self.answers()
 
     def _program(self, binaries: Path) -> Program:
         settings = {
@@ -141,12 +145,12 @@ class Postgres:
         ours = said.stdout.split()[2].split(".")[0]
         if made_by != ours:
             raise SupervisorError(
-                f"{self.cluster} was made by PostgreSQL {made_by}, and this is {ours}; dump it with the version that made "
-                "it and load it here, or start with another --data-dir"
+                f"{self.cluster} was made by PostgreSQL {made_by}, and this is {ours}; dump it with the version that "
+                "made it and load it here, or start with another --data-dir"
             )
 
     def _clear_leftovers(self) -> None:
-        """End a server that a killed supervisor left on these files; drop a pid file whose number is someone else's now."""
+        """End a server that a killed supervisor left on these files; a pid file of a dead one is dropped."""
         pid_file = self.cluster / "postmaster.pid"
         if not pid_file.exists():
             return
@@ -169,7 +173,8 @@ class Postgres:
             autocommit=True,
         )
 
-    def _answers(self) -> bool:
+    def answers(self) -> bool:
+        """Whether a query is answered."""
         try:
             with self._connect(SUPERUSER, "postgres_superuser_password", "postgres") as connection:
                 connection.execute("SELECT 1")
@@ -177,7 +182,7 @@ class Postgres:
             return False
         return True
 
-    def _ensure_database(self) -> None:
+    def ensure_database(self) -> None:
         """The role that the web connects as: it owns its database, may make others (tests do), and is no superuser."""
         password = secret_file(self.secrets / "postgres_password", length=24)
         owner, database = sql.Identifier(OWNER), sql.Identifier(DATABASE)

@@ -43,13 +43,13 @@ class Valkey:
         """Where everyone connects, with the password."""
         return f"redis://:{self._password()}@{LOOPBACK}:{self.port}/0"
 
-    def start(self) -> None:
-        """Start the server and wait until it has loaded its file and answers."""
+    def prepare(self) -> Program:
+        """Write the configuration and say how the server is started."""
         self._secret.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.folder.mkdir(exist_ok=True)
         own(self.folder, self.identity, 0o700)
         config = self._write_config()
-        program = Program(
+        return Program(
             name=self.name,
             argv=(str(_binary(self.identity)), str(config)),
             env={"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"},
@@ -58,8 +58,11 @@ class Valkey:
             stop_signal=signal.SIGTERM,
             stop_within_s=10.0,
         )
-        self.process = Process(program, self.log)
-        self.process.wait_ready(self._answers, START_WITHIN_S)
+
+    def start(self) -> None:
+        """Start the server by itself, without a supervisor, and wait until it has loaded its file and answers."""
+        self.process = Process(self.prepare(), self.log)
+        self.process.wait_ready(self.answers, START_WITHIN_S)
 
     def stop(self) -> None:
         """Write everything down and stop."""
@@ -69,7 +72,7 @@ class Valkey:
 
     def healthy(self) -> bool:
         """Whether it answers a ping now."""
-        return self.process is not None and self.process.returncode() is None and self._answers()
+        return self.process is not None and self.process.returncode() is None and self.answers()
 
     def _password(self) -> str:
         return secret_file(self._secret, length=24)
@@ -95,7 +98,8 @@ class Valkey:
         own(config, self.identity, 0o600)
         return config
 
-    def _answers(self) -> bool:
+    def answers(self) -> bool:
+        """Whether it answers a ping."""
         client = redis.Redis(host=LOOPBACK, port=self.port, password=self._password(), socket_timeout=2)
         try:
             return bool(client.ping())

@@ -1,0 +1,218 @@
+"""The table of contents: every command of `./arpo`, what it does in a line, and who does it.
+
+Standard library only at import: on a fresh machine nothing else is there yet.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from webapp.env import BASE_DIR, EnvError, load_dotenv
+from webapp.supervisor import install, watching
+from webapp.supervisor.errors import SupervisorError
+from webapp.supervisor.options import DEFAULT_PORT, UpOptions
+from webapp.supervisor.terminal import Terminal
+from webapp.supervisor.up import data_folder, up
+
+Arguments = Sequence[str]
+TERMINAL: Final = Terminal()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """One word after `./arpo`."""
+
+    does: str
+    run: Callable[[Arguments], int]
+
+
+def main(argv: Arguments) -> int:
+    """Do what was asked; returns the exit code."""
+    word, rest = (argv[0], argv[1:]) if argv else ("help", [])
+    if word in ("help", "-h", "--help"):
+        TERMINAL.say(table_of_contents(COMMANDS))
+        return 0
+    command = COMMANDS.get(word)
+    if command is None:
+        TERMINAL.say(f"arpo: there is no command {word!r}\n\n{table_of_contents(COMMANDS)}")
+        return 2
+    try:
+        load_dotenv()
+        return command.run(rest)
+    except (SupervisorError, EnvError) as error:
+        TERMINAL.say(f"arpo: {error}")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def table_of_contents(commands: Mapping[str, Command]) -> str:
+    """What `./arpo --help` prints."""
+    lines = [f"  {word:<16} {command.does}" for word, command in commands.items()]
+    return "\n".join(["Usage: ./arpo COMMAND [--help]", "", *lines])
+
+
+def _up(argv: Arguments) -> int:
+    parser = _parser("up")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on; 0.0.0.0 lets others in")
+    parser.add_argument("--port", type=_port, default=DEFAULT_PORT, help="the next free one is taken if it is in use")
+    parser.add_argument("--no-browser", action="store_true", help="print the address and open nothing")
+    parser.add_argument("--demo", action="store_true", help="when all is ready, start the pocket_demo run")
+    parser.add_argument(
+        "--install-system-packages", action="store_true", help="as root: install the libraries that Qt lacks"
+    )
+    chosen = parser.parse_args(argv)
+    options = UpOptions(
+        data=data_folder(chosen.data_dir),
+        host=chosen.host,
+        port=chosen.port,
+        browser=not chosen.no_browser,
+        demo=chosen.demo,
+        install_system_packages=chosen.install_system_packages,
+    )
+    return up(options, TERMINAL)
+
+
+def _down(argv: Arguments) -> int:
+    return watching.down(data_folder(_parser("down").parse_args(argv).data_dir), TERMINAL)
+
+
+def _status(argv: Arguments) -> int:
+    return watching.status(data_folder(_parser("status").parse_args(argv).data_dir), TERMINAL)
+
+
+def _logs(argv: Arguments) -> int:
+    parser = _parser("logs")
+    parser.add_argument("service", nargs="?", help="web, worker, beat, ray, postgres, valkey or setup; default: all")
+    parser.add_argument("-f", "--follow", action="store_true", help="go on until Ctrl-C")
+    parser.add_argument("-n", "--lines", type=int, default=20, help="lines of each log to begin with")
+    chosen = parser.parse_args(argv)
+    return watching.logs(data_folder(chosen.data_dir), chosen.service, chosen.follow, chosen.lines, TERMINAL)
+
+
+def _doctor(argv: Arguments) -> int:
+    from webapp.supervisor import doctor
+
+    parser = _parser("doctor")
+    parser.add_argument("--port", type=_port, default=DEFAULT_PORT)
+    chosen = parser.parse_args(argv)
+    return doctor.report(data_folder(chosen.data_dir), chosen.port, TERMINAL)
+
+
+def _setup(argv: Arguments) -> int:
+    parser = argparse.ArgumentParser(prog="./arpo setup", description=COMMANDS["setup"].does)
+    parser.add_argument("--web-only", action="store_true", help="the console without engine and test tools")
+    _ensure(*((install.WEB,) if parser.parse_args(argv).web_only else EVERYTHING))
+    TERMINAL.say(f"The environment is ready: {sys.prefix}")
+    return 0
+
+
+def _manage(argv: Arguments) -> int:
+    _ensure(install.WEB)
+    return _python(str(BASE_DIR / "manage.py"), *argv)
+
+
+def _reset_password(argv: Arguments) -> int:
+    return _manage(["reset_password", *argv])
+
+
+def _test(argv: Arguments) -> int:
+    from webapp.supervisor import chores
+
+    _ensure(*EVERYTHING)
+    return chores.test(argv, TERMINAL)
+
+
+def _check(argv: Arguments) -> int:
+    from webapp.supervisor import chores
+
+    argparse.ArgumentParser(prog="./arpo check", description=COMMANDS["check"].does).parse_args(argv)
+    _ensure(*EVERYTHING)
+    return chores.check(TERMINAL)
+
+
+def _lock(argv: Arguments) -> int:
+    from webapp.supervisor import chores
+
+    parser = argparse.ArgumentParser(prog="./arpo lock", description=COMMANDS["lock"].does)
+    parser.add_argument("--upgrade", action="store_true", help="take the newest versions that pyproject.toml allows")
+    chosen = parser.parse_args(argv)
+    _ensure(install.WEB, install.DEV)
+    return chores.lock(upgrade=chosen.upgrade, terminal=TERMINAL)
+
+
+def _bench(argv: Arguments) -> int:
+    from webapp.supervisor import chores
+
+    _ensure(install.WEB, install.TORCH_STAGE, install.ENGINE)
+    return chores.bench(argv, TERMINAL)
+
+
+def _engine(word: str) -> Callable[[Arguments], int]:
+    def run(argv: Arguments) -> int:
+        _ensure(install.WEB, install.TORCH_STAGE, install.ENGINE)
+        return _python("-m", "arpo_engine", word, *argv)
+
+    return run
+
+
+def _ensure(*stages: install.Stage) -> None:
+    """Install what is missing, with its progress."""
+    log = data_folder(None) / "logs" / "setup.log"
+    for stage in stages:
+        if install.is_installed(stage):
+            continue
+
+        def report(elapsed_s: float, stage: install.Stage = stage) -> None:
+            TERMINAL.live(f"  … {stage.title}: {elapsed_s:.0f} s (usually {stage.usual_s} s)")
+
+        with TERMINAL.step(stage.title):
+            install.install(stage, log, report)
+
+
+def _python(*words: str) -> int:
+    environment = {**os.environ, "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
+    try:
+        return subprocess.run([sys.executable, *words], env=environment, check=False).returncode
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser(word: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=f"./arpo {word}", description=COMMANDS[word].does)
+    parser.add_argument("--data-dir", help="where database, runs, frames, logs and secrets live (default: ./data)")
+    return parser
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port; use a number from 1 to 65535")
+    return int(text)
+
+
+EVERYTHING: Final = (install.WEB, install.TORCH_STAGE, install.ENGINE, install.DEV)
+
+COMMANDS: Final[Mapping[str, Command]] = {
+    "up": Command(does="start the console and open it in the browser; Ctrl-C stops it", run=_up),
+    "down": Command(does="stop the console that runs on this data dir", run=_down),
+    "status": Command(does="what runs, where, and how far the installation is", run=_status),
+    "logs": Command(does="the logs of all services or of one; -f follows them", run=_logs),
+    "doctor": Command(does="look at this machine and name what is missing, with the cure", run=_doctor),
+    "reset-password": Command(does="set a new password, or --link for a one-time sign-in link", run=_reset_password),
+    "setup": Command(does="only make the environment: console, engine, test tools", run=_setup),
+    "test": Command(does="run all tests that need no GPU and no Docker engine", run=_test),
+    "check": Command(does="format, lint, types, import contracts, migrations, spelling", run=_check),
+    "bench": Command(does="run a benchmark: bench NAME [--json] [--quick]", run=_bench),
+    "train": Command(does="train from the shell: train --config configs/NAME.yaml [key=value …]", run=_engine("train")),
+    "evaluate": Command(does="measure a policy: attempts per task, success with n/N", run=_engine("evaluate")),
+    "preflight": Command(does="check that a run could start here: model, desktops, disk", run=_engine("preflight")),
+    "train-pocket": Command(does="rebuild the small policy that is shipped", run=_engine("train-pocket")),
+    "manage": Command(does="Django's own commands: manage shell, manage createsuperuser, …", run=_manage),
+    "lock": Command(does="compile requirements/*.txt from pyproject.toml, with hashes", run=_lock),
+}

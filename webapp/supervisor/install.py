@@ -1,0 +1,172 @@
+"""Installs the locked requirements into the environment that runs us. Standard library only: it comes before all else.
+
+uv does the work, because it is quick; pip does it where uv cannot be had. torch is installed by pip, by itself and
+without a hash, because a CPU build or a CUDA build may satisfy it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Final
+
+from webapp.env import BASE_DIR
+from webapp.supervisor.errors import SupervisorError
+
+REQUIREMENTS: Final = BASE_DIR / "requirements"
+TORCH: Final = "2.13.0"
+TORCH_BUILDS: Final = {"auto": f"torch=={TORCH}", "cpu": f"torch=={TORCH}+cpu", "cuda": f"torch=={TORCH}"}
+POLL_S: Final = 0.2
+
+Report = Callable[[float], None]
+"""Called again and again with the seconds since the stage began."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """One set of requirements."""
+
+    name: str
+    title: str
+    usual_s: int
+    """How long it takes on a usual machine and connection, for the progress line."""
+
+
+WEB = Stage(name="web", title="Installing the console", usual_s=30)
+TORCH_STAGE = Stage(name="torch", title="Installing torch", usual_s=90)
+ENGINE = Stage(name="engine", title="Installing the engine (transformers, Ray, Qt)", usual_s=60)
+DEV = Stage(name="dev", title="Installing the checks and test tools", usual_s=20)
+
+
+def wanted_torch() -> list[str]:
+    """Pip's words for the torch that ARPO_TORCH asks for: auto, cpu, cuda, or words of your own."""
+    choice = os.environ.get("ARPO_TORCH", "").strip() or "auto"
+    return [TORCH_BUILDS[choice]] if choice in TORCH_BUILDS else shlex.split(choice)
+
+
+def is_installed(stage: Stage) -> bool:
+    """Whether the stage's requirements are in the environment as they are locked now."""
+    stamp = _stamp_file(stage)
+    return stamp.is_file() and stamp.read_text(encoding="utf-8").strip() == _fingerprint(stage)
+
+
+def install(stage: Stage, log: Path, report: Report) -> None:
+    """Install a stage; what is there already is left alone."""
+    with _one_installer_at_a_time():
+        if is_installed(stage):
+            return
+        if stage is TORCH_STAGE:
+            _install_torch(log, report)
+        else:
+            _install_locked(stage, log, report)
+        stamp = _stamp_file(stage)
+        stamp.write_text(_fingerprint(stage) + "\n", encoding="utf-8")
+
+
+def _install_locked(stage: Stage, log: Path, report: Report) -> None:
+    words = ["--require-hashes", "-r", str(REQUIREMENTS / f"{stage.name}.txt")]
+    uv = _uv(log, report)
+    if uv is not None:
+        code = _run([uv, "pip", "install", "--python", sys.executable, *words], log, report)
+        if code == 0:
+            return
+    code = _run([*_pip(), "install", *words], log, report)
+    if code != 0:
+        raise _failure(stage, code, log)
+
+
+def _install_torch(log: Path, report: Report) -> None:
+    if _has_torch() and not os.environ.get("ARPO_TORCH"):
+        return
+    code = _run([*_pip(), "install", *wanted_torch()], log, report)
+    if code != 0 and wanted_torch() == [TORCH_BUILDS["cpu"]]:
+        raise SupervisorError(
+            f"pip found no {TORCH_BUILDS['cpu']}; point pip at PyTorch's index of CPU builds (see pytorch.org, Get "
+            f"started) with PIP_EXTRA_INDEX_URL, or set ARPO_TORCH=auto. Log: {log}"
+        )
+    if code != 0:
+        raise _failure(TORCH_STAGE, code, log)
+
+
+def _has_torch() -> bool:
+    try:
+        return metadata.version("torch").partition("+")[0] == TORCH
+    except metadata.PackageNotFoundError:
+        return False
+
+
+def _uv(log: Path, report: Report) -> str | None:
+    """Uv of this environment, fetched with its locked hash when it is missing; None where it cannot be had."""
+    found = Path(sys.executable).with_name("uv")
+    if not found.is_file():
+        _run([*_pip(), "install", "--require-hashes", "-r", str(REQUIREMENTS / "installer.txt")], log, report)
+    return str(found) if found.is_file() else None
+
+
+def _pip() -> list[str]:
+    return [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input"]
+
+
+def _run(argv: list[str], log: Path, report: Report) -> int:
+    began = time.monotonic()
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as out:
+        out.write(f"\n$ {shlex.join(argv)}\n".encode())
+        out.flush()
+        process = subprocess.Popen(argv, stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd=BASE_DIR)
+        try:
+            while process.poll() is None:
+                report(time.monotonic() - began)
+                time.sleep(POLL_S)
+        except BaseException:
+            process.terminate()
+            process.wait()
+            raise
+    return int(process.returncode)
+
+
+def _failure(stage: Stage, code: int, log: Path) -> SupervisorError:
+    free_mb = shutil.disk_usage(BASE_DIR).free // 2**20
+    tail = [line for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()][-3:]
+    return SupervisorError(
+        f"{stage.title} ended with {code}: {' | '.join(tail)}. {free_mb} MB are free on the disk. "
+        f"Check the connection and the disk, then run the same command again: it goes on where it was. Log: {log}"
+    )
+
+
+def _fingerprint(stage: Stage) -> str:
+    """Changes when the lock, the Python or the choice of torch changes."""
+    parts = [sys.version]
+    if stage is TORCH_STAGE:
+        parts += wanted_torch()
+    else:
+        parts.append((REQUIREMENTS / f"{stage.name}.txt").read_text(encoding="utf-8"))
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _stamp_file(stage: Stage) -> Path:
+    return _stamps() / f"{stage.name}.stamp"
+
+
+def _stamps() -> Path:
+    folder = Path(sys.prefix) / ".arpo"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@contextmanager
+def _one_installer_at_a_time() -> Iterator[None]:
+    with (_stamps() / "lock").open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,180 @@
+"""What the console consists of, as children of the supervisor: servers, web, worker, beat, Ray head.
+
+Decides ports and addresses once, so that a part that is started again is found where it was.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import urllib.error
+import urllib.request
+from typing import Final
+
+import psutil
+
+from webapp.env import BASE_DIR
+from webapp.supervisor import rayhead
+from webapp.supervisor.child import Spec
+from webapp.supervisor.lock import run_folder
+from webapp.supervisor.logs import RotatingLog
+from webapp.supervisor.options import UpOptions
+from webapp.supervisor.ports import LOOPBACK, choose_port
+from webapp.supervisor.postgres import Postgres
+from webapp.supervisor.process import Program
+from webapp.supervisor.valkey import Valkey
+
+EVERY_ADDRESS: Final = frozenset({"0.0.0.0", "::", ""})
+STOP_ORDER: Final = ("beat", "worker", "ray", "web", "valkey", "postgres")
+"""Ray before the web, so that the last events of a run that is cut off still arrive."""
+
+
+class Stack:
+    """The parts of one console and the environment that they share."""
+
+    def __init__(self, options: UpOptions) -> None:
+        self.options = options
+        self.data = options.data
+        self.logs = options.data / "logs"
+        self.port = choose_port(options.host, options.port)
+        own_database, own_bus = not os.environ.get("DATABASE_URL"), not os.environ.get("VALKEY_URL")
+        self.postgres = Postgres(self.data) if own_database else None
+        self.valkey = Valkey(self.data) if own_bus else None
+        self.ray = None if os.environ.get("RAY_ADDRESS") else rayhead.RayHead(self.data, self.logs)
+
+    @property
+    def address(self) -> str:
+        """Where a person opens the console."""
+        host = "localhost" if self.options.host in EVERY_ADDRESS else self.options.host
+        return f"http://{host}:{self.port}"
+
+    def services(self) -> dict[str, str]:
+        """Addresses for other commands of this data dir, and for the children."""
+        found = {
+            "DATABASE_URL": self.postgres.url if self.postgres else os.environ["DATABASE_URL"],
+            "VALKEY_URL": self.valkey.url if self.valkey else os.environ["VALKEY_URL"],
+            "ARPO_REPORT_URL": os.environ.get("ARPO_REPORT_URL") or self._loopback_address(),
+            "ARPO_PUBLIC_URL": self.address,
+        }
+        if self.ray is None:
+            return found | {"RAY_ADDRESS": os.environ["RAY_ADDRESS"]}
+        return found | {"RAY_ADDRESS": self.ray.address} | self.ray.auth()
+
+    def environment(self) -> dict[str, str]:
+        """What every child of ours sees."""
+        return {
+            **os.environ,
+            **self.services(),
+            "ARPO_DATA_DIR": str(self.data),
+            "ARPO_ALLOWED_HOSTS": ",".join(allowed_hosts(self.options.host)),
+            "DJANGO_SETTINGS_MODULE": "webapp.settings",
+            "PYTHONPATH": str(BASE_DIR),
+            "PYTHONUNBUFFERED": "1",
+            "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),
+        }
+
+    def server_specs(self) -> list[Spec]:
+        """Database and bus, unless they are somebody else's."""
+        specs = []
+        if self.postgres is not None:
+            specs.append(
+                Spec(
+                    name="postgres",
+                    log=self.postgres.log,
+                    program=self.postgres.prepare,
+                    ready=self.postgres.answers,
+                    when_ready=self.postgres.ensure_database,
+                )
+            )
+        if self.valkey is not None:
+            specs.append(
+                Spec(name="valkey", log=self.valkey.log, program=self.valkey.prepare, ready=self.valkey.answers)
+            )
+        return specs
+
+    def web_spec(self) -> Spec:
+        """The web server; ready when it answers and reaches its database."""
+        argv = ("uvicorn", "webapp.asgi:application", "--host", self.options.host, "--port", str(self.port))
+        flags = ("--lifespan", "off", "--no-access-log", "--timeout-graceful-shutdown", "5")
+        return Spec(
+            name="web",
+            log=RotatingLog(self.logs / "web.log"),
+            program=lambda: self._python("web", *argv, *flags),
+            ready=self._web_answers,
+        )
+
+    def worker_spec(self) -> Spec:
+        """The queue's worker. Its tasks are short, so a stop waits for them."""
+        argv = ("celery", "-A", "webapp.celery", "worker", "--loglevel", "INFO")
+        flags = ("--without-gossip", "--without-mingle", "--hostname", "worker@%h")
+        log = RotatingLog(self.logs / "worker.log")
+        return Spec(
+            name="worker",
+            log=log,
+            program=lambda: self._python("worker", *argv, *flags),
+            ready=lambda: any(" ready." in line for line in log.tail()),
+            essential=False,
+        )
+
+    def beat_spec(self) -> Spec:
+        """The clock of the periodic tasks."""
+        schedule = run_folder(self.data) / "beat-schedule"
+        argv = (
+            "celery",
+            "-A",
+            "webapp.celery",
+            "beat",
+            "--loglevel",
+            "INFO",
+            "--schedule",
+            str(schedule),
+            "--pidfile=",
+        )
+        log = RotatingLog(self.logs / "beat.log")
+        return Spec(
+            name="beat",
+            log=log,
+            program=lambda: self._python("beat", *argv),
+            ready=lambda: any("beat: Starting" in line for line in log.tail()),
+            essential=False,
+        )
+
+    def ray_spec(self) -> Spec | None:
+        """The local Ray head, once its packages are there; None when the cluster is somebody else's."""
+        if self.ray is None:
+            return None
+        return self.ray.spec(self.environment())
+
+    def _python(self, name: str, *module_and_words: str) -> Program:
+        return Program(
+            name=name,
+            argv=(sys.executable, "-m", *module_and_words),
+            env=self.environment(),
+            cwd=BASE_DIR,
+            stop_within_s=15.0,
+        )
+
+    def _loopback_address(self) -> str:
+        host = LOOPBACK if self.options.host in EVERY_ADDRESS else self.options.host
+        return f"http://{host}:{self.port}"
+
+    def _web_answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self._loopback_address()}/healthz", timeout=5) as answer:
+                return bool(answer.status == 200)
+        except (urllib.error.URLError, OSError):
+            return False
+
+
+def allowed_hosts(host: str) -> list[str]:
+    """The names under which the console may be asked for; a name that is not ours could be a rebinding attack."""
+    names = {"localhost", LOOPBACK, "[::1]"}
+    if host in EVERY_ADDRESS:
+        names |= {socket.gethostname(), socket.getfqdn()}
+        for addresses in psutil.net_if_addrs().values():
+            names |= {a.address for a in addresses if a.family == socket.AF_INET}
+    else:
+        names.add(host)
+    extra = [name.strip() for name in os.environ.get("ARPO_ALLOWED_HOSTS", "").split(",") if name.strip()]
+    return sorted(names | set(extra))
