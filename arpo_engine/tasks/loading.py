@@ -39,7 +39,9 @@ def load_tasks(path: Path | str) -> list[Task]:
     entries = _read(path)
     entries = [entries] if isinstance(entries, dict) else entries
     if not isinstance(entries, list) or not entries:
-        raise TaskError(f"{path} holds no tasks; it needs a JSON list of tasks, each with id, instruction and evaluator")
+        raise TaskError(
+            f"{path} holds no tasks; it needs a JSON list of tasks, each with id, instruction and evaluator"
+        )
     tasks = [_task(entry, place, path) for place, entry in enumerate(entries, start=1)]
     seen: set[str] = set()
     for task in tasks:
@@ -68,7 +70,9 @@ def _read(path: Path) -> Any:
 
 def _task(entry: Any, place: int, path: Path) -> Task:
     if not isinstance(entry, dict):
-        raise TaskError(f"{path}: entry {place} is {json.dumps(entry)[:60]}, not a task; it needs id, instruction, evaluator")
+        raise TaskError(
+            f"{path}: entry {place} is {json.dumps(entry)[:60]}, not a task; it needs id, instruction, evaluator"
+        )
     try:
         return Task.model_validate(entry)
     except ValidationError as error:

@@ -1,4 +1,4 @@
-"""Scoring in OSWorld's form, `func(result, expected)`, over what the pocket desktop's applications have saved. No Qt."""
+"""Scoring in OSWorld's form, `func(result, expected)`, over what the pocket desktop has saved. No Qt."""
 
 from __future__ import annotations
 
@@ -81,7 +81,9 @@ def _get(result: dict[str, Any], outcome: Outcome) -> Any:
 def _rules(expected: dict[str, Any]) -> Values:
     rules = expected.get("rules")
     if expected.get("type") != "rule" or not isinstance(rules, dict):
-        raise EvaluatorError(f"expected is {expected!r}; on the pocket desktop it is {{'type': 'rule', 'rules': {{…}}}}")
+        raise EvaluatorError(
+            f"expected is {expected!r}; on the pocket desktop it is {{'type': 'rule', 'rules': {{…}}}}"
+        )
     return rules
 
 

@@ -58,6 +58,7 @@ class Input:
 
     def perform(self, action: Action) -> None:
         """Carry an action out; waiting and ending do nothing to a desktop."""
+        self._screen.tidy()
         if isinstance(action, Click):
             self._click(QPoint(action.x, action.y), _BUTTONS[action.button], action.count)
         elif isinstance(action, Drag):
@@ -73,6 +74,7 @@ class Input:
     # -- mouse -------------------------------------------------------------------------------------------------------
 
     def _click(self, at: QPoint, button: Qt.MouseButton, count: int) -> None:
+        target: QWidget | None = None
         for turn in range(count):
             # Looked up for every click: the first may have closed or opened what the second one hits.
             target = self._hit(at)
@@ -167,6 +169,7 @@ class Input:
         """What the desktop itself answers to; a widget does not see these keys."""
         screen, overlay, focus = self._screen, self._screen.overlay, self._screen.focus_widget
         control = bool(modifiers & Qt.KeyboardModifier.ControlModifier)
+        alt = bool(modifiers & Qt.KeyboardModifier.AltModifier)
         if key is Qt.Key.Key_Tab:
             self._tab(-1 if modifiers & Qt.KeyboardModifier.ShiftModifier else 1)
         elif key is Qt.Key.Key_Escape and overlay is not None:
@@ -178,7 +181,7 @@ class Input:
         elif control and key is Qt.Key.Key_S:
             if overlay is None:
                 screen.page.save()
-        elif control and key is Qt.Key.Key_W or modifiers & Qt.KeyboardModifier.AltModifier and key is Qt.Key.Key_F4:
+        elif (control and key is Qt.Key.Key_W) or (alt and key is Qt.Key.Key_F4):
             if overlay is None:
                 screen.open(HOME)
         else:

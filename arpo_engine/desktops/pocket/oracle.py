@@ -1,4 +1,4 @@
-"""Solves pocket tasks from the widgets' state: the demonstrator of the warm start, and what proves that tasks can be done.
+"""Solves pocket tasks from the widgets' state: the warm start's demonstrator, and the proof that tasks can be done.
 
 A demonstrator may be sloppy: it forgets sub-goals or clicks beside the right label, which is how the small policy is
 left half-trained on purpose.

@@ -7,8 +7,10 @@ frame, they catch every click while they are open, and desktops in one process c
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache, partial
 
 import numpy as np
+import shiboken6
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QImage, QPainter, QPaintEvent
 from PySide6.QtWidgets import QWidget
@@ -78,7 +80,6 @@ class Screen(QWidget):
 
     def __init__(self, pages: Sequence[Callable[[Screen], Page]]) -> None:
         super().__init__()
-        self.setAttribute(Qt.WidgetAttribute.WA_DontShowOnScreen)
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setFixedSize(WIDTH, HEIGHT)
         self.state: InitialState | None = None
@@ -91,8 +92,8 @@ class Screen(QWidget):
         for build in pages:
             page = build(self)
             self.pages[page.name] = page
-        self._image = QImage(WIDTH, HEIGHT, QImage.Format.Format_RGB888)
-        self.show()
+        self._closed: list[Overlay] = []
+        # Never shown: rendering and events need no window, and without one a desktop costs half the time and memory.
 
     @property
     def page(self) -> Page:
@@ -113,6 +114,7 @@ class Screen(QWidget):
 
     def begin(self, state: InitialState) -> None:
         """Start afresh: stored values, arrangements, and the home page."""
+        self.tidy()
         self.state, self.saved = state, Saved.begin(state)
         self.saves = {}
         for page in self.pages.values():
@@ -172,7 +174,7 @@ class Screen(QWidget):
         row = min(max(at[1], 0), ROWS - len(words))
         overlay.box = cell_rect(column, row, 2, len(words))
         for offset, word in enumerate(words):
-            tile = Tile(overlay, word, self._closing(lambda word=word: pick(word)))
+            tile = Tile(overlay, word, self._closing(partial(pick, word)))
             move(tile, (column, row + offset, 2, 1))
         overlay.show()
 
@@ -181,8 +183,14 @@ class Screen(QWidget):
         self.set_focus(None)
         if self.overlay is not None:
             self.overlay.hide()
-            self.overlay.deleteLater()
+            self._closed.append(self.overlay)
             self.overlay = None
+
+    def tidy(self) -> None:
+        """Destroy closed overlays. Not done as they close: the button that closed one is still at work in it."""
+        for overlay in self._closed:
+            shiboken6.delete(overlay)
+        self._closed.clear()
 
     def labels(self) -> Labels:
         """Every word that may be clicked now, in pixels of the screen; behind an overlay nothing may."""
@@ -196,9 +204,10 @@ class Screen(QWidget):
     def focusable(self) -> list[Focusable]:
         """What the Tab key goes through, in reading order."""
         inside = (self.overlay or self.page).findChildren(QWidget)
-        able = [w for w in inside if isinstance(w, Focusable) and w.isVisibleTo(self) and w.isEnabled()]
-        placed = sorted(able, key=lambda widget: _reading_order(self, widget))
-        return placed
+        able: list[Focusable] = [
+            widget for widget in inside if isinstance(widget, Focusable) and widget.isVisibleTo(self)
+        ]
+        return sorted(able, key=lambda widget: _reading_order(self, widget))
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Wallpaper and title bar."""
@@ -213,8 +222,9 @@ class Screen(QWidget):
 
     def pixels(self) -> Pixels:
         """What a person would see now."""
-        self.render(self._image)
-        rows = np.frombuffer(self._image.constBits(), np.uint8).reshape(HEIGHT, self._image.bytesPerLine())
+        canvas = _canvas()
+        self.render(canvas)
+        rows = np.frombuffer(canvas.constBits(), np.uint8).reshape(HEIGHT, canvas.bytesPerLine())
         return rows[:, : WIDTH * 3].reshape(HEIGHT, WIDTH, 3).copy()
 
     def _dialog(
@@ -244,6 +254,12 @@ class Screen(QWidget):
     def _overlay(self) -> Overlay:
         assert self.overlay is not None
         return self.overlay
+
+
+@cache
+def _canvas() -> QImage:
+    """What every screen of the process is drawn onto, one after the other; its pixels are copied out at once."""
+    return QImage(WIDTH, HEIGHT, QImage.Format.Format_RGB888)
 
 
 def move(widget: QWidget, block: Block) -> None:

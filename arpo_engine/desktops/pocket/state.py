@@ -1,4 +1,4 @@
-"""What the pocket desktop's applications hold, as plain data: how a task begins, and what has been saved since. No Qt."""
+"""What the pocket desktop's applications hold, as plain data: how a task begins, and what is saved since. No Qt."""
 
 from __future__ import annotations
 

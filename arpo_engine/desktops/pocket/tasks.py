@@ -57,7 +57,7 @@ def compose(template: Template, seed: int, rng: random.Random, pool: PoolName) -
         related_apps=list(template.apps),
         config=[SetupStep(type=SETUP_STEP, parameters=draft.state.model_dump(mode="json"))],
         evaluator=Evaluator(**draft.evaluator),
-        **fields,  # type: ignore[arg-type]  # a task keeps fields that its schema does not name
+        **fields,  # a task keeps fields that its schema does not name
     )
 
 

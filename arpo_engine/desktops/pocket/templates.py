@@ -69,9 +69,7 @@ def _with_options(state: InitialState, **on: bool) -> InitialState:
 def _draft(
     instruction: str, words: Sequence[str], state: InitialState, allowed: Sequence[str], values: dict[str, Any]
 ) -> Draft:
-    return Draft(
-        instruction=instruction, words=tuple(words), state=state, evaluator=only_changes(allowed, values)
-    )
+    return Draft(instruction=instruction, words=tuple(words), state=state, evaluator=only_changes(allowed, values))
 
 
 def _stored(values: dict[str, Any]) -> tuple[list[str], dict[str, Any]]:
@@ -394,4 +392,3 @@ _ALL = (
 
 TEMPLATES: dict[str, Template] = {template.name: template for template in _ALL}
 """Every kind of task by its name."""
-

@@ -139,7 +139,9 @@ class ValueGrid(QTableWidget, Focusable):
     def table(self) -> dict[str, list[str]]:
         """The table as it is shown."""
         columns = range(1, self.columnCount())
-        return {self._text(row, 0): [self._text(row, column) for column in columns] for row in range(1, self.rowCount())}
+        return {
+            self._text(row, 0): [self._text(row, column) for column in columns] for row in range(1, self.rowCount())
+        }
 
     def chosen_row(self) -> str | None:
         """The name of the row that the chosen cell is in."""
@@ -158,7 +160,7 @@ class ValueGrid(QTableWidget, Focusable):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """The first character replaces the chosen value, the next ones are added; arrows move."""
-        item = self.currentItem()
+        item = self.item(self.currentRow(), self.currentColumn())
         text = event.text()
         if item is None or self.chosen_cell() is None:
             event.ignore()

@@ -1,7 +1,7 @@
 """Every word that the pocket desktop shows, asks for or answers with. Knows no Qt and no layout.
 
-The words that tasks are about come in two disjoint pools: training tasks use one, held-out tasks only the other, so that
-a held-out success is never a remembered word. Both pools stand on the screen all the time as each other's distractors.
+The words that tasks are about come in two disjoint pools: training tasks use one, held-out tasks only the other, so
+that a held-out success is never a remembered word. Both pools stand on the screen as each other's distractors.
 """
 
 from __future__ import annotations

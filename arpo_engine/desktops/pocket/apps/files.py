@@ -7,8 +7,8 @@ from PySide6.QtWidgets import QWidget
 
 from arpo_engine.desktops.pocket.drawing import CELL
 from arpo_engine.desktops.pocket.screen import Page, Screen
-from arpo_engine.desktops.pocket.vocabulary import HOME
 from arpo_engine.desktops.pocket.views import NameList
+from arpo_engine.desktops.pocket.vocabulary import HOME
 from arpo_engine.desktops.pocket.widgets import Tile
 
 
