@@ -51,6 +51,14 @@ class GeneratorLost(ArpoError):
     """The process that samples replies is gone."""
 
 
+class NothingCollected(ArpoError):
+    """A training step brought no episode that could be scored, so there is nothing to go on with."""
+
+
+class PolicyCollapsed(ArpoError):
+    """The policy fell apart more often than the run may go back to its best checkpoint."""
+
+
 class SpoolError(ArpoError):
     """The event spool cannot be written or read back."""
 

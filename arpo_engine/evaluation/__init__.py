@@ -1,0 +1,1 @@
+"""Measuring a policy without teaching it."""

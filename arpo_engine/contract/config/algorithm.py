@@ -30,7 +30,8 @@ class ReplayConfig(Strict):
     admit_above: float = Field(0.1, ge=0)
     """A rollout is remembered when its task score is above this."""
     inject_if_std_below: float = Field(0.05, ge=0)
-    """A group is rescued when its rewards spread less than this (unbiased standard deviation) ..."""
+    """A group is rescued when its task scores spread less than this (population standard deviation, format left out, as
+    the published code has it) ..."""
     inject_if_mean_below: float = Field(0.2)
     """... and their mean is below this."""
     old_logprobs: Literal["behaviour", "recomputed"] = "behaviour"

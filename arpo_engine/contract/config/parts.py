@@ -43,8 +43,8 @@ class PocketDesktopsConfig(Strict):
     """Desktops that share one process."""
     reset_timeout_s: float = Field(30.0, gt=0)
     step_timeout_s: float = Field(30.0, gt=0)
-
-
+    restarts: int = Field(5, ge=0)
+    """Times in a row that a process of desktops is started again after it died, before its desktops are given up."""
 
 
 class UiTarsAgentConfig(Strict):

@@ -1,0 +1,97 @@
+"""The memory of ARPO: for each task its latest successes, first in first out. Saved with every checkpoint."""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict, deque
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from arpo_engine.algorithms.packing import FrameStore, Packed, pack, unpack
+from arpo_engine.types import Trajectory
+
+
+@dataclass(slots=True)
+class Change:
+    """What one step changed in the memory."""
+
+    admitted: dict[str, list[str]] = field(default_factory=dict)
+    evicted: dict[str, list[str]] = field(default_factory=dict)
+    stock: dict[str, int] = field(default_factory=dict)
+
+
+class ReplayBuffer:
+    """Per-task FIFO of successes. Draws from a random generator of its own, so nothing else shifts its choices."""
+
+    def __init__(self, *, capacity_per_task: int, admit_above: float, seed: int) -> None:
+        self._capacity = capacity_per_task
+        self._admit_above = admit_above
+        self._random = random.Random(f"replay-{seed}")
+        self._entries: defaultdict[str, deque[Packed]] = defaultdict(deque)
+        self._frames = FrameStore()
+
+    def __len__(self) -> int:
+        return sum(len(entries) for entries in self._entries.values())
+
+    @property
+    def tasks_stocked(self) -> int:
+        """Tasks with at least one success."""
+        return sum(1 for entries in self._entries.values() if entries)
+
+    def episodes_of(self, task_id: str) -> list[str]:
+        """Remembered episodes of a task, the oldest first."""
+        return [packed.episode_id for packed in self._entries.get(task_id, ())]
+
+    def remember(self, trajectories: Iterable[Trajectory]) -> Change:
+        """Admit every trajectory whose score is above the threshold; the oldest of its task leave when it is full."""
+        change = Change()
+        for trajectory in trajectories:
+            if trajectory.score is None or trajectory.score <= self._admit_above:
+                continue
+            self._admit(trajectory, change)
+        change.stock = {task_id: len(self._entries[task_id]) for task_id in change.admitted}
+        return change
+
+    def draw(self, task_id: str, *, without: Collection[str] = ()) -> Trajectory | None:
+        """One remembered success of the task at random, or none; `without` names episodes that must not return."""
+        choices = [packed for packed in self._entries.get(task_id, ()) if packed.episode_id not in without]
+        return unpack(self._random.choice(choices), self._frames) if choices else None
+
+    def state_dict(self) -> dict[str, Any]:
+        """Entries in order, frames, and the state of the random generator."""
+        version, internal, gauss = self._random.getstate()
+        return {
+            "entries": [
+                {
+                    "episode_id": packed.episode_id,
+                    "task_id": task_id,
+                    "data": packed.data,
+                    "frames": list(packed.frames),
+                }
+                for task_id, entries in self._entries.items()
+                for packed in entries
+            ],
+            "frames": self._frames.state_dict(),
+            "random": [version, list(internal), gauss],
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from a saved memory."""
+        self._entries.clear()
+        for entry in state["entries"]:
+            packed = Packed(entry["episode_id"], entry["task_id"], entry["data"], tuple(entry["frames"]))
+            self._entries[packed.task_id].append(packed)
+        self._frames.load(state["frames"], [key for entry in state["entries"] for key in entry["frames"]])
+        version, internal, gauss = state["random"]
+        self._random.setstate((version, tuple(internal), gauss))
+
+    def _admit(self, trajectory: Trajectory, change: Change) -> None:
+        entries = self._entries[trajectory.task_id]
+        entries.append(pack(trajectory, self._frames))
+        change.admitted.setdefault(trajectory.task_id, []).append(trajectory.episode_id)
+        while len(entries) > self._capacity:
+            oldest = entries.popleft()
+            for key in oldest.frames:
+                self._frames.release(key)
+            change.evicted.setdefault(trajectory.task_id, []).append(oldest.episode_id)

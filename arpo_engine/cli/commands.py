@@ -1,0 +1,37 @@
+"""The list of commands. Each is a module with `add_arguments` and `main`; none is imported unless it is asked for."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+from arpo_engine.contract.errors import ArpoError, CheckpointError, ConfigError, ModelError, TaskError
+
+COMMANDS = {
+    "train": ("arpo_engine.cli.train", "train a policy; writes a run folder"),
+    "evaluate": ("arpo_engine.cli.evaluate", "measure a policy: success with n/N"),
+    "preflight": ("arpo_engine.cli.preflight", "say whether a run can start here, and what to do if not"),
+    "train-pocket": ("arpo_engine.cli.train_pocket", "rebuild the small policy that ships with the engine"),
+}
+
+OK, BAD_INPUT, FAILED = 0, 2, 3
+_INPUT_ERRORS = (ConfigError, TaskError, ModelError, CheckpointError)
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run one command; the answer is the process's exit code."""
+    words = list(sys.argv[1:] if words is None else words)
+    parser = argparse.ArgumentParser(prog="python -m arpo_engine", description="Trains GUI agents with ARPO.")
+    commands = parser.add_subparsers(dest="command", metavar="command", required=True)
+    for name, (module, summary) in COMMANDS.items():
+        command = commands.add_parser(name, help=summary, description=summary)
+        if name in words[:1]:
+            importlib.import_module(module).add_arguments(command)
+    arguments = parser.parse_args(words)
+    try:
+        return int(importlib.import_module(COMMANDS[arguments.command][0]).main(arguments))
+    except ArpoError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return BAD_INPUT if isinstance(error, _INPUT_ERRORS) else FAILED

@@ -1,0 +1,153 @@
+"""What `train` and `evaluate` share: the run folder, the recorder, signals, and telling everybody how it ended."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import re
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from arpo_engine.cli.progress import ProgressSink
+from arpo_engine.contract.config import RunConfig, load_config
+from arpo_engine.contract.errors import ArpoError, ConfigError
+from arpo_engine.contract.events import RunEnded
+from arpo_engine.contract.outcomes import RunOutcome
+from arpo_engine.contract.reporting import SPOOL_NAME, EventSink, RunRecorder, last_attempt
+from arpo_engine.runtime.event_log import EventLogHandler
+from arpo_engine.runtime.executor import Executor
+from arpo_engine.runtime.local import LocalExecutor
+from arpo_engine.runtime.telemetry import Telemetry
+from arpo_engine.trainer.parts import Ending
+from arpo_engine.trainer.stop import StopSwitch
+
+log = logging.getLogger(__name__)
+
+TOKEN_VARIABLE = "ARPO_ATTEMPT_TOKEN"
+RUNS = Path("runs")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launch:
+    """What a run is given by the command line."""
+
+    config: RunConfig
+    run_dir: Path
+    attempt: int
+    sink: EventSink
+    executor: Executor
+    stop: StopSwitch
+
+
+def add_run_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of a run."""
+    parser.add_argument(
+        "--config", type=Path, required=True, help="YAML or JSON file, such as configs/pocket_demo.yaml"
+    )
+    parser.add_argument("settings", nargs="*", metavar="key=value", help="change a setting: optimizer.lr=1e-4")
+    parser.add_argument("--run-dir", type=Path, help="folder of the run (default: a new one under runs/)")
+    parser.add_argument("--attempt", type=int, help="number of this attempt (default: one more than the last)")
+    parser.add_argument("--executor", choices=["local", "ray"], default="local", help="where desktops run")
+    parser.add_argument("--report-to", metavar="URL", help="address of a console that shows the run")
+    parser.add_argument("--run-id", help=f"the run's id in that console; its token is read from {TOKEN_VARIABLE}")
+    parser.add_argument("--quiet", action="store_true", help="say nothing but errors")
+
+
+def launch(arguments: argparse.Namespace, kind: str, work: Callable[[Launch], Awaitable[Ending]]) -> Ending:
+    """Open the run folder, do the work, and record how it ended, whatever happens.
+
+    Raises:
+        ArpoError: it could not be done; the run folder and the console have been told.
+    """
+    config = load_config(arguments.config, arguments.settings)
+    if config.kind != kind:
+        raise ConfigError(f"kind is {config.kind!r}; use `python -m arpo_engine {config.kind}`, or set kind={kind}")
+    run_dir = arguments.run_dir or _new_run_dir(config)
+    attempt = _open_run_dir(run_dir, config, arguments.attempt)
+    recorder = RunRecorder(
+        run_dir,
+        attempt,
+        frames=config.frames,
+        report_to=arguments.report_to,
+        run_id=arguments.run_id,
+        token=os.environ.get(TOKEN_VARIABLE),
+    )
+    handler = EventLogHandler(recorder)
+    logging.getLogger("arpo_engine").addHandler(handler)
+    progress = ProgressSink(recorder, quiet=arguments.quiet)
+    executor = build_executor(arguments.executor)
+    stop = StopSwitch(progress, minutes=config.limits.minutes if kind == "train" else None)
+    ready = Launch(config=config, run_dir=run_dir, attempt=attempt, sink=progress, executor=executor, stop=stop)
+    progress.say(f"run folder {run_dir}")
+    try:
+        with Telemetry(recorder, run_dir, every_s=config.records.telemetry_every_s):
+            return _to_its_end(ready, work)
+    finally:
+        logging.getLogger("arpo_engine").removeHandler(handler)
+        progress.close()
+
+
+def build_executor(name: str) -> Executor:
+    """`local` or `ray`; Ray is imported only when it is asked for."""
+    if name == "local":
+        return LocalExecutor()
+    from arpo_engine.runtime.ray import RayExecutor
+
+    return RayExecutor()
+
+
+def _to_its_end(ready: Launch, work: Callable[[Launch], Awaitable[Ending]]) -> Ending:
+    ending = Ending(RunOutcome.FAILED, 0, "the engine met an error that it does not know; see the log")
+    try:
+        ending = asyncio.run(_with_signals(ready, work))
+    except (asyncio.CancelledError, KeyboardInterrupt):
+        ending = Ending(RunOutcome.STOPPED, 0, "stopped at once; it goes on from its last checkpoint when resumed")
+    except ArpoError as error:
+        ending = Ending(RunOutcome.FAILED, 0, str(error))
+        raise
+    finally:
+        ready.sink.emit(RunEnded(outcome=ending.outcome, step=ending.step, reason=ending.reason))
+    return ending
+
+
+async def _with_signals(ready: Launch, work: Callable[[Launch], Awaitable[Ending]]) -> Ending:
+    """A first signal lets the step end; a second one ends everything now."""
+    loop, task = asyncio.get_running_loop(), asyncio.ensure_future(work(ready))
+    heard: list[signal.Signals] = []
+
+    def hear(number: signal.Signals) -> None:
+        heard.append(number)
+        if len(heard) == 1:
+            print(f"{number.name}: stopping after this step; once more stops at once", file=sys.stderr)
+            ready.stop.ask(f"stopped by {number.name}; the checkpoint of its last step is kept")
+        else:
+            task.cancel()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(NotImplementedError, ValueError):
+            loop.add_signal_handler(number, hear, number)
+    return await task
+
+
+def _new_run_dir(config: RunConfig) -> Path:
+    slug = re.sub(r"[^a-z0-9]+", "-", config.title.lower()).strip("-") or "run"
+    return RUNS / f"{datetime.now().astimezone():%Y%m%d-%H%M%S}-{slug[:40]}"
+
+
+def _open_run_dir(run_dir: Path, config: RunConfig, attempt: int | None) -> int:
+    try:
+        run_dir.mkdir(parents=True, exist_ok=True)
+        (run_dir / "config.json").write_text(json.dumps(config.model_dump(mode="json"), indent=1), encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(
+            f"cannot write the run folder {run_dir}: {error.strerror}; give another with --run-dir"
+        ) from error
+    return attempt or last_attempt(run_dir / SPOOL_NAME) + 1

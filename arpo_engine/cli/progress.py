@@ -1,0 +1,114 @@
+"""What a person sees in a terminal while a run is on: a bar where there is a terminal, one line a step elsewhere."""
+
+from __future__ import annotations
+
+import sys
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from arpo_engine.contract.events import (
+    CheckpointSaved,
+    CollapseNoticed,
+    Event,
+    FaultNoticed,
+    FrameRef,
+    PhaseChanged,
+    ReplayChanged,
+    RunEnded,
+    RunStarted,
+    StepFinished,
+    ValidationFinished,
+)
+from arpo_engine.contract.outcomes import Directive
+from arpo_engine.contract.reporting import EventSink, PixelArray
+
+
+class ProgressSink:
+    """An `EventSink` that passes everything on and shows what matters. Speaks to stderr; results go to stdout."""
+
+    def __init__(self, inner: EventSink, *, quiet: bool) -> None:
+        self._inner = inner
+        self._console = Console(stderr=True, quiet=quiet, soft_wrap=True, highlight=False)
+        self._bar: Progress | None = None
+        self._replay = 0
+        if sys.stderr.isatty() and not quiet:
+            columns = (
+                TextColumn("{task.description}"),
+                BarColumn(bar_width=24),
+                TextColumn("{task.completed}/{task.total}"),
+                TextColumn("{task.fields[detail]}"),
+                TimeElapsedColumn(),
+            )
+            self._bar = Progress(*columns, console=self._console)
+            self._task = self._bar.add_task("preparing", total=None, detail="")
+            self._bar.start()
+
+    @property
+    def directive(self) -> Directive:
+        """The console's word."""
+        return self._inner.directive
+
+    def emit(self, event: Event) -> None:
+        """Pass the event on, and show it if it is for people."""
+        self._inner.emit(event)
+        self._show(event)
+
+    def store_frame(self, pixels: PixelArray) -> FrameRef | None:
+        """Pass the screenshot on."""
+        return self._inner.store_frame(pixels)
+
+    def close(self) -> None:
+        """End the bar, then what is inside."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+        self._inner.close()
+
+    def say(self, text: str) -> None:
+        """A line for the person."""
+        self._console.print(text, markup=False)
+
+    def _show(self, event: Event) -> None:
+        match event:
+            case RunStarted():
+                self._begin(event)
+            case PhaseChanged():
+                if self._bar is not None:
+                    self._bar.update(self._task, description=event.phase)
+                elif event.phase == "preparing":
+                    self.say(event.detail)
+            case ReplayChanged():
+                self._replay = event.size
+            case StepFinished():
+                self._step(event)
+            case ValidationFinished():
+                self.say(f"step {event.step}: {event.split} {_share(event.successes, event.attempts)}")
+            case CheckpointSaved() if event.best:
+                self.say(f"step {event.step}: best checkpoint so far, {event.path}")
+            case CollapseNoticed() | FaultNoticed():
+                self.say(event.message)
+            case RunEnded():
+                self.say(f"{event.outcome}: {event.reason}")
+
+    def _begin(self, event: RunStarted) -> None:
+        resumed = f", resumed from step {event.resumed_from_step}" if event.resumed_from_step is not None else ""
+        self.say(f"{event.desktops} desktops, {event.train_tasks} training tasks{resumed}")
+        if self._bar is not None:
+            self._bar.update(self._task, total=event.total_steps, completed=event.resumed_from_step or 0)
+
+    def _step(self, event: StepFinished) -> None:
+        left = f"  {_duration(event.eta_s)} left" if event.eta_s is not None else ""
+        detail = f"success {_share(event.successes, event.attempts)}  replay {self._replay}{left}"
+        if self._bar is not None:
+            self._bar.update(self._task, completed=event.step, detail=detail)
+        else:
+            self.say(f"step {event.step}/{event.total_steps}  {detail}")
+
+
+def _share(successes: int, attempts: int) -> str:
+    return f"{successes}/{attempts}" + (f" ({successes / attempts:.0%})" if attempts else "")
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"

@@ -1,0 +1,86 @@
+"""A host is a process with several desktops in it. This is what is said to one; who carries it there is not its business."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from arpo_engine.contract.actions import Action
+from arpo_engine.contract.tasks import Task
+from arpo_engine.types import Observation
+
+
+@dataclass(frozen=True, slots=True)
+class Reset:
+    """Bring the desktop into the state in which the task begins."""
+
+    task: Task
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """Carry out an action."""
+
+    action: Action
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """Score the task that was begun last."""
+
+    last_action: Action | None
+
+
+Request = Reset | Act | Score
+Answer = Observation | float
+
+
+class DesktopRow(Protocol):
+    """Desktops side by side in one process, called by number; providers implement it."""
+
+    def reset(self, index: int, task: Task) -> Observation: ...
+
+    def step(self, index: int, action: Action) -> Observation: ...
+
+    def score(self, index: int, last_action: Action | None) -> float: ...
+
+    def close(self) -> None: ...
+
+
+def carry_out(row: DesktopRow, index: int, request: Request) -> Answer:
+    """Do what is asked on one desktop of the row."""
+    match request:
+        case Reset(task):
+            return row.reset(index, task)
+        case Act(action):
+            return row.step(index, action)
+        case Score(last_action):
+            return row.score(index, last_action)
+
+
+class DesktopHost(Protocol):
+    """The engine's end of such a process. Calls to different desktops may be under way at once."""
+
+    name: str
+    size: int
+    """Desktops in it."""
+
+    async def call(self, index: int, request: Request) -> Answer:
+        """Ask one desktop.
+
+        Raises:
+            DesktopLost: the process is gone; every desktop in it with it.
+        """
+        ...
+
+    async def restart(self) -> None:
+        """Start the process anew, ending the old one first if it still runs.
+
+        Raises:
+            DesktopLost: it does not come up.
+        """
+        ...
+
+    async def close(self) -> None:
+        """End the process; may be called twice."""
+        ...

@@ -1,0 +1,257 @@
+"""One task, one desktop, one Trajectory: look, think, act, until it is over; then score. Faults become data here.
+
+Tokens go in and come out as they were sampled; text exists only for the agent's grammar and for people.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from dataclasses import dataclass, field
+
+from arpo_engine.agents.base import Agent
+from arpo_engine.contract.actions import ENDING, Action, Fail
+from arpo_engine.contract.config.parts import RewardConfig
+from arpo_engine.contract.errors import (
+    ActionUnreadable,
+    ContextFull,
+    DesktopLost,
+    DesktopStuck,
+    EvaluatorError,
+    GeneratorLost,
+    SetupFailed,
+)
+from arpo_engine.contract.events import EpisodeEnded, EpisodeStarted, EpisodeStepTaken, FaultNoticed, FrameRef
+from arpo_engine.contract.outcomes import EndedBy, Fault
+from arpo_engine.contract.reporting import EventSink
+from arpo_engine.desktops.pool import DesktopPool, Lease
+from arpo_engine.inference.base import Completion, Generator, Prompt
+from arpo_engine.models.chat import ChatFormat
+from arpo_engine.rollout.plans import Plan, seed_of
+from arpo_engine.types import Observation, Pixels, Step, Trajectory
+
+log = logging.getLogger(__name__)
+
+FAULTS: tuple[tuple[type[Exception], Fault], ...] = (
+    (DesktopStuck, Fault.DESKTOP_STUCK),
+    (DesktopLost, Fault.DESKTOP_LOST),
+    (SetupFailed, Fault.SETUP_FAILED),
+    (EvaluatorError, Fault.EVALUATOR_ERROR),
+    (GeneratorLost, Fault.GENERATOR_LOST),
+)
+"""What can break around an agent; the first match names it, so a special case stands before its parent."""
+
+
+@dataclass(slots=True)
+class _Course:
+    """What has happened so far; it outlives an exception, so that a lost episode still tells how far it came."""
+
+    steps: list[Step] = field(default_factory=list)
+    last_action: Action | None = None
+    format_reward: float = 0.0
+    last_seen: Pixels | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    """How an episode ended. `score` is None exactly when there is a fault."""
+
+    ended_by: EndedBy
+    score: float | None = None
+    fault: Fault | None = None
+    note: str = ""
+
+
+class EpisodeRunner:
+    """Runs one plan at a time per call; many calls may be under way at once."""
+
+    def __init__(
+        self,
+        *,
+        pool: DesktopPool,
+        generator: Generator,
+        agent: Agent,
+        chat: ChatFormat,
+        sink: EventSink,
+        reward: RewardConfig,
+        timeout_s: float,
+    ) -> None:
+        self._pool = pool
+        self._generator = generator
+        self._agent = agent
+        self._chat = chat
+        self._sink = sink
+        self._reward = reward
+        self._timeout_s = timeout_s
+
+    async def run(self, plan: Plan) -> Trajectory:
+        """Try the task once. Never raises for what a desktop, a generator or an agent does; see `Trajectory.fault`."""
+        course = _Course()
+        try:
+            lease = await self._pool.lease()
+        except DesktopLost as error:
+            return self._ended(plan, course, _Verdict(EndedBy.FAULT, None, Fault.DESKTOP_LOST, str(error)), 0.0)
+        started = time.monotonic()
+        self._announce(plan, lease)
+        try:
+            verdict = await self._until_over(plan, lease, course)
+        except asyncio.CancelledError:
+            self._ended(
+                plan, course, _Verdict(EndedBy.CANCELLED, note="the run was stopped"), time.monotonic() - started
+            )
+            raise
+        finally:
+            self._generator.release(plan.episode_id)
+            self._pool.give_back(lease)
+        return self._ended(plan, course, verdict, time.monotonic() - started)
+
+    async def _until_over(self, plan: Plan, lease: Lease, course: _Course) -> _Verdict:
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                ended_by = await self._play(plan, lease, course)
+                return _Verdict(ended_by, score=await lease.score(course.last_action))
+        except TimeoutError:
+            note = f"the episode was not over after rollout.episode_timeout_s = {self._timeout_s:g} s"
+            return self._fault(plan, lease, Fault.DESKTOP_STUCK, note)
+        except tuple(kind for kind, _ in FAULTS) as error:
+            fault = next(fault for kind, fault in FAULTS if isinstance(error, kind))
+            return self._fault(plan, lease, fault, str(error))
+
+    async def _play(self, plan: Plan, lease: Lease, course: _Course) -> EndedBy:
+        seen = await lease.reset(plan.task)
+        for index in range(plan.max_steps):
+            course.last_seen = seen.pixels
+            prompt = self._prompt(plan, index, seen)
+            try:
+                completion = await self._generator.generate(prompt, plan.sampling)
+            except ContextFull as error:
+                log.info("context full", extra={"episode_id": plan.episode_id, "reason": str(error)})
+                return EndedBy.CONTEXT_FULL
+            step, problem = self._read(seen, prompt, completion)
+            course.steps.append(step)
+            course.last_action = step.action
+            acted = time.monotonic()
+            ending = step.action is None or isinstance(step.action, ENDING)
+            if not ending and step.action is not None:
+                seen = await lease.step(step.action)
+            self._report_step(plan, index, step, problem, completion, time.monotonic() - acted)
+            if step.action is None:
+                course.format_reward = -1.0
+                return EndedBy.UNREADABLE_REPLY
+            if ending:
+                return EndedBy.FAILED_BY_AGENT if isinstance(step.action, Fail) else EndedBy.FINISHED
+        course.last_seen = seen.pixels
+        return EndedBy.OUT_OF_STEPS
+
+    def _prompt(self, plan: Plan, index: int, seen: Observation) -> Prompt:
+        height, width = seen.pixels.shape[:2]
+        if index == 0:
+            words = self._agent.user_prompt(plan.task.instruction)
+            ids = self._chat.opening_ids(self._agent.system_prompt(), words, (width, height))
+        else:
+            ids = self._chat.turn_ids((width, height))
+        return Prompt(
+            episode_id=plan.episode_id, new_ids=tuple(ids), pixels=seen.pixels, seed=seed_of(plan.seed, "turn", index)
+        )
+
+    def _read(self, seen: Observation, prompt: Prompt, completion: Completion) -> tuple[Step, str]:
+        text = self._chat.decode(completion.ids)
+        height, width = seen.pixels.shape[:2]
+        thought, action, problem = "", None, ""
+        try:
+            if not completion.ended:
+                raise ActionUnreadable(f"the reply did not end within {len(completion.ids)} tokens")
+            reply = self._agent.parse(text, (width, height))
+            thought, action = reply.thought, reply.action
+        except ActionUnreadable as error:
+            problem = str(error)
+        step = Step(
+            pixels=seen.pixels,
+            prompt_ids=prompt.new_ids,
+            reply_ids=completion.ids,
+            reply_logprobs=completion.logprobs,
+            weight_version=completion.weight_version,
+            text=text,
+            thought=thought,
+            action=action,
+        )
+        return step, problem
+
+    def _announce(self, plan: Plan, lease: Lease) -> None:
+        self._sink.emit(
+            EpisodeStarted(
+                episode_id=plan.episode_id,
+                group_id=plan.group_id,
+                task_id=plan.task.id,
+                instruction=plan.task.instruction,
+                infeasible=plan.task.infeasible,
+                split=plan.split,
+                step=plan.step,
+                desktop=lease.name,
+                retry_of=plan.retry_of,
+            )
+        )
+
+    def _report_step(
+        self, plan: Plan, index: int, step: Step, problem: str, completion: Completion, act_s: float
+    ) -> None:
+        logprobs = step.reply_logprobs
+        self._sink.emit(
+            EpisodeStepTaken(
+                episode_id=plan.episode_id,
+                index=index,
+                frame=self._frame(plan, step.pixels),
+                thought=step.thought,
+                action=step.action,
+                raw_text=step.text,
+                problem=problem,
+                tokens=len(step.reply_ids),
+                mean_logprob=sum(logprobs) / len(logprobs) if logprobs else None,
+                weight_version=step.weight_version,
+                generate_s=completion.seconds,
+                act_s=act_s,
+            )
+        )
+
+    def _frame(self, plan: Plan, pixels: Pixels | None) -> FrameRef | None:
+        return self._sink.store_frame(pixels) if plan.keep_frames and pixels is not None else None
+
+    def _fault(self, plan: Plan, lease: Lease, fault: Fault, note: str) -> _Verdict:
+        if fault not in (Fault.DESKTOP_LOST, Fault.DESKTOP_STUCK):
+            # The pool speaks for desktops, once for all of a process; the rest is told here.
+            self._sink.emit(FaultNoticed(fault=fault, episode_id=plan.episode_id, desktop=lease.name, message=note))
+        return _Verdict(EndedBy.FAULT, fault=fault, note=note)
+
+    def _ended(self, plan: Plan, course: _Course, verdict: _Verdict, duration_s: float) -> Trajectory:
+        score = verdict.score
+        reward = None if score is None else score + self._reward.format_weight * course.format_reward
+        trajectory = Trajectory(
+            episode_id=plan.episode_id,
+            task_id=plan.task.id,
+            steps=tuple(course.steps),
+            ended_by=verdict.ended_by,
+            score=score,
+            format_reward=course.format_reward,
+            reward=reward,
+            fault=verdict.fault,
+            note=verdict.note,
+            collected_at_step=plan.step,
+            duration_s=duration_s,
+        )
+        self._sink.emit(
+            EpisodeEnded(
+                episode_id=plan.episode_id,
+                ended_by=verdict.ended_by,
+                fault=verdict.fault,
+                note=verdict.note,
+                score=score,
+                format_reward=course.format_reward if score is not None else None,
+                reward=reward,
+                steps=len(course.steps),
+                tokens=trajectory.tokens,
+                duration_s=duration_s,
+                frame=self._frame(plan, course.last_seen),
+            )
+        )
+        return trajectory

@@ -1,0 +1,122 @@
+"""What is to be tried, before it is tried: one plan an episode, with a name and a seed that never depend on timing."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from arpo_engine.contract.outcomes import Split
+from arpo_engine.contract.tasks import Task
+from arpo_engine.inference.base import Sampling
+
+SEED_BITS = 62
+"""Seeds stay positive in the signed 64-bit numbers of numpy and torch."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """One episode to run."""
+
+    episode_id: str
+    task: Task
+    split: Split
+    step: int
+    """Training step that it is collected for."""
+    seed: int
+    sampling: Sampling
+    max_steps: int
+    keep_frames: bool = True
+    group_id: str | None = None
+    retry_of: str | None = None
+    retries: int = 0
+    """How often it was run before this one and lost to a fault."""
+
+    def again(self) -> Plan:
+        """The same episode once more after a fault, under a name that says so and with fresh noise."""
+        number = self.retries + 1
+        stem = self.episode_id.partition("~")[0]
+        return replace(
+            self,
+            episode_id=f"{stem}~{number}",
+            seed=seed_of(self.seed, "retry", number),
+            retry_of=self.episode_id,
+            retries=number,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupPlan:
+    """Rollouts of one task that are compared with each other."""
+
+    group_id: str
+    task: Task
+    episodes: tuple[Plan, ...]
+
+
+def seed_of(*parts: object) -> int:
+    """A number that depends on the parts and nothing else; the same on every machine."""
+    text = "\x1f".join(str(part) for part in parts)
+    digest = hashlib.blake2b(text.encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") >> (64 - SEED_BITS)
+
+
+@dataclass(slots=True)
+class Planner:
+    """Names and seeds episodes. Names carry the attempt, because a resumed run repeats steps; seeds do not."""
+
+    run_seed: int
+    attempt: int
+    max_steps: int
+    sample_every: int
+    planned: int = 0
+    """Episodes planned so far, for the share of them that keeps screenshots."""
+
+    def groups(self, tasks: Sequence[Task], *, size: int, step: int, sampling: Sampling) -> list[GroupPlan]:
+        """The rollouts of one training step."""
+        plans = []
+        for place, task in enumerate(tasks):
+            group_id = f"a{self.attempt}-s{step}-g{place}"
+            episodes = tuple(
+                self._episode(f"{group_id}-r{slot}", task, Split.TRAIN, step, slot, sampling, group_id, place)
+                for slot in range(size)
+            )
+            plans.append(GroupPlan(group_id=group_id, task=task, episodes=episodes))
+        return plans
+
+    def measurement(
+        self, tasks: Sequence[Task], *, attempts: int, split: Split, step: int, sampling: Sampling
+    ) -> list[Plan]:
+        """Every task `attempts` times, to be scored and not learnt from."""
+        return [
+            self._episode(
+                f"a{self.attempt}-s{step}-{split}-t{place}-r{slot}", task, split, step, slot, sampling, None, place
+            )
+            for place, task in enumerate(tasks)
+            for slot in range(attempts)
+        ]
+
+    def _episode(
+        self,
+        name: str,
+        task: Task,
+        split: Split,
+        step: int,
+        slot: int,
+        sampling: Sampling,
+        group_id: str | None,
+        place: int,
+    ) -> Plan:
+        number = self.planned
+        self.planned += 1
+        return Plan(
+            episode_id=name,
+            task=task,
+            split=split,
+            step=step,
+            seed=seed_of(self.run_seed, split, step, place, task.id, slot),
+            sampling=sampling,
+            max_steps=self.max_steps,
+            keep_frames=number % self.sample_every == 0,
+            group_id=group_id,
+        )

@@ -1,0 +1,154 @@
+"""Puts a run's parts together from its config: the registries of kinds, and the order in which things start and end."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from arpo_engine.agents.base import Agent
+from arpo_engine.agents.ui_tars import UiTarsAgent
+from arpo_engine.contract.config import RunConfig
+from arpo_engine.contract.errors import TaskError
+from arpo_engine.contract.events import PhaseChanged
+from arpo_engine.contract.reporting import EventSink
+from arpo_engine.contract.tasks import Task
+from arpo_engine.desktops.host import DesktopHost
+from arpo_engine.desktops.pool import DesktopPool
+from arpo_engine.evaluation.evaluator import Evaluator
+from arpo_engine.inference.base import Generator
+from arpo_engine.inference.hf import HfGenerator
+from arpo_engine.models.policy import Policy
+from arpo_engine.rollout.episode import EpisodeRunner
+from arpo_engine.rollout.plans import Planner
+from arpo_engine.rollout.scheduler import Scheduler
+from arpo_engine.runtime.executor import Executor
+from arpo_engine.runtime.provenance import REPOSITORY
+from arpo_engine.tasks import load_split
+
+RESULTS = "results"
+CHECKPOINTS = "checkpoints"
+
+AGENTS: Mapping[str, Callable[[RunConfig, Policy], Agent]] = {
+    "ui_tars": lambda config, policy: UiTarsAgent(config.agent, policy.chat.patches.limits),
+}
+GENERATORS: Mapping[str, Callable[[RunConfig, Policy], Generator]] = {
+    "hf": lambda config, policy: HfGenerator(policy, config.generator),
+}
+
+
+def _same_agent(agent: Agent) -> Agent:
+    return agent
+
+
+def _same_host(host: DesktopHost) -> DesktopHost:
+    return host
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wrappers:
+    """What an experiment puts between a policy and the world, such as a blindfold. By default nothing."""
+
+    agent: Callable[[Agent], Agent] = _same_agent
+    host: Callable[[DesktopHost], DesktopHost] = _same_host
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """Everything that training and evaluating share."""
+
+    config: RunConfig
+    run_dir: Path
+    train_tasks: tuple[Task, ...]
+    held_out_tasks: tuple[Task, ...]
+    policy: Policy
+    generator: Generator
+    pool: DesktopPool
+    scheduler: Scheduler
+    planner: Planner
+    evaluator: Evaluator
+    sink: EventSink
+
+
+def load_tasks(config: RunConfig) -> tuple[tuple[Task, ...], tuple[Task, ...]]:
+    """The (training, held-out) tasks of a run.
+
+    Raises:
+        TaskError: a split is missing, unreadable or empty.
+    """
+    source = find_source(config.tasks.source)
+    train = tuple(load_split(source, config.tasks.train))[: config.tasks.limit]
+    held_out = tuple(load_split(source, config.tasks.held_out)) if config.tasks.held_out else ()
+    if not train:
+        raise TaskError(f"split {config.tasks.train!r} of {source} has no tasks; name another in tasks.train")
+    return train, held_out
+
+
+def find_source(source: str) -> Path:
+    """A folder of tasks as it is written, or below the project, so that a run need not start in the project's folder."""
+    path = Path(source)
+    return path if path.exists() or path.is_absolute() else REPOSITORY / path
+
+
+@asynccontextmanager
+async def open_context(
+    config: RunConfig,
+    *,
+    run_dir: Path,
+    attempt: int,
+    sink: EventSink,
+    executor: Executor,
+    wrappers: Wrappers | None = None,
+) -> AsyncIterator[Context]:
+    """Load tasks and model, start desktops; at the end everything that was started is ended."""
+    wrappers = wrappers or Wrappers()
+    train, held_out = load_tasks(config)
+    sink.emit(PhaseChanged(phase="preparing", detail=f"loading the model {config.model.path}"))
+    policy = Policy.load(config.model.path, dtype=config.model.dtype, trust_remote_code=config.model.trust_remote_code)
+    generator = GENERATORS[config.generator.kind](config, policy)
+    sink.emit(PhaseChanged(phase="preparing", detail=f"starting {config.desktops.count} desktops"))
+    pool: DesktopPool | None = None
+    try:
+        hosts = [wrappers.host(host) for host in await executor.start_desktops(config.desktops)]
+        pool = DesktopPool(
+            hosts,
+            reset_timeout_s=config.desktops.reset_timeout_s,
+            step_timeout_s=config.desktops.step_timeout_s,
+            restarts=config.desktops.restarts,
+            sink=sink,
+        )
+        runner = EpisodeRunner(
+            pool=pool,
+            generator=generator,
+            agent=wrappers.agent(AGENTS[config.agent.kind](config, policy)),
+            chat=policy.chat,
+            sink=sink,
+            reward=config.reward,
+            timeout_s=config.rollout.episode_timeout_s,
+        )
+        scheduler = Scheduler(runner, retries=config.rollout.retries)
+        planner = Planner(
+            run_seed=config.seed,
+            attempt=attempt,
+            max_steps=config.rollout.max_steps,
+            sample_every=config.frames.sample_every,
+        )
+        yield Context(
+            config=config,
+            run_dir=run_dir,
+            train_tasks=train,
+            held_out_tasks=held_out,
+            policy=policy,
+            generator=generator,
+            pool=pool,
+            scheduler=scheduler,
+            planner=planner,
+            evaluator=Evaluator(scheduler, planner, sink, run_dir / RESULTS),
+            sink=sink,
+        )
+    finally:
+        if pool is not None:
+            await pool.close()
+        await executor.close()
+        await generator.close()

@@ -1,0 +1,31 @@
+"""Where the processes of a run live. Two forms: `local` (plain child processes) and `ray` (actors of a cluster)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from arpo_engine.contract.config.parts import PocketDesktopsConfig
+from arpo_engine.desktops.host import DesktopHost
+
+
+class Executor(Protocol):
+    """Starts processes and ends them; what runs in them is the same in every form."""
+
+    async def start_desktops(self, config: PocketDesktopsConfig) -> Sequence[DesktopHost]:
+        """Start as many desktop processes as the config asks for; each is ready when this returns.
+
+        Raises:
+            DesktopLost: one did not come up; the text says why.
+        """
+        ...
+
+    async def close(self) -> None:
+        """End whatever was started; may be called twice."""
+        ...
+
+
+def split_evenly(count: int, per_process: int) -> list[int]:
+    """Desktops of each process, so that none has more than `per_process` and all have nearly the same number."""
+    processes = -(-count // per_process)
+    return [count // processes + (number < count % processes) for number in range(processes)]

@@ -1,0 +1,73 @@
+"""A training run from its first event to its last: parts together, loop, and how it ended, whatever happens."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from arpo_engine.algorithms import build_algorithm
+from arpo_engine.contract.config import RunConfig
+from arpo_engine.contract.reporting import EventSink
+from arpo_engine.models.folder import locate
+from arpo_engine.runtime.context import CHECKPOINTS, Context, Wrappers, open_context
+from arpo_engine.runtime.executor import Executor
+from arpo_engine.runtime.provenance import gather_provenance
+from arpo_engine.trainer.checkpoint import CheckpointStore
+from arpo_engine.trainer.guard import Guard
+from arpo_engine.trainer.learner import Learner
+from arpo_engine.trainer.loop import train
+from arpo_engine.trainer.parts import Ending, Parts, Progress
+from arpo_engine.trainer.stop import StopSwitch
+from arpo_engine.trainer.task_order import TaskOrder
+
+
+async def run_training(
+    config: RunConfig,
+    *,
+    run_dir: Path,
+    attempt: int,
+    sink: EventSink,
+    executor: Executor,
+    stop: StopSwitch,
+    resuming: bool,
+    wrappers: Wrappers | None = None,
+) -> Ending:
+    """Train until the end, a limit or a wish to stop."""
+    async with open_context(
+        config, run_dir=run_dir, attempt=attempt, sink=sink, executor=executor, wrappers=wrappers
+    ) as context:
+        return await train(build_parts(context), stop, resuming=resuming)
+
+
+def build_parts(context: Context) -> Parts:
+    """What the loop needs, from what training and evaluating share."""
+    config = context.config
+    learner = Learner(
+        context.policy,
+        algorithm=config.algorithm,
+        optimizer=config.optimizer,
+        temperature=config.rollout.temperature,
+        total_steps=config.limits.steps,
+        seed=config.seed,
+    )
+    return Parts(
+        config=config,
+        run_dir=context.run_dir,
+        train_tasks=context.train_tasks,
+        held_out_tasks=context.held_out_tasks,
+        policy=context.policy,
+        generator=context.generator,
+        scheduler=context.scheduler,
+        planner=context.planner,
+        evaluator=context.evaluator,
+        algorithm=build_algorithm(config.algorithm, config.seed),
+        learner=learner,
+        order=TaskOrder(context.train_tasks, config.seed),
+        guard=Guard(config.guard),
+        store=CheckpointStore(context.run_dir / CHECKPOINTS, keep=config.checkpoint.keep),
+        sink=context.sink,
+        provenance=gather_provenance(
+            config, tasks=(*context.train_tasks, *context.held_out_tasks), model_folder=locate(config.model.path)
+        ),
+        desktops=context.pool.size,
+        progress=Progress(),
+    )

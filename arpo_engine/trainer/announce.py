@@ -1,0 +1,84 @@
+"""Turns what happened in a step into events. Pure translation; decides nothing."""
+
+from __future__ import annotations
+
+from arpo_engine.algorithms.base import Prepared
+from arpo_engine.contract.events import (
+    GroupCollected,
+    GroupMember,
+    Injection,
+    PhaseChanged,
+    ReplayChanged,
+    RunStarted,
+)
+from arpo_engine.contract.reporting import EventSink
+from arpo_engine.trainer.parts import Parts
+from arpo_engine.types import Group, Member
+
+
+def run_started(parts: Parts, resumed_from: int | None) -> None:
+    """The attempt began."""
+    parts.sink.emit(
+        RunStarted(
+            run_kind="train",
+            total_steps=parts.config.limits.steps,
+            resumed_from_step=resumed_from,
+            train_tasks=len(parts.train_tasks),
+            held_out_tasks=len(parts.held_out_tasks),
+            desktops=parts.desktops,
+            provenance=parts.provenance,
+        )
+    )
+
+
+def groups_collected(sink: EventSink, step: int, prepared: Prepared) -> None:
+    """Each group as it will be trained on, and what the memory gained and lost."""
+    for group in prepared.groups:
+        sink.emit(
+            GroupCollected(
+                group_id=group.group_id,
+                step=step,
+                task_id=group.task_id,
+                members=[_member(member) for member in group.members],
+                zero_gradient=group.zero_gradient,
+                faults=group.faults,
+            )
+        )
+    if prepared.admitted or prepared.evicted:
+        sink.emit(
+            ReplayChanged(
+                step=step,
+                size=prepared.memory_size,
+                admitted=dict(prepared.admitted),
+                evicted=dict(prepared.evicted),
+                stock=dict(prepared.stock),
+            )
+        )
+
+
+def collecting(sink: EventSink, step: int, groups: int, rollouts: int) -> None:
+    """Rollouts begin."""
+    sink.emit(PhaseChanged(phase="collecting", step=step, detail=f"{rollouts} rollouts of {groups} tasks"))
+
+
+def learning(sink: EventSink, step: int, groups: tuple[Group, ...]) -> None:
+    """The update begins."""
+    live = sum(not group.zero_gradient for group in groups)
+    sink.emit(
+        PhaseChanged(phase="learning", step=step, detail=f"{live} of {len(groups)} groups have something to teach")
+    )
+
+
+def _member(member: Member) -> GroupMember:
+    trajectory = member.trajectory
+    injected = None
+    if member.replaced is not None:
+        injected = Injection(
+            source_episode_id=trajectory.episode_id,
+            source_step=trajectory.collected_at_step,
+            source_weight_version=trajectory.steps[0].weight_version if trajectory.steps else 0,
+            replaced_episode_id=member.replaced,
+        )
+    return GroupMember(
+        episode_id=trajectory.episode_id, reward=trajectory.reward, advantage=member.advantage, injected=injected
+    )

@@ -1,0 +1,247 @@
+"""What survives a crash: everything that a run needs to go on as if nothing had happened, in one folder a time.
+
+A checkpoint appears whole or not at all (written beside, synced, renamed), names each of its files by hash, and is
+believed only when every hash is right. Knows files; what the parts mean is the business of those who hand them in.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from arpo_engine.contract.errors import CheckpointError
+
+log = logging.getLogger(__name__)
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+STATE = "state.json"
+TENSORS = "optimizer.pt"
+BLOBS = "blobs.zip"
+POLICY = "policy"
+BEST = "best.json"
+UNFINISHED = ".unfinished-"
+BLOB_KEY = "$blob"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saved:
+    """A checkpoint on disk."""
+
+    step: int
+    path: Path
+    bytes: int
+
+    @property
+    def policy(self) -> Path:
+        """The weights as a Hugging Face folder."""
+        return self.path / POLICY
+
+
+class CheckpointStore:
+    """The `checkpoints/` folder of a run."""
+
+    def __init__(self, folder: Path, *, keep: int) -> None:
+        self.folder = folder
+        self._keep = keep
+
+    def save(
+        self, step: int, *, write_policy: Callable[[Path], None], tensors: Mapping[str, Any], state: Mapping[str, Any]
+    ) -> Saved:
+        """Write a checkpoint in one atomic step; `state` holds plain data and bytes, `tensors` what torch saves.
+
+        Raises:
+            CheckpointError: the disk does not take it; earlier checkpoints are untouched.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        fresh, final = self.folder / f"{UNFINISHED}{step:06d}", self._path(step)
+        shutil.rmtree(fresh, ignore_errors=True)
+        fresh.mkdir()
+        try:
+            write_policy(fresh / POLICY)
+            torch.save(dict(tensors), fresh / TENSORS)
+            _write_state(fresh, state)
+            size = _write_manifest(fresh, step)
+            shutil.rmtree(final, ignore_errors=True)
+            fresh.rename(final)
+            _sync(self.folder)
+        except OSError as error:
+            shutil.rmtree(fresh, ignore_errors=True)
+            raise CheckpointError(
+                f"checkpoint of step {step} could not be written to {self.folder}: {error.strerror or error}; make room "
+                "on that disk and resume the run"
+            ) from error
+        return Saved(step=step, path=final, bytes=size)
+
+    def mark_best(self, step: int, success: float) -> None:
+        """Remember which checkpoint is the best so far; it is never pruned."""
+        fresh = self.folder / f"{BEST}{UNFINISHED}"
+        fresh.write_text(json.dumps({"step": step, "success": success}), encoding="utf-8")
+        fresh.replace(self.folder / BEST)
+
+    @property
+    def best(self) -> tuple[int, float] | None:
+        """Step and success of the best checkpoint, if it is marked and still there."""
+        try:
+            data = json.loads((self.folder / BEST).read_text(encoding="utf-8"))
+            step, success = int(data["step"]), float(data["success"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        return (step, success) if self._path(step).is_dir() else None
+
+    def prune(self) -> None:
+        """Keep the newest ones and the best one."""
+        best = self.best
+        kept = {*self.steps()[-self._keep :], *([best[0]] if best else [])}
+        for step in self.steps():
+            if step not in kept:
+                shutil.rmtree(self._path(step), ignore_errors=True)
+
+    def steps(self) -> list[int]:
+        """Steps that have a checkpoint, oldest first."""
+        found = [path.name.removeprefix("step_") for path in self.folder.glob("step_*") if path.is_dir()]
+        return sorted(int(name) for name in found if name.isdigit())
+
+    def newest_whole(self, complain: Callable[[str], None]) -> Saved | None:
+        """The newest checkpoint whose files are all as written; torn ones are named to `complain` and passed over.
+
+        Raises:
+            CheckpointError: there are checkpoints, and none of them is whole.
+        """
+        problems = []
+        for step in reversed(self.steps()):
+            try:
+                return self.verify(step)
+            except CheckpointError as error:
+                problems.append(str(error))
+                complain(f"{error}; an older checkpoint is used instead")
+        if problems:
+            raise CheckpointError(
+                f"none of the {len(problems)} checkpoints in {self.folder} is whole; the newest: {problems[0]}; restore "
+                "the folder from a copy, or start anew with --no-resume"
+            )
+        return None
+
+    def verify(self, step: int) -> Saved:
+        """Check every file of a checkpoint against its manifest.
+
+        Raises:
+            CheckpointError: a file is missing, changed, or the manifest is unreadable.
+        """
+        folder = self._path(step)
+        manifest = _read_json(folder / MANIFEST)
+        if manifest.get("format") != FORMAT:
+            raise CheckpointError(
+                f"{folder / MANIFEST} has format {manifest.get('format')!r}, this engine reads {FORMAT}; use the engine "
+                "that wrote it"
+            )
+        for name, expected in manifest.get("files", {}).items():
+            if _digest(folder / name) != expected:
+                raise CheckpointError(f"checkpoint file {folder / name} is not what was written (its hash differs)")
+        return Saved(step=step, path=folder, bytes=int(manifest.get("bytes", 0)))
+
+    def load(self, saved: Saved) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The (tensors, state) of a verified checkpoint."""
+        try:
+            tensors = torch.load(saved.path / TENSORS, map_location="cpu", weights_only=True)
+            state = _read_state(saved.path)
+        except (OSError, RuntimeError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            raise CheckpointError(
+                f"checkpoint {saved.path} cannot be read: {error}; resume from another one"
+            ) from error
+        return tensors, state
+
+    def _path(self, step: int) -> Path:
+        return self.folder / f"step_{step:06d}"
+
+
+def _write_state(folder: Path, state: Mapping[str, Any]) -> None:
+    blobs: dict[str, bytes] = {}
+    tree = _without_bytes(state, "state", blobs)
+    (folder / STATE).write_text(json.dumps(tree, separators=(",", ":")), encoding="utf-8")
+    with zipfile.ZipFile(folder / BLOBS, "w", zipfile.ZIP_STORED) as archive:
+        for name, blob in blobs.items():
+            archive.writestr(name, blob)
+
+
+def _read_state(folder: Path) -> dict[str, Any]:
+    tree = _read_json(folder / STATE)
+    with zipfile.ZipFile(folder / BLOBS) as archive:
+        restored = _with_bytes(tree, archive)
+    return dict(restored)
+
+
+def _without_bytes(node: Any, path: str, blobs: dict[str, bytes]) -> Any:
+    if isinstance(node, bytes):
+        blobs[path] = node
+        return {BLOB_KEY: path}
+    if isinstance(node, Mapping):
+        return {key: _without_bytes(value, f"{path}/{key}", blobs) for key, value in node.items()}
+    if isinstance(node, list | tuple) and any(isinstance(value, bytes | Mapping | list | tuple) for value in node):
+        return [_without_bytes(value, f"{path}/{place}", blobs) for place, value in enumerate(node)]
+    return node
+
+
+def _with_bytes(node: Any, archive: zipfile.ZipFile) -> Any:
+    if isinstance(node, dict):
+        if set(node) == {BLOB_KEY}:
+            return archive.read(node[BLOB_KEY])
+        return {key: _with_bytes(value, archive) for key, value in node.items()}
+    if isinstance(node, list) and node and isinstance(node[0], dict | list):
+        return [_with_bytes(value, archive) for value in node]
+    return node
+
+
+def _write_manifest(folder: Path, step: int) -> int:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    for path in files:
+        _sync(path)
+    size = sum(path.stat().st_size for path in files)
+    manifest = {
+        "format": FORMAT,
+        "step": step,
+        "bytes": size,
+        "files": {path.relative_to(folder).as_posix(): _digest(path) for path in files},
+    }
+    (folder / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+    _sync(folder / MANIFEST)
+    _sync(folder)
+    return size
+
+
+def _digest(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise CheckpointError(f"checkpoint file {path} is missing or unreadable ({error.strerror})") from error
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise CheckpointError(f"checkpoint file {path} is missing or unreadable ({error.strerror})") from error
+    except ValueError as error:
+        raise CheckpointError(f"checkpoint file {path} is no JSON ({error})") from error
+    if not isinstance(data, dict):
+        raise CheckpointError(f"checkpoint file {path} holds a {type(data).__name__}, not a mapping")
+    return data
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
