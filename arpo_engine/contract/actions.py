@@ -1,4 +1,4 @@
-"""What an agent may do to a desktop, in pixels of the desktop's own screen. A closed union: nothing else is executed."""
+"""What an agent may do to a desktop, in pixels of the desktop's own screen. Nothing else is executed."""
 
 from __future__ import annotations
 

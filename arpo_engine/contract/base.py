@@ -6,9 +6,9 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Strict(BaseModel):
-    """A part of a configuration: frozen, and an unknown key is an error that names it."""
+    """A part of a configuration: frozen, an unknown key is an error that names it, and numbers are finite."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
 
 class Wire(BaseModel):

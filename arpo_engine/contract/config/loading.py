@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
@@ -10,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import ValidationError
 
+from arpo_engine.contract.config.explaining import explain
 from arpo_engine.contract.config.run import RunConfig
 from arpo_engine.contract.errors import ConfigError
 
@@ -32,7 +31,9 @@ def load_config(path: Path, overrides: Iterable[str] = ()) -> RunConfig:
     except yaml.YAMLError as error:
         raise ConfigError(f"{path} is not YAML: {error}; mend that line") from error
     if not isinstance(tree, dict):
-        raise ConfigError(f"{path} holds a {type(tree).__name__}, not a mapping of settings; start it with `kind: train`")
+        raise ConfigError(
+            f"{path} holds a {type(tree).__name__}, not a mapping of settings; start it with `kind: train`"
+        )
     return parse_config(apply_overrides(tree, overrides))
 
 
@@ -44,12 +45,14 @@ def apply_overrides(tree: Mapping[str, Any], words: Iterable[str]) -> dict[str, 
         if not equals or not key:
             raise ConfigError(f"{word!r} is not a setting; write it as key=value, such as rollout.group_size=8")
         node = result
-        *parents, leaf = key.strip().split(".")
+        *parents, leaf = (part.strip() for part in key.split("."))
+        if not all((*parents, leaf)):
+            raise ConfigError(f"{key!r} has an empty part; write the setting's path such as rollout.group_size")
         for parent in parents:
             node = node.setdefault(parent, {})
             if not isinstance(node, dict):
                 raise ConfigError(f"{key}: {parent} is a value, not a group of settings; check the key's path")
-        node[leaf] = yaml.safe_load(value) if value else None
+        node[leaf] = _scalar(key, value)
     return result
 
 
@@ -66,65 +69,14 @@ def parse_config(tree: Mapping[str, Any]) -> RunConfig:
         raise ConfigError("\n".join(lines)) from error
 
 
-def explain(error: ValidationError) -> list[tuple[str, str]]:
-    """Turn pydantic's errors into (dotted field, sentence) pairs; the field is empty for the config as a whole."""
-    return [(_field(item), _sentence(item)) for item in error.errors()]
-
-
 def config_hash(config: RunConfig) -> str:
     """Sixteen hex digits over everything that changes what the run does (its title and story do not)."""
     tree = config.model_dump(mode="json", exclude={"title", "story"})
     return hashlib.sha256(json.dumps(tree, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _field(item: ErrorDetails) -> str:
-    # A union's branch name ("arpo") stands in pydantic's path; people know the field without it.
-    parts = [str(part) for part in item["loc"]]
-    if len(parts) > 1 and parts[0] == "algorithm" and parts[1] in ("grpo", "arpo"):
-        del parts[1]
-    return ".".join(parts)
-
-
-def _sentence(item: ErrorDetails) -> str:
-    value = item.get("input")
-    if item["type"] == "extra_forbidden":
-        known = _known_keys(item["loc"])
-        near = difflib.get_close_matches(str(item["loc"][-1]), known, n=1)
-        cure = f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
-        return f"there is no such setting; {cure}"
-    if item["type"] == "value_error":
-        return item["msg"].removeprefix("Value error, ")
-    shown = json.dumps(value, default=str) if not isinstance(value, dict) else "a group"
-    return f"{item['msg']} (it is {shown})"
-
-
-def _known_keys(location: tuple[int | str, ...]) -> list[str]:
-    model: type[BaseModel] = RunConfig
-    for part in location[:-1]:
-        field = model.model_fields.get(str(part))
-        if field is None:
-            union = _branch(model, str(part))
-            if union is None:
-                break
-            model = union
-            continue
-        annotation = field.annotation
-        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-            model = annotation
-        else:
-            model = _branch_holder(annotation)
-    return sorted(model.model_fields)
-
-
-def _branch(model: type[BaseModel], name: str) -> type[BaseModel] | None:
-    for candidate in [model, *model.__subclasses__()]:
-        kind = candidate.model_fields.get("kind")
-        if kind is not None and kind.default == name:
-            return candidate
-    return None
-
-
-def _branch_holder(annotation: Any) -> type[BaseModel]:
-    members = getattr(annotation, "__args__", ())
-    models = [member for member in members if isinstance(member, type) and issubclass(member, BaseModel)]
-    return models[0] if models else RunConfig
+def _scalar(key: str, value: str) -> Any:
+    try:
+        return yaml.safe_load(value) if value else None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{key}: {value!r} cannot be read as a value; put it in quotes: {key}='\"…\"'") from error

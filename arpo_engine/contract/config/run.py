@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from arpo_engine.contract.base import Strict
 from arpo_engine.contract.config.algorithm import AlgorithmConfig, ArpoConfig
@@ -25,6 +27,9 @@ from arpo_engine.contract.config.parts import (
     UiTarsAgentConfig,
     ValidationConfig,
 )
+
+CONTRADICTIONS = "contradictions"
+"""Type of the error that carries what does not fit together; its context has (field, sentence) pairs in `found`."""
 
 
 class RunConfig(Strict):
@@ -56,24 +61,31 @@ class RunConfig(Strict):
 
     @model_validator(mode="after")
     def _parts_agree(self) -> Self:
-        """Settings that contradict each other are refused here, each with the cure."""
+        """Settings that contradict each other are refused together, each with its field and its cure."""
+        found = list(self._contradictions())
+        if found:
+            message = "; ".join(f"{field}: {sentence}" for field, sentence in found)
+            raise PydanticCustomError(CONTRADICTIONS, "{message}", {"message": message, "found": found})
+        return self
+
+    def _contradictions(self) -> Iterator[tuple[str, str]]:
         rollouts = self.rollout.tasks_per_step * self.rollout.group_size
         minibatches = self.algorithm.minibatches
         if minibatches > rollouts:
-            raise ValueError(
-                f"algorithm.minibatches is {minibatches}, but a step has only {rollouts} rollouts "
-                f"(rollout.tasks_per_step x rollout.group_size); use {rollouts} or fewer"
+            yield (
+                "algorithm.minibatches",
+                f"{minibatches} is more than the {rollouts} rollouts of a step (rollout.tasks_per_step x "
+                f"rollout.group_size); use {rollouts} or fewer",
             )
         if self.optimizer.warmup_steps >= self.limits.steps > 1:
-            raise ValueError(
-                f"optimizer.warmup_steps is {self.optimizer.warmup_steps}, but the run ends after limits.steps = "
-                f"{self.limits.steps}; use fewer warm-up steps or more steps"
+            yield (
+                "optimizer.warmup_steps",
+                f"{self.optimizer.warmup_steps} warm-up steps never end, because the run ends after limits.steps = "
+                f"{self.limits.steps}; use fewer of them or more steps",
             )
         if self.agent.max_images < self.rollout.max_steps:
-            raise ValueError(
-                f"agent.max_images is {self.agent.max_images}, but rollout.max_steps is {self.rollout.max_steps} and "
-                "each step adds a screenshot; raise agent.max_images or lower rollout.max_steps"
+            yield (
+                "agent.max_images",
+                f"{self.agent.max_images} screenshots are fewer than rollout.max_steps = {self.rollout.max_steps}, and "
+                "each step adds one; raise agent.max_images or lower rollout.max_steps",
             )
-        return self
-
-
