@@ -23,7 +23,8 @@ def copy_into(table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]])
     )
     with connection.cursor() as wrapper:
         cursor = cast("psycopg.Cursor[Any]", wrapper.cursor)
-        with cursor.copy(statement) as copy:
+        # The driver's own cursor raises the driver's errors; callers know Django's.
+        with connection.wrap_database_errors, cursor.copy(statement) as copy:
             for row in rows:
                 copy.write_row([as_json(cell) if isinstance(cell, dict | list) else cell for cell in row])
 
@@ -37,3 +38,67 @@ def as_json(value: Any) -> str:
 def clean_text(text: str) -> str:
     """Text that Postgres takes: it stores any character but NUL, which a model may well produce."""
     return text.replace("\x00", "\ufffd") if "\x00" in text else text
+
+
+def copy_upsert(
+    model: type[models.Model],
+    columns: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    *,
+    unique: Sequence[str],
+    update: Sequence[str] = (),
+) -> None:
+    """COPY rows; where one with the same `unique` columns is there, set its `update` columns, or leave it as it is.
+
+    Of rows that agree in `unique` the last one counts.
+    """
+    if not rows:
+        return
+    staging = _stage(model, columns, rows)
+    every = [f'"{column}"' for column in columns]
+    once = ", ".join(f'"{column}"' for column in unique)
+    action = (
+        "DO UPDATE SET " + ", ".join(f'"{name}" = excluded."{name}"' for name in update) if update else "DO NOTHING"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f'INSERT INTO "{model._meta.db_table}" ({", ".join(every)})'
+            f' SELECT DISTINCT ON ({once}) {", ".join(every)} FROM "{staging}" ORDER BY {once}, staging_place DESC'
+            f" ON CONFLICT ({once}) {action}"
+        )
+
+
+def copy_update(
+    model: type[models.Model], columns: Sequence[str], rows: Sequence[Sequence[Any]], *, key: Sequence[str]
+) -> None:
+    """Set many rows at once; the `key` columns find each row, and of rows with one key the last counts."""
+    if not rows:
+        return
+    staging = _stage(model, columns, rows)
+    once = ", ".join(f'"{column}"' for column in key)
+    settings = ", ".join(f'"{column}" = new."{column}"' for column in columns if column not in key)
+    match = " AND ".join(f'old."{column}" = new."{column}"' for column in key)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f'UPDATE "{model._meta.db_table}" AS old SET {settings}'
+            f' FROM (SELECT DISTINCT ON ({once}) * FROM "{staging}" ORDER BY {once}, staging_place DESC) AS new'
+            f" WHERE {match}"
+        )
+
+
+def _stage(model: type[models.Model], columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """A temporary table with the rows in it, in their order; emptied at the end of the transaction.
+
+    Every name comes from a model's own definition, never from outside.
+    """
+    table = model._meta.db_table
+    staging = f"staging_{len(columns)}_{table}"
+    listed = ", ".join(f'"{column}"' for column in columns)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f'CREATE TEMPORARY TABLE IF NOT EXISTS "{staging}" ON COMMIT DELETE ROWS AS'
+            f' SELECT 0::integer AS staging_place, {listed} FROM "{table}" WITH NO DATA'
+        )
+        cursor.execute(f'DELETE FROM "{staging}"')
+    copy_into(staging, ("staging_place", *columns), ((place, *row) for place, row in enumerate(rows)))
+    return staging

@@ -1,5 +1,15 @@
 """Addresses of the versioned API; included below /api/v1/."""
 
-from django.urls import URLPattern, URLResolver
+from __future__ import annotations
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from typing import Any
+
+from django.urls import path
+
+from webapp.api.frames import frame
+from webapp.api.routes import api
+
+urlpatterns: list[Any] = [
+    path("runs/<str:run_id>/frames/<str:sha256>", frame, name="frame"),
+    path("", api.urls),
+]

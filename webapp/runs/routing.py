@@ -1,5 +1,14 @@
 """Addresses of the live sockets."""
 
-from django.urls import URLPattern
+from __future__ import annotations
 
-websocket_urlpatterns: list[URLPattern] = []
+from typing import Any
+
+from django.urls import path
+
+from webapp.runs.consumers import RunConsumer, RunListConsumer
+
+websocket_urlpatterns: list[Any] = [
+    path("ws/runs/", RunListConsumer.as_asgi()),
+    path("ws/runs/<str:run_id>/", RunConsumer.as_asgi()),
+]

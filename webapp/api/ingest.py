@@ -1,0 +1,134 @@
+"""The engine's door: batches of events, idempotent on (run, attempt, seq), all of a batch in one transaction.
+
+The answer says how far this attempt is stored, which screenshots are missing, and what the run should do next.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Final
+
+from django.db import DataError, IntegrityError, transaction
+from django.http import HttpRequest, HttpResponse
+
+from arpo_engine.contract.events import Envelope, IngestAnswer, MetricsLogged, ValidationFinished
+from arpo_engine.contract.outcomes import Directive
+from webapp.api.attempt_auth import AttemptRefused, attempt_of_request
+from webapp.api.ndjson import BodyTooLarge, BodyUnreadable, parse_envelopes, read_body
+from webapp.api.replies import refusal, typed
+from webapp.episodes import services as episodes
+from webapp.metrics.services import PointRow, record_points
+from webapp.runs.models import Run, RunAttempt
+from webapp.runs.services.attempts import extend_lease
+from webapp.runs.services.intake import apply_events, heard_from, record_events
+
+MAX_KEY_LENGTH: Final = 120
+
+log = logging.getLogger(__name__)
+
+
+def post_events(request: HttpRequest, run_id: str) -> HttpResponse:
+    """Take a batch of envelopes; an empty one is a heartbeat."""
+    try:
+        attempt = attempt_of_request(request, run_id)
+        envelopes = parse_envelopes(read_body(request))
+        answer, gap = ingest(attempt, envelopes)
+    except AttemptRefused as error:
+        return refusal(error.status, str(error))
+    except BodyTooLarge as error:
+        return refusal(413, str(error))
+    except BodyUnreadable as error:
+        return refusal(422, str(error), line=error.line)
+    except (DataError, IntegrityError) as error:
+        # The database refuses one of the values, and cannot say of which line: the engine finds it by halving.
+        log.warning("a batch was refused by the database", extra={"run": run_id, "error": str(error)})
+        return refusal(422, f"a value does not fit: {str(error).splitlines()[0]}")
+    return typed(answer, status=409 if gap else 200)
+
+
+def ingest(token_attempt: RunAttempt, envelopes: Sequence[Envelope]) -> tuple[IngestAnswer, bool]:
+    """Store what is new of the envelopes; True beside the answer when some were refused because earlier ones lack.
+
+    Raises:
+        BodyUnreadable: an envelope belongs to an attempt that this token may not speak for.
+    """
+    with transaction.atomic():
+        run = Run.objects.select_for_update(of=("self",)).get(pk=token_attempt.run_id)
+        attempts = _attempts(run, token_attempt, envelopes)
+        own = attempts[token_attempt.number]
+        heard_from(run, own)
+        extend_lease(own)
+        gap = False
+        for attempt in attempts.values():
+            lines = [line for line in envelopes if line.attempt == attempt.number]
+            fresh = _fresh(attempt, lines)
+            gap = gap or _last_seq(lines) > attempt.last_seq + len(fresh)
+            _store(run, attempt, fresh)
+        shipped = attempts[envelopes[-1].attempt] if envelopes else own
+        answer = IngestAnswer(
+            directive=_directive(run, own), last_seq=shipped.last_seq, missing_frames=episodes.missing_frames(run)
+        )
+    return answer, gap
+
+
+def _attempts(run: Run, own: RunAttempt, envelopes: Sequence[Envelope]) -> dict[int, RunAttempt]:
+    """The attempts that the batch is about, earliest first, their rows as they are under the run's lock."""
+    numbers = {line.attempt for line in envelopes} | {own.number}
+    rows = {attempt.number: attempt for attempt in run.attempts.filter(number__in=numbers).order_by("number")}
+    for place, line in enumerate(envelopes, start=1):
+        if line.attempt > own.number or line.attempt not in rows:
+            raise BodyUnreadable(
+                f"line {place}: this token is of attempt {own.number}; it may ship that one and earlier ones, "
+                f"not attempt {line.attempt}",
+                place,
+            )
+    return rows
+
+
+def _fresh(attempt: RunAttempt, lines: Sequence[Envelope]) -> list[Envelope]:
+    """The lines that follow what is stored without a hole; repeated ones and those after a hole are left out."""
+    fresh: list[Envelope] = []
+    due = attempt.last_seq + 1
+    for line in lines:
+        if line.seq == due:
+            fresh.append(line)
+            due += 1
+    return fresh
+
+
+def _last_seq(lines: Sequence[Envelope]) -> int:
+    return max((line.seq for line in lines), default=0)
+
+
+def _store(run: Run, attempt: RunAttempt, fresh: Sequence[Envelope]) -> None:
+    if not fresh:
+        return
+    attempt.last_seq = fresh[-1].seq
+    attempt.save(update_fields=["last_seq"])
+    episodes.record_events(run, attempt.number, fresh)
+    record_points(run.pk, _points(fresh))
+    record_events(run, fresh)
+    apply_events(run, attempt, fresh)
+
+
+def _points(envelopes: Sequence[Envelope]) -> list[PointRow]:
+    """Logged numbers, and the success of each validation as a curve of its own."""
+    points: list[PointRow] = []
+    for line in envelopes:
+        event = line.event
+        if isinstance(event, MetricsLogged):
+            points += [
+                (key[:MAX_KEY_LENGTH], line.attempt, event.step, line.at, value) for key, value in event.values.items()
+            ]
+        elif isinstance(event, ValidationFinished) and event.attempts:
+            share = event.successes / event.attempts
+            points.append((f"validation/{event.split.value}/success", line.attempt, event.step, line.at, share))
+    return points
+
+
+def _directive(run: Run, attempt: RunAttempt) -> Directive:
+    """What the engine should do next; a process that a newer attempt has replaced should end."""
+    if run.attempts.filter(number__gt=attempt.number).exists():
+        return Directive.STOP_GRACEFULLY
+    return Directive(run.directive)

@@ -1,0 +1,134 @@
+"""Screenshots as files by the hash of their bytes: verified on the way in, capped per run, asked for while missing."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+from django.conf import settings
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.db import transaction
+from django.db.models import F, Q
+from django.utils import timezone
+
+from webapp.episodes.models import Frame
+from webapp.runs.models import Run
+
+MAX_FRAME_BYTES: Final = 2 * 1024 * 1024
+MIN_FREE_BYTES: Final = 200 * 1000 * 1000
+"""Less room than this on the disk and frames are refused: the database needs it more."""
+DEFAULT_FRAMES_MB: Final = 500.0
+MISSING_LIMIT: Final = 200
+"""Frames asked for in one answer."""
+ASK_AGAIN_AFTER: Final = timedelta(seconds=30)
+ASK_TIMES: Final = 20
+SHA256: Final = re.compile(r"[0-9a-f]{64}")
+
+
+class FrameRefused(Exception):
+    """A screenshot is not taken; the text says why and what would be."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+        """HTTP status that fits."""
+
+
+def frame_name(run_id: str, sha256: str) -> str:
+    """Where the storage keeps it."""
+    return f"frames/{run_id}/{sha256[:2]}/{sha256}"
+
+
+def store_frame(run: Run, sha256: str, data: bytes) -> bool:
+    """Keep a screenshot that an event named; True when it is new, False when it was there already.
+
+    Raises:
+        FrameRefused: it is too large, no picture, not what its name says, not named by any event, or there is no room.
+    """
+    _verify(sha256, data)
+    frame = Frame.objects.filter(run=run, sha256=sha256).first()
+    if frame is None:
+        raise FrameRefused(f"no event of run {run.pk} names a frame {sha256[:12]}…; send the event first", 404)
+    if frame.stored_at is not None:
+        return False
+    _require_room(run, len(data))
+    name = frame_name(run.pk, sha256)
+    try:
+        if default_storage.exists(name):  # a crash came between the file and its row: the file may be torn
+            default_storage.delete(name)
+        default_storage.save(name, ContentFile(data))
+    except OSError as error:
+        raise FrameRefused(
+            f"the frame cannot be written: {error.strerror}; free disk space on the console", 413
+        ) from error
+    with transaction.atomic():
+        new = Frame.objects.filter(pk=frame.pk, stored_at=None)
+        if new.update(stored_at=timezone.now(), size=len(data), media_type=_media_type(data)):
+            Run.objects.filter(pk=run.pk).update(frames_bytes=F("frames_bytes") + len(data))
+    return True
+
+
+def open_frame(run: Run, sha256: str) -> tuple[bytes, str] | None:
+    """The bytes and the media type of a stored frame."""
+    frame = Frame.objects.filter(run=run, sha256=sha256, stored_at__isnull=False).first()
+    if frame is None:
+        return None
+    try:
+        with default_storage.open(frame_name(run.pk, sha256)) as file:
+            return file.read(), frame.media_type
+    except FileNotFoundError:
+        return None
+
+
+def missing_frames(run: Run) -> list[str]:
+    """Frames that events named and that never arrived; each is asked for a bounded number of times, with pauses."""
+    now = timezone.now()
+    due = Q(asked_at=None) | Q(asked_at__lt=now - ASK_AGAIN_AFTER)
+    rows = Frame.objects.filter(due, run=run, stored_at=None, asked_times__lt=ASK_TIMES).order_by("id")
+    found = list(rows.values_list("id", "sha256")[:MISSING_LIMIT])
+    if found:
+        asked = Frame.objects.filter(id__in=[pk for pk, _ in found])
+        asked.update(asked_at=now, asked_times=F("asked_times") + 1)
+    return [sha256 for _, sha256 in found]
+
+
+def _verify(sha256: str, data: bytes) -> None:
+    if not SHA256.fullmatch(sha256):
+        raise FrameRefused(f"{sha256[:80]!r} is no SHA-256; name the frame by 64 hex digits of its bytes", 422)
+    if len(data) > MAX_FRAME_BYTES:
+        raise FrameRefused(
+            f"the frame has {len(data)} bytes; at most {MAX_FRAME_BYTES} are taken, lower its quality", 413
+        )
+    if not _media_type(data):
+        raise FrameRefused("the frame is neither WebP nor JPEG nor PNG; send the encoded picture", 415)
+    real = hashlib.sha256(data).hexdigest()
+    if real != sha256:
+        raise FrameRefused(f"the frame's bytes hash to {real[:12]}…, not to {sha256[:12]}…; send it again", 422)
+
+
+def _media_type(data: bytes) -> str:
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "image/webp"
+    if data[:3] == b"\xff\xd8\xff":
+        return "image/jpeg"
+    return "image/png" if data[:8] == b"\x89PNG\r\n\x1a\n" else ""
+
+
+def _require_room(run: Run, size: int) -> None:
+    limit_mb = float(run.config.get("frames", {}).get("max_mb", DEFAULT_FRAMES_MB))
+    if run.frames_bytes + size > limit_mb * 1_000_000:
+        raise FrameRefused(f"this run may keep {limit_mb:g} MB of frames (frames.max_mb) and has them", 413)
+    free = shutil.disk_usage(_existing(Path(settings.MEDIA_ROOT))).free
+    if free < MIN_FREE_BYTES:
+        raise FrameRefused(f"the console's disk has only {free // 1_000_000} MB left; free some space", 413)
+
+
+def _existing(path: Path) -> Path:
+    while not path.exists() and path != path.parent:
+        path = path.parent
+    return path
