@@ -24,7 +24,7 @@ _DRAWN: dict[str, tuple[str, str, str, str]] = {
         "LLLLLL..|aabb..SS|ccdd....|CCC.....|......XX",
         "XX..aabb|....ccdd|SS......|..CCC...|..LLLLLL",
         ".CCC..XX|........|.LLLLLL.|SS..bbdd|....aacc",
-        "....CCC.|..aacc..|..bbddXX|....SS..|LLLLLL..",
+        "....CCC.|..ccaa..|..bbddXX|....SS..|LLLLLL..",
     ),
     # E: editor, S: save, R: clear, X: close
     "notes": (
