@@ -40,6 +40,7 @@ class Arpo:
         )
 
     def prepare(self, collected: Sequence[Collected]) -> Prepared:
+        """Rescue what failed as a whole, then remember this step's own successes."""
         groups = tuple(self._rescued(group) for group in collected if group.fresh)
         if not self._replay.enabled:
             return Prepared(groups=groups)
@@ -65,8 +66,10 @@ class Arpo:
         return with_advantages(collected, trajectories, replaced, self._eps)
 
     def state_dict(self) -> dict[str, Any]:
+        """The memory, unless replay is off."""
         return {"replay": self._buffer.state_dict()} if self._replay.enabled else {}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on with a saved memory; a run whose replay is off now forgets it."""
         if self._replay.enabled and "replay" in state:
             self._buffer.load_state_dict(state["replay"])

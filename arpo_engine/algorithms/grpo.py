@@ -56,11 +56,13 @@ class Grpo:
         self._eps = config.advantage_eps
 
     def prepare(self, collected: Sequence[Collected]) -> Prepared:
+        """Advantages for every group that has a member left."""
         groups = [with_advantages(group, group.fresh, {}, self._eps) for group in collected if group.fresh]
         return Prepared(groups=tuple(groups))
 
     def state_dict(self) -> dict[str, Any]:
+        """Nothing is remembered."""
         return {}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        return None
+        """Nothing is remembered."""

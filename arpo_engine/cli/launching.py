@@ -88,7 +88,8 @@ def launch(arguments: argparse.Namespace, kind: str, work: Callable[[Launch], Aw
     ready = Launch(config=config, run_dir=run_dir, attempt=attempt, sink=progress, executor=executor, stop=stop)
     progress.say(f"run folder {run_dir}")
     try:
-        with Telemetry(recorder, run_dir, every_s=config.records.telemetry_every_s):
+        every_s = config.records.telemetry_every_s
+        with Telemetry(recorder, run_dir, every_s=every_s, other_pids=lambda: executor.pids):
             return _to_its_end(ready, work)
     finally:
         logging.getLogger("arpo_engine").removeHandler(handler)

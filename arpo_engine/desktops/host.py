@@ -1,4 +1,4 @@
-"""A host is a process with several desktops in it. This is what is said to one; who carries it there is not its business."""
+"""What is said to a process that holds several desktops. Who carries it there (a pipe, Ray) is not known here."""
 
 from __future__ import annotations
 
@@ -38,13 +38,21 @@ Answer = Observation | float
 class DesktopRow(Protocol):
     """Desktops side by side in one process, called by number; providers implement it."""
 
-    def reset(self, index: int, task: Task) -> Observation: ...
+    def reset(self, index: int, task: Task) -> Observation:
+        """See `Desktop.reset`."""
+        ...
 
-    def step(self, index: int, action: Action) -> Observation: ...
+    def step(self, index: int, action: Action) -> Observation:
+        """See `Desktop.step`."""
+        ...
 
-    def score(self, index: int, last_action: Action | None) -> float: ...
+    def score(self, index: int, last_action: Action | None) -> float:
+        """See `Desktop.score`."""
+        ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Close all of them."""
+        ...
 
 
 def carry_out(row: DesktopRow, index: int, request: Request) -> Answer:

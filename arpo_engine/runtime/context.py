@@ -86,7 +86,7 @@ def load_tasks(config: RunConfig) -> tuple[tuple[Task, ...], tuple[Task, ...]]:
 
 
 def find_source(source: str) -> Path:
-    """A folder of tasks as it is written, or below the project, so that a run need not start in the project's folder."""
+    """A folder of tasks as it is written, or below the project, so that a run may start anywhere."""
     path = Path(source)
     return path if path.exists() or path.is_absolute() else REPOSITORY / path
 

@@ -12,6 +12,11 @@ from arpo_engine.desktops.host import DesktopHost
 class Executor(Protocol):
     """Starts processes and ends them; what runs in them is the same in every form."""
 
+    @property
+    def pids(self) -> list[int]:
+        """Processes of the run that are not children of this one."""
+        ...
+
     async def start_desktops(self, config: PocketDesktopsConfig) -> Sequence[DesktopHost]:
         """Start as many desktop processes as the config asks for; each is ready when this returns.
 

@@ -123,6 +123,11 @@ class LocalExecutor:
     def __init__(self) -> None:
         self._hosts: list[LocalHost] = []
 
+    @property
+    def pids(self) -> list[int]:
+        """None: children are found without help."""
+        return []
+
     async def start_desktops(self, config: PocketDesktopsConfig) -> Sequence[DesktopHost]:
         """Start all desktop processes side by side."""
         sizes = split_evenly(config.count, config.per_process)
@@ -177,9 +182,12 @@ def _resolve(child: _Child, number: int, answer: Answer | Exception) -> None:
 
 def _lose(child: _Child, reason: str) -> None:
     child.gone = child.gone or reason
-    for future in [*child.waiting.values(), child.ready]:
-        if not future.done():
-            future.set_exception(DesktopLost(child.gone))
+    error = DesktopLost(child.gone)
+    for answer in child.waiting.values():
+        if not answer.done():
+            answer.set_exception(error)
+    if not child.ready.done():
+        child.ready.set_exception(error)
     # A start that nobody waits for any more would otherwise be reported as an exception that was never retrieved.
     if child.ready.done() and not child.ready.cancelled():
         child.ready.exception()

@@ -58,7 +58,7 @@ class CheckpointStore:
     def save(
         self, step: int, *, write_policy: Callable[[Path], None], tensors: Mapping[str, Any], state: Mapping[str, Any]
     ) -> Saved:
-        """Write a checkpoint in one atomic step; `state` holds plain data and bytes, `tensors` what torch saves.
+        """Write a checkpoint in one atomic step; `state` is plain data and bytes, `tensors` what torch saves.
 
         Raises:
             CheckpointError: the disk does not take it; earlier checkpoints are untouched.
@@ -127,8 +127,8 @@ class CheckpointStore:
                 complain(f"{error}; an older checkpoint is used instead")
         if problems:
             raise CheckpointError(
-                f"none of the {len(problems)} checkpoints in {self.folder} is whole; the newest: {problems[0]}; restore "
-                "the folder from a copy, or start anew with --no-resume"
+                f"none of the {len(problems)} checkpoints in {self.folder} is whole; the newest: {problems[0]}; "
+                "restore the folder from a copy, or start anew with --no-resume"
             )
         return None
 
@@ -142,8 +142,8 @@ class CheckpointStore:
         manifest = _read_json(folder / MANIFEST)
         if manifest.get("format") != FORMAT:
             raise CheckpointError(
-                f"{folder / MANIFEST} has format {manifest.get('format')!r}, this engine reads {FORMAT}; use the engine "
-                "that wrote it"
+                f"{folder / MANIFEST} has format {manifest.get('format')!r}, this engine reads {FORMAT}; use the "
+                "engine that wrote it"
             )
         for name, expected in manifest.get("files", {}).items():
             if _digest(folder / name) != expected:

@@ -15,11 +15,11 @@ def return_to_best(parts: Parts, collapse: Collapse) -> None:
     Raises:
         PolicyCollapsed: it has done so `guard.max_returns` times already.
     """
-    config, step = parts.config.guard, parts.progress.step
+    config = parts.config.guard
     if parts.guard.exhausted:
         message = (
-            f"{collapse.sentence}, after {parts.guard.returns} returns to the best checkpoint already; lower optimizer.lr "
-            f"(it is {parts.config.optimizer.lr:g}) and start again from the best checkpoint"
+            f"{collapse.sentence}, after {parts.guard.returns} returns to the best checkpoint already; lower "
+            f"optimizer.lr (it is {parts.config.optimizer.lr:g}) and start again from the best checkpoint"
         )
         _tell(parts, collapse, None, message)
         raise PolicyCollapsed(message)

@@ -8,7 +8,7 @@ from arpo_engine.contract.config.parts import OptimizerConfig
 
 
 def learning_rate(config: OptimizerConfig, step: int, total_steps: int) -> float:
-    """Linear warm-up to `config.lr`, then decay to `config.lr * config.min_lr_ratio` at the last step; steps count from 1."""
+    """Linear warm-up to `config.lr`, then decay to `config.min_lr_ratio` of it at the last step; steps count from 1."""
     if step <= config.warmup_steps:
         return config.lr * step / config.warmup_steps
     if config.decay == "constant":
