@@ -82,12 +82,16 @@ class RayHost:
     async def restart(self) -> None:
         """Start a fresh actor; the old one is killed first."""
         await self.close()
-        actor = ray.remote(DesktopActor).options(num_cpus=0, max_restarts=0).remote(self._kind, self.size)
+        # Ray's types do not know the methods of an actor's handle.
+        actor: Any = ray.remote(DesktopActor).options(num_cpus=0, max_restarts=0).remote(self._kind, self.size)
         try:
             self.pid = await asyncio.wait_for(_settled(actor.pid.remote()), START_TIMEOUT_S)
-        except (RayError, TimeoutError) as error:
+        except TimeoutError as error:
             ray.kill(actor)
-            raise DesktopLost(f"{self.name} cannot start as a Ray actor: {error or 'it took too long'}") from error
+            raise DesktopLost(f"{self.name} did not start as a Ray actor within {START_TIMEOUT_S:g} s") from error
+        except RayError as error:
+            ray.kill(actor)
+            raise DesktopLost(f"{self.name} cannot start as a Ray actor: {error}") from error
         self._actor = actor
 
     async def close(self) -> None:

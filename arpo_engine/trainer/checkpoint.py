@@ -58,7 +58,7 @@ class CheckpointStore:
     def save(
         self, step: int, *, write_policy: Callable[[Path], None], tensors: Mapping[str, Any], state: Mapping[str, Any]
     ) -> Saved:
-        """Write a checkpoint in one atomic step; `state` is plain data and bytes, `tensors` what torch saves.
+        """Write a checkpoint in one atomic step: plain data and bytes in `state`, torch's own in `tensors`.
 
         Raises:
             CheckpointError: the disk does not take it; earlier checkpoints are untouched.
