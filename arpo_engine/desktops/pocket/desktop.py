@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-import shiboken6
-
 from arpo_engine.contract.actions import Action
 from arpo_engine.contract.errors import DesktopLost, EvaluatorError, SetupFailed
 from arpo_engine.contract.tasks import Task
 from arpo_engine.desktops.pocket.apps import ALL_PAGES
 from arpo_engine.desktops.pocket.evaluators import Outcome, score
 from arpo_engine.desktops.pocket.input import Input
-from arpo_engine.desktops.pocket.qt import application
+from arpo_engine.desktops.pocket.qt import (
+    application,
+    destroy,
+)
 from arpo_engine.desktops.pocket.screen import Screen
 from arpo_engine.desktops.pocket.state import InitialState, read_state
 from arpo_engine.types import Observation
@@ -74,7 +75,7 @@ class PocketDesktop:
     def close(self) -> None:
         """Destroy the widgets."""
         if self._screen is not None:
-            shiboken6.delete(self._screen)
+            destroy(self._screen)
             self._screen = None
 
 

@@ -10,10 +10,20 @@ from __future__ import annotations
 import hashlib
 from functools import cache
 
-from PySide6.QtCore import QPointF, QRect, QRectF, Qt
-from PySide6.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter, QPen, QPolygonF
-
-from arpo_engine.desktops.pocket.qt import FONT_PIXELS
+from arpo_engine.desktops.pocket.qt import (
+    FONT_PIXELS,
+    QColor,
+    QFont,
+    QFontMetricsF,
+    QImage,
+    QPainter,
+    QPen,
+    QPointF,
+    QPolygonF,
+    QRect,
+    QRectF,
+    Qt,
+)
 from arpo_engine.desktops.pocket.vocabulary import BADGE_WORDS, HELD_OUT, LEVELS, TRAIN
 
 CELL = 28

@@ -6,12 +6,24 @@ a desktop passes through the QApplication that it shares with others.
 
 from __future__ import annotations
 
-from PySide6.QtCore import QCoreApplication, QEvent, QPoint, QPointF, Qt
-from PySide6.QtGui import QContextMenuEvent, QGuiApplication, QKeyEvent, QMouseEvent, QWheelEvent
-from PySide6.QtWidgets import QAbstractButton, QLineEdit, QPlainTextEdit, QWidget
-
 from arpo_engine.contract.actions import Action, Click, Drag, Hotkey, Scroll, TypeText
 from arpo_engine.desktops.pocket.drawing import HEIGHT, WIDTH
+from arpo_engine.desktops.pocket.qt import (
+    QAbstractButton,
+    QContextMenuEvent,
+    QCoreApplication,
+    QEvent,
+    QGuiApplication,
+    QKeyEvent,
+    QLineEdit,
+    QMouseEvent,
+    QPlainTextEdit,
+    QPoint,
+    QPointF,
+    Qt,
+    QWheelEvent,
+    QWidget,
+)
 from arpo_engine.desktops.pocket.screen import Overlay, Screen
 from arpo_engine.desktops.pocket.vocabulary import HOME
 from arpo_engine.desktops.pocket.widgets import Focusable

@@ -1,19 +1,65 @@
-"""The one place that starts Qt: says which system libraries are missing, and makes the process's QApplication."""
+"""The one module that imports Qt: it says which system libraries are missing, and makes the process's QApplication."""
 
 from __future__ import annotations
 
 import os
 
-from arpo_engine.contract.errors import DesktopLost
+from arpo_engine.contract.errors import DesktopLost, PreflightFailed
 
 SYSTEM_LIBRARIES = "apt-get install libgl1 libegl1 libxkbcommon0 libdbus-1-3 libfontconfig1 libglib2.0-0"
 
 try:
-    from PySide6.QtCore import QThread
-    from PySide6.QtGui import QFont
-    from PySide6.QtWidgets import QApplication
+    from PySide6.QtCore import (
+        QCoreApplication,
+        QEvent,
+        QModelIndex,
+        QPersistentModelIndex,
+        QPoint,
+        QPointF,
+        QRect,
+        QRectF,
+        QSize,
+        Qt,
+        QThread,
+    )
+    from PySide6.QtGui import (
+        QColor,
+        QContextMenuEvent,
+        QFont,
+        QFontMetricsF,
+        QGuiApplication,
+        QImage,
+        QKeyEvent,
+        QMouseEvent,
+        QPainter,
+        QPaintEvent,
+        QPalette,
+        QPen,
+        QPolygonF,
+        QTextCursor,
+        QWheelEvent,
+    )
+    from PySide6.QtWidgets import (
+        QAbstractButton,
+        QAbstractItemView,
+        QAbstractScrollArea,
+        QApplication,
+        QCheckBox,
+        QFrame,
+        QLineEdit,
+        QListWidget,
+        QListWidgetItem,
+        QPlainTextEdit,
+        QSlider,
+        QStyledItemDelegate,
+        QStyleOptionViewItem,
+        QTableWidget,
+        QTableWidgetItem,
+        QWidget,
+    )
+    from shiboken6 import delete as destroy
 except ImportError as missing:
-    raise DesktopLost(
+    raise PreflightFailed(
         f"Qt cannot be loaded: {missing}; install PySide6-Essentials, and its system libraries by: {SYSTEM_LIBRARIES}"
     ) from missing
 
@@ -43,3 +89,53 @@ def application() -> QApplication:
     made.setFont(font)
     _kept.append(made)
     return made
+
+
+__all__ = [
+    "FONT_PIXELS",
+    "SYSTEM_LIBRARIES",
+    "QAbstractButton",
+    "QAbstractItemView",
+    "QAbstractScrollArea",
+    "QApplication",
+    "QCheckBox",
+    "QColor",
+    "QContextMenuEvent",
+    "QCoreApplication",
+    "QEvent",
+    "QFont",
+    "QFontMetricsF",
+    "QFrame",
+    "QGuiApplication",
+    "QImage",
+    "QKeyEvent",
+    "QLineEdit",
+    "QListWidget",
+    "QListWidgetItem",
+    "QModelIndex",
+    "QMouseEvent",
+    "QPaintEvent",
+    "QPainter",
+    "QPalette",
+    "QPen",
+    "QPersistentModelIndex",
+    "QPlainTextEdit",
+    "QPoint",
+    "QPointF",
+    "QPolygonF",
+    "QRect",
+    "QRectF",
+    "QSize",
+    "QSlider",
+    "QStyleOptionViewItem",
+    "QStyledItemDelegate",
+    "QTableWidget",
+    "QTableWidgetItem",
+    "QTextCursor",
+    "QThread",
+    "QWheelEvent",
+    "QWidget",
+    "Qt",
+    "application",
+    "destroy",
+]

@@ -10,14 +10,19 @@ from collections.abc import Callable, Sequence
 from functools import cache, partial
 
 import numpy as np
-import shiboken6
-from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QImage, QPainter, QPaintEvent
-from PySide6.QtWidgets import QWidget
 
 from arpo_engine.desktops.pocket import drawing
 from arpo_engine.desktops.pocket.drawing import CELL, COLUMNS, HEIGHT, ROWS, WIDTH, cell_rect
 from arpo_engine.desktops.pocket.layouts import LAYOUTS, Block
+from arpo_engine.desktops.pocket.qt import (
+    QImage,
+    QPainter,
+    QPaintEvent,
+    QPoint,
+    Qt,
+    QWidget,
+    destroy,
+)
 from arpo_engine.desktops.pocket.state import InitialState, Saved
 from arpo_engine.desktops.pocket.vocabulary import HOME
 from arpo_engine.desktops.pocket.widgets import Focusable, Labels, TextBox, Tile
@@ -189,7 +194,7 @@ class Screen(QWidget):
     def tidy(self) -> None:
         """Destroy closed overlays. Not done as they close: the button that closed one is still at work in it."""
         for overlay in self._closed:
-            shiboken6.delete(overlay)
+            destroy(overlay)
         self._closed.clear()
 
     def labels(self) -> Labels:

@@ -4,23 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QContextMenuEvent, QKeyEvent, QPainter, QPalette
-from PySide6.QtWidgets import (
+from arpo_engine.desktops.pocket import drawing
+from arpo_engine.desktops.pocket.drawing import CELL
+from arpo_engine.desktops.pocket.qt import (
     QAbstractItemView,
     QAbstractScrollArea,
+    QColor,
+    QContextMenuEvent,
     QFrame,
+    QKeyEvent,
     QListWidget,
     QListWidgetItem,
+    QModelIndex,
+    QPainter,
+    QPalette,
+    QPersistentModelIndex,
+    QPoint,
+    QRectF,
+    QSize,
     QStyledItemDelegate,
     QStyleOptionViewItem,
+    Qt,
     QTableWidget,
     QTableWidgetItem,
     QWidget,
 )
-
-from arpo_engine.desktops.pocket import drawing
-from arpo_engine.desktops.pocket.drawing import CELL
 from arpo_engine.desktops.pocket.widgets import MIDDLE, Focusable, Labels
 
 HEADER_WIDTH = 2

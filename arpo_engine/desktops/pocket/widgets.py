@@ -7,12 +7,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QPoint, QRect, QRectF, Qt
-from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QPalette, QTextCursor
-from PySide6.QtWidgets import QAbstractButton, QCheckBox, QLineEdit, QPlainTextEdit, QSlider, QWidget
-
 from arpo_engine.desktops.pocket import drawing
 from arpo_engine.desktops.pocket.drawing import CELL
+from arpo_engine.desktops.pocket.qt import (
+    QAbstractButton,
+    QCheckBox,
+    QColor,
+    QLineEdit,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPalette,
+    QPlainTextEdit,
+    QPoint,
+    QRect,
+    QRectF,
+    QSlider,
+    Qt,
+    QTextCursor,
+    QWidget,
+)
 from arpo_engine.desktops.pocket.vocabulary import BADGE_WORDS, LEVELS
 
 Labels = dict[str, QPoint]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPoint
-from PySide6.QtWidgets import QWidget
-
 from arpo_engine.desktops.pocket.drawing import CELL
+from arpo_engine.desktops.pocket.qt import (
+    QPoint,
+    QWidget,
+)
 from arpo_engine.desktops.pocket.screen import Page, Screen
 from arpo_engine.desktops.pocket.views import NameList
 from arpo_engine.desktops.pocket.vocabulary import HOME

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from functools import partial
 
-from PySide6.QtWidgets import QWidget
-
+from arpo_engine.desktops.pocket.qt import (
+    QWidget,
+)
 from arpo_engine.desktops.pocket.screen import Page, Screen
 from arpo_engine.desktops.pocket.vocabulary import APPS, HOME
 from arpo_engine.desktops.pocket.widgets import Tile

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from PySide6.QtWidgets import QWidget
-
+from arpo_engine.desktops.pocket.qt import (
+    QWidget,
+)
 from arpo_engine.desktops.pocket.screen import Page, Screen
 from arpo_engine.desktops.pocket.state import OPTIONS_SHOWN
 from arpo_engine.desktops.pocket.vocabulary import HOME
