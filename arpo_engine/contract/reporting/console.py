@@ -1,11 +1,11 @@
 """The console's door as HTTP calls: what is sent, what each answer means. Knows no spool, no threads, no retries.
 
-    POST {console}/api/v1/runs/{run}/events           envelopes of one attempt, one a line; gzip above 8 KB
-        200, or 409 for a gap   an `IngestAnswer`; its `last_seq` is of the attempt that the lines belong to, and of
-                                the token's own attempt when there are no lines
-        413                     too many bytes
-        422                     {"line": n, "detail": "..."}: line n (from 1) cannot be read; nothing was kept
-    PUT  {console}/api/v1/runs/{run}/frames/{sha256}  a screenshot's bytes
+POST {console}/api/v1/runs/{run}/events           envelopes of one attempt, one a line; gzip above 8 KB
+    200, or 409 for a gap   an `IngestAnswer`; its `last_seq` is of the attempt that the lines belong to, and of
+                            the token's own attempt when there are no lines
+    413                     too many bytes
+    422                     {"line": n, "detail": "..."}: line n (from 1) cannot be read; nothing was kept
+PUT  {console}/api/v1/runs/{run}/frames/{sha256}  a screenshot's bytes
 """
 
 from __future__ import annotations
@@ -33,6 +33,10 @@ _GZIP_LEVEL = 3
 
 class ConsoleAway(ArpoError):
     """The console cannot be reached or is not itself now; the same call may work later."""
+
+
+class ConsoleBroke(ConsoleAway):
+    """The console failed at what it was sent (500): it may be broken, or it may break at just this."""
 
 
 class ConsoleRefused(ArpoError):
@@ -79,8 +83,10 @@ class ConsoleClient:
             raise ConfigError(
                 f"--report-to is {url}, but {missing} is missing; the console gives both when it starts a run"
             )
+        if not token.strip().isascii() or not token.strip().isprintable():
+            raise ConfigError("the token (ARPO_ATTEMPT_TOKEN) has characters that no token has; copy it again")
         base = f"{parts.path.rstrip('/')}/api/v1/runs/{quote(run_id, safe='')}"
-        return cls(secure=parts.scheme == "https", host=parts.hostname, port=parts.port, base=base, token=token)
+        return cls(secure=parts.scheme == "https", host=parts.hostname, port=parts.port, base=base, token=token.strip())
 
     def post_events(self, body: bytes) -> IngestAnswer:
         """Ship envelopes, one a line; an empty body is a heartbeat.
@@ -136,7 +142,9 @@ class ConsoleClient:
                 # Servers close a connection that was idle for a while; that says nothing about their health.
                 return self._call(method, path, body, headers)
             raise ConsoleAway(f"no answer from {self.host}: {str(error) or type(error).__name__}") from error
-        if status >= 500 or status in (408, 425, 429):
+        if status == 500:
+            raise ConsoleBroke(f"{self.host} answered 500: {_detail(answer)}")
+        if status > 500 or status in (408, 425, 429):
             raise ConsoleAway(f"{self.host} answered {status}: {_detail(answer)}")
         return status, answer
 

@@ -77,18 +77,18 @@ class Outbox:
         return Batch(tuple(lines), tuple(self._replaced.get((line.attempt, line.seq), line.raw) for line in lines))
 
     def acknowledge(self, batch: Batch, last_seq: int) -> bool:
-        """Move to just after (the batch's attempt, last_seq); False when that is not beyond where the batch began."""
+        """Move to just after (the batch's attempt, last_seq), on or back; False when the batch began there."""
         before = self._offset
-        for line in batch.lines:
-            self._replaced.pop((line.attempt, line.seq), None) if line.seq <= last_seq else None
-        inside = [line.end for line in batch.lines if line.seq <= last_seq]
+        taken = [line for line in batch.lines if line.seq <= last_seq]
+        for line in taken:
+            self._replaced.pop((line.attempt, line.seq), None)
         if batch.lines[0].seq - 1 <= last_seq <= batch.lines[-1].seq:
-            self._offset = inside[-1] if inside else before
+            self._offset = taken[-1].end if taken else before
         else:
             self._offset = self._end_of(batch.attempt, last_seq)
         self._max_lines = min(MAX_LINES, self._max_lines * 2)
         self._write_mark()
-        return self._offset > before
+        return self._offset != before
 
     def shrink(self, batch: Batch) -> None:
         """Make the next batch half as long as this one."""

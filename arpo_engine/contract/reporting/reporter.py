@@ -9,7 +9,7 @@ import logging
 import random
 import threading
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from pathlib import Path
 
 from arpo_engine.contract.events import IngestAnswer
@@ -17,6 +17,7 @@ from arpo_engine.contract.outcomes import Directive
 from arpo_engine.contract.reporting.console import (
     BatchTooLarge,
     ConsoleAway,
+    ConsoleBroke,
     ConsoleClient,
     ConsoleRefused,
     LineUnreadable,
@@ -35,6 +36,10 @@ FIRST_RETRY_S = 0.5
 LAST_RETRY_S = 15.0
 FRAMES_SLICE_S = 1.0
 """Longest that screenshots are uploaded before events are looked after again."""
+STRIKES = 3
+"""Times that a console which answers otherwise may fail at the same thing before it is taken to be unreadable."""
+LONGEST_DRAIN_S = 60.0
+"""Longest that the end of a run waits for a console that does take what it is sent."""
 
 
 class Reporter:
@@ -49,9 +54,12 @@ class Reporter:
         self._frames_folder = run_dir / FRAMES_NAME
         self._wanted: OrderedDict[str, None] = OrderedDict()
         self._unavailable: set[str] = set()
+        self._frames_sent = False
+        self._strikes: Counter[str] = Counter()
         self._wake = threading.Event()
         self._closing = threading.Event()
-        self._deadline = float("inf")
+        self._drain_s = 0.0
+        self._deadline = self._last_deadline = float("inf")
         self._failures = 0
         self._complaint = ""
         self._last_call = 0.0
@@ -66,12 +74,15 @@ class Reporter:
         self._wake.set()
 
     def close(self, drain_s: float) -> None:
-        """Ship what is left for at most `drain_s`; what remains stays in the spool for the next attempt."""
+        """Ship what is left until the console takes nothing for `drain_s`; the rest stays in the spool."""
+        self._drain_s = drain_s
+        self._last_deadline = time.monotonic() + max(drain_s, LONGEST_DRAIN_S)
         self._deadline = time.monotonic() + drain_s
         self._closing.set()
         self._wake.set()
         # A call that hangs ends by its own timeout; the thread is a daemon and holds nothing that matters.
-        self._thread.join(drain_s + 1.0)
+        while self._thread.is_alive() and time.monotonic() < self._deadline + 1.0:
+            self._thread.join(0.1)
         unsent = self._spool.durable_bytes - self._outbox.offset
         if unsent > 0:
             log.warning(
@@ -105,16 +116,18 @@ class Reporter:
         moved = True
         if batch is not None:
             moved = self._ship(batch)
+        elif self._frames_sent:
+            moved = self._ask()
         elif not self._wanted and self._closing.is_set():
             return None
         elif time.monotonic() - self._last_call >= HEARTBEAT_S:
-            self._heartbeat()
+            moved = self._ask()
         if time.monotonic() >= self._deadline:
             return None
         if not moved:
             return self._backoff()
         self._upload_frames()
-        more = batch is not None or bool(self._wanted)
+        more = batch is not None or self._wanted or self._frames_sent or self._closing.is_set()
         return 0.0 if more else max(0.0, HEARTBEAT_S - (time.monotonic() - self._last_call))
 
     def _ship(self, batch: Batch) -> bool:
@@ -125,33 +138,55 @@ class Reporter:
             return self._leave_out(batch, None, f"it is larger than the console takes ({error})")
         except LineUnreadable as error:
             return self._leave_out(batch, error.line, f"the console could not read it ({error})")
+        except ConsoleBroke as error:
+            return self._broke_at(batch, error)
         except ConsoleRefused as error:
             return self._refused(str(error))
-        moved = self._outbox.acknowledge(batch, answer.last_seq)
-        if not moved:
-            return self._refused(
-                f"the console keeps asking for what follows seq {answer.last_seq} of attempt {batch.attempt}"
-            )
-        self._take(answer)
-        return True
+        if not self._outbox.acknowledge(batch, answer.last_seq):
+            return self._refused(f"the console wants what follows seq {answer.last_seq}, but does not take it")
+        self._strikes.clear()
+        return self._accepted(answer)
 
-    def _heartbeat(self) -> None:
+    def _ask(self) -> bool:
+        """A batch without lines: a sign of life, answered with the directive and the screenshots that are missing."""
+        self._frames_sent = False
         try:
-            self._take(self._client.post_events(b""))
+            return self._accepted(self._client.post_events(b""))
         except (BatchTooLarge, LineUnreadable, ConsoleRefused) as error:
-            self._refused(str(error))
+            return self._refused(str(error))
 
-    def _take(self, answer: IngestAnswer) -> None:
+    def _broke_at(self, batch: Batch, error: ConsoleBroke) -> bool:
+        """A console that answers otherwise but fails at this batch must not be shown it for ever."""
+        try:
+            self._heed(self._client.post_events(b""))
+        except (BatchTooLarge, LineUnreadable, ConsoleRefused) as refusal:
+            return self._refused(str(refusal))
+        self._strikes["batch"] += 1
+        if self._strikes["batch"] < STRIKES:
+            return self._refused(str(error))
+        return self._leave_out(batch, None, f"the console broke at it ({error})")
+
+    def _accepted(self, answer: IngestAnswer) -> bool:
         if self._failures or self._complaint:
             log.info("the console is back", extra={"unsent_bytes": self._spool.durable_bytes - self._outbox.offset})
         self._failures, self._complaint = 0, ""
-        self._last_call = time.monotonic()
+        self._heed(answer)
+        return True
+
+    def _heed(self, answer: IngestAnswer) -> None:
+        """Take over what the console says beside how far it has read."""
+        self._progressed()
         if answer.directive != self.directive:
             log.info("the console wants the run to %s", answer.directive.value.replace("_", " "))
         self.directive = answer.directive
         for sha256 in answer.missing_frames:
             if sha256 not in self._unavailable:
                 self._wanted[sha256] = None
+
+    def _progressed(self) -> None:
+        self._last_call = time.monotonic()
+        if self._closing.is_set():
+            self._deadline = min(self._last_call + self._drain_s, self._last_deadline)
 
     def _leave_out(self, batch: Batch, number: int | None, why: str) -> bool:
         """Put a log line in the place of the one that the console cannot take."""
@@ -175,10 +210,20 @@ class Reporter:
                 if data is None:
                     raise ConsoleRefused("it is not in the run folder any more")
                 self._client.put_frame(sha256, data, "image/webp")
+                self._frames_sent = True
+                self._progressed()
+            except ConsoleBroke as error:
+                self._strikes[sha256] += 1
+                if self._strikes[sha256] < STRIKES:
+                    raise
+                self._give_up(sha256, str(error))
             except ConsoleRefused as error:
-                self._unavailable.add(sha256)
-                log.warning("a screenshot cannot be shipped", extra={"sha256": sha256, "why": str(error)})
+                self._give_up(sha256, str(error))
             del self._wanted[sha256]
+
+    def _give_up(self, sha256: str, why: str) -> None:
+        self._unavailable.add(sha256)
+        log.warning("a screenshot cannot be shipped", extra={"sha256": sha256, "why": why})
 
     def _refused(self, complaint: str) -> bool:
         """Say it once; keep trying slowly, because a token or a run may be put right on the console's side."""

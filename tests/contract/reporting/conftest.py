@@ -27,6 +27,7 @@ class ConsoleUnderTest:
     heartbeats: int = 0
     directive: str = "run"
     ask_for_frames: bool = True
+    frames_at_once: int = 1000
     refuse: Callable[[list[dict[str, Any]], bytes], tuple[int, dict[str, Any]] | None] = lambda lines, body: None
     changed: threading.Condition = field(default_factory=threading.Condition)
     may_answer: threading.Event = field(default_factory=threading.Event)
@@ -65,7 +66,8 @@ class ConsoleUnderTest:
         if not self.ask_for_frames:
             return []
         wanted = [envelope["event"].get("frame") for envelope in self.events.values()]
-        return [frame["sha256"] for frame in wanted if frame and frame["sha256"] not in self.frames]
+        missing = [frame["sha256"] for frame in wanted if frame and frame["sha256"] not in self.frames]
+        return missing[: self.frames_at_once]
 
 
 class _Server(ThreadingHTTPServer):

@@ -265,6 +265,39 @@ def test_an_answer_that_is_none_is_tried_again(tmp_path: Path, console: ConsoleU
     assert messages(console) == ["1"]
 
 
+def test_a_batch_at_which_the_console_breaks_does_not_stop_the_run_for_ever(
+    tmp_path: Path, console: ConsoleUnderTest
+) -> None:
+    def breaks(lines: list[dict[str, Any]], body: bytes) -> tuple[int, dict[str, Any]] | None:
+        bad = any(envelope["event"]["message"] == "13" for envelope in lines)
+        return (500, {"detail": "a bug"}) if bad else None
+
+    console.refuse = breaks
+    with reporting(tmp_path, console) as recorder:
+        for number in range(30):
+            recorder.emit(note(number))
+    received = messages(console)
+    assert "the console broke at it" in received[13]
+    assert received[:13] + received[14:] == [str(n) for n in range(30) if n != 13]
+    assert console.heartbeats >= 3, "a console that does not answer a heartbeat either is broken as a whole"
+
+
+def test_a_console_that_is_broken_as_a_whole_loses_no_event(tmp_path: Path, console: ConsoleUnderTest) -> None:
+    failures: list[int] = []
+
+    def broken(lines: list[dict[str, Any]], body: bytes) -> tuple[int, dict[str, Any]]:
+        failures.append(500)
+        return 500, {"detail": "no database"}
+
+    console.refuse = broken
+    with reporting(tmp_path, console) as recorder:
+        for number in range(30):
+            recorder.emit(note(number))
+        console.wait_for(lambda: len(failures) > 12)
+        console.refuse = lambda lines, body: None
+    assert messages(console) == [str(number) for number in range(30)]
+
+
 def test_a_quiet_run_sends_heartbeats_and_hears_the_directive(tmp_path: Path, console: ConsoleUnderTest) -> None:
     with reporting(tmp_path, console) as recorder:
         console.wait_for(lambda: console.heartbeats >= 2)
@@ -286,6 +319,19 @@ def test_screenshots_are_uploaded_once_when_the_console_asks(tmp_path: Path, con
         assert frame_path(tmp_path / "frames", sha256).read_bytes() == data
     uploads = [path for method, path, _ in console.requests if method == "PUT"]
     assert len(uploads) == 3
+
+
+def test_the_end_of_a_run_waits_for_screenshots_that_the_console_asks_for_in_portions(
+    tmp_path: Path, console: ConsoleUnderTest
+) -> None:
+    console.frames_at_once = 4
+    with reporting(tmp_path, console) as recorder:
+        for index in range(20):
+            frame = recorder.store_frame(np.full((168, 224, 3), index * 10, dtype=np.uint8))
+            recorder.emit(EpisodeStepTaken(episode_id="e", index=index, frame=frame))
+        began = time.monotonic()
+    assert len(console.frames) == 20
+    assert time.monotonic() - began < 5.0, "and for nothing else"
 
 
 def test_a_screenshot_that_is_gone_is_given_up_and_events_go_on(
