@@ -56,6 +56,7 @@ SESSION_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_NAME = "arpo_session"
 CSRF_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_NAME = "arpo_csrf"
+CSRF_FAILURE_VIEW = "webapp.runs.views.failures.csrf_failure"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
@@ -121,6 +122,7 @@ TEMPLATES: list[dict[str, Any]] = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "webapp.accounts.frame.frame",
             ],
         },
     }
@@ -164,6 +166,8 @@ CELERY_TIMEZONE = "UTC"
 
 RAY_ADDRESS = envstr("RAY_ADDRESS", SERVICES.get("RAY_ADDRESS", ""))
 """Address of the cluster's dashboard, where jobs are submitted (http://host:port); empty while there is none."""
+REPORT_URL = envstr("ARPO_REPORT_URL", SERVICES.get("ARPO_REPORT_URL", "http://127.0.0.1:8000"))
+"""Where the engine of a run finds this console, as seen from the machine where runs run."""
 
 # Time, language, files
 

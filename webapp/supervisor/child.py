@@ -89,7 +89,8 @@ class Child:
         assert self.process is not None
         code = self.process.returncode()
         if code is not None:
-            return self._crashed(f"{self.name} ended unexpectedly ({describe_exit(code)}): {self.process.last_words()}")
+            last = self.process.last_words(lines=1)
+            return self._crashed(f"{self.name} ended unexpectedly ({describe_exit(code)}): {last}")
         if self.state is State.STARTING:
             return self._look_ready()
         return None

@@ -87,7 +87,8 @@ def _install_locked(stage: Stage, log: Path, report: Report) -> None:
 
 
 def _install_torch(log: Path, report: Report) -> None:
-    if _has_torch() and not os.environ.get("ARPO_TORCH"):
+    found = torch_version()
+    if found is not None and found.partition("+")[0] == TORCH and not os.environ.get("ARPO_TORCH"):
         return
     code = _run([*_pip(), "install", *wanted_torch()], log, report)
     if code != 0 and wanted_torch() == [TORCH_BUILDS["cpu"]]:
@@ -99,11 +100,12 @@ def _install_torch(log: Path, report: Report) -> None:
         raise _failure(TORCH_STAGE, code, log)
 
 
-def _has_torch() -> bool:
+def torch_version() -> str | None:
+    """The torch that is installed, with its build (2.13.0+cpu); None when there is none."""
     try:
-        return metadata.version("torch").partition("+")[0] == TORCH
+        return metadata.version("torch")
     except metadata.PackageNotFoundError:
-        return False
+        return None
 
 
 def _uv(log: Path, report: Report) -> str | None:

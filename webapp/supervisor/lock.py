@@ -1,4 +1,4 @@
-"""One console per data dir: a lock that the kernel frees when its holder dies, and who holds it. Standard library only."""
+"""One console per data dir: a lock that the kernel frees when its holder dies. Standard library only."""
 
 from __future__ import annotations
 

@@ -103,9 +103,9 @@ class Process:
         end_all(family)
         self._pump.join(timeout=2)
 
-    def last_words(self) -> str:
+    def last_words(self, lines: int = 6) -> str:
         """The end of its log, on one line."""
-        return " | ".join(line for line in self.log.tail()[-6:] if line) or "it said nothing"
+        return " | ".join(line.strip() for line in self.log.tail()[-lines:] if line.strip()) or "it said nothing"
 
     def _family(self) -> list[psutil.Process]:
         try:

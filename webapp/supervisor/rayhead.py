@@ -22,6 +22,7 @@ from webapp.supervisor.ports import LOOPBACK, free_port
 from webapp.supervisor.process import Program
 
 RAYLET_START_WITHIN_S: Final = 150
+START: Final = ("start", "--head", "--block", "--include-dashboard=true", "--disable-usage-stats")
 
 
 class RayHead:
@@ -88,15 +89,15 @@ class RayHead:
         settings = {
             "RAY_raylet_start_wait_time_s": str(RAYLET_START_WITHIN_S),
             "RAY_USAGE_STATS_ENABLED": "0",
-            "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "1",
+            # Off means: this node is 127.0.0.1 to itself. A laptop that changes its network keeps its head.
+            "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
             "RAY_TMPDIR": str(self.folder),
         }
         # The head must not take itself for a client of a cluster that the environment names.
         inherited = {key: value for key, value in environment.items() if key != "RAY_ADDRESS"}
         return Program(
             name="ray",
-            argv=(str(ray), "start", "--head", "--block", "--include-dashboard=true", "--disable-usage-stats")
-            + tuple(f"{key}={value}" for key, value in words.items()),
+            argv=(str(ray), *START, *(f"{key}={value}" for key, value in words.items())),
             env=inherited | self.auth() | settings,
             cwd=BASE_DIR,
             stop_within_s=20.0,

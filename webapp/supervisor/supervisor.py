@@ -8,7 +8,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterable
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import psutil
 
@@ -61,7 +61,7 @@ class Supervisor:
                 raise SupervisorError(said)
         self._reap_orphans()
 
-    def watch(self, each: Callable[[], None]) -> None:
+    def watch(self, each: Callable[[], None]) -> NoReturn:
         """Look for ever; an exception (a signal) ends it."""
         while True:
             self.tick()

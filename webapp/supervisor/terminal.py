@@ -1,4 +1,4 @@
-"""What the person at the terminal sees: steps with their time, one progress line, plain words. Standard library only."""
+"""What the person at the terminal sees: steps with their time, one progress line. Standard library only."""
 
 from __future__ import annotations
 

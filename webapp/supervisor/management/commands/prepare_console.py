@@ -14,6 +14,7 @@ from webapp.accounts.services import create_first_team_and_admin, make_sign_in_l
 
 class Command(BaseCommand):
     help = __doc__
+    requires_system_checks = ()  # `./arpo check` runs them; a start should not wait for them
 
     def handle(self, *args: Any, **options: Any) -> None:
         call_command("migrate", interactive=False, verbosity=0)
