@@ -173,5 +173,5 @@ def test_valkey_refuses_who_has_no_password(bus: Valkey) -> None:
 
 def test_a_server_that_cannot_start_says_its_last_words(data: Path, server: Postgres) -> None:
     taken = Valkey(data, port=server.port)
-    with pytest.raises(SupervisorError, match="valkey ended with 1 while starting: .*in use"):
+    with pytest.raises(SupervisorError, match=r"valkey ended with 1 while starting: .*in use"):
         taken.start()
