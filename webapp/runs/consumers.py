@@ -15,6 +15,7 @@ from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
 
 from webapp.accounts.models import User
+from webapp.accounts.permissions import Person
 from webapp.accounts.selectors import teams_visible_to
 from webapp.runs.access import run_visible_to, runs_visible_to
 from webapp.runs.live import as_message, run_group, team_group
@@ -108,7 +109,7 @@ class RunConsumer(AsyncJsonWebsocketConsumer):
 
     @database_sync_to_async
     def _may_look(self) -> bool:
-        return run_visible_to(self.scope["user"], self.run_id) is not None
+        return run_visible_to(_person(self.scope), self.run_id) is not None
 
     @database_sync_to_async
     def _newest_cursor(self) -> int:
@@ -135,7 +136,7 @@ class RunListConsumer(AsyncJsonWebsocketConsumer):
         self.groups_joined = []
         self._changed: set[str] = set()
         self._sender: asyncio.Task[None] | None = None
-        if not isinstance(self.scope["user"], User):
+        if not isinstance(_person(self.scope), User):
             await self.accept()
             await self.close(NOT_FOUND)
             return
@@ -167,12 +168,12 @@ class RunListConsumer(AsyncJsonWebsocketConsumer):
 
     @database_sync_to_async
     def _team_ids(self) -> list[int]:
-        return list(teams_visible_to(self.scope["user"]).values_list("id", flat=True))
+        return list(teams_visible_to(_person(self.scope)).values_list("id", flat=True))
 
     @database_sync_to_async
     def _states(self, run_ids: set[str]) -> list[dict[str, Any]]:
         # Asked with the person's rights as they are now, not as they were when the socket opened.
-        return [state_of_run(run) for run in runs_visible_to(self.scope["user"]).filter(pk__in=run_ids)]
+        return [state_of_run(run) for run in runs_visible_to(_person(self.scope)).filter(pk__in=run_ids)]
 
 
 def state_of_run(run: Run) -> dict[str, Any]:
@@ -182,7 +183,13 @@ def state_of_run(run: Run) -> dict[str, Any]:
     return state | times
 
 
-def _since(scope: dict[str, Any]) -> int:
+def _person(scope: Any) -> Person:
+    """Who opened the socket, as the session says."""
+    person: Person = scope["user"]
+    return person
+
+
+def _since(scope: Any) -> int:
     """The cursor that the page has; anything but a number means that it has nothing."""
     word = parse_qs(scope["query_string"].decode()).get("since", ["0"])[0]
     return int(word) if word.isdigit() and len(word) < 19 else 0

@@ -93,6 +93,7 @@ async def _publish(run_id: str, team_id: int, rows: list[Row]) -> None:
     whole = len(rows) <= MAX_EVENTS_INLINE and last - first + 1 == len(rows)
     events = [as_message(row) for row in rows] if whole else []
     layer = get_channel_layer()
+    assert layer is not None, "CHANNEL_LAYERS has a default"
     try:
         await layer.group_send(
             run_group(run_id), {"type": "run.advanced", "first": first, "cursor": last, "events": events}

@@ -11,7 +11,7 @@ from webapp.runs.services.attempts import (
     start_attempt,
 )
 from webapp.runs.services.control import force_stop, pause_run, request_stop, resume_run, set_priority, undo_stop
-from webapp.runs.services.creation import clone_run, create_run, evaluate_checkpoint
+from webapp.runs.services.creation import clone_run, create_example_run, create_run, evaluate_checkpoint
 from webapp.runs.services.housework import archive_run, rename_run, tag_run, unarchive_run
 from webapp.runs.services.status import TRANSITIONS, may_become, set_status
 
@@ -20,6 +20,7 @@ __all__ = [
     "archive_run",
     "attempt_of_token",
     "clone_run",
+    "create_example_run",
     "create_run",
     "end_attempt",
     "evaluate_checkpoint",

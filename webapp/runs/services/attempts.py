@@ -82,7 +82,7 @@ def end_attempt(attempt: RunAttempt, *, state: RunAttempt.State, reason: str, ou
 
 
 @transaction.atomic
-def give_up_attempt(attempt: RunAttempt, *, reason: str, retry: bool) -> RunStatus:
+def give_up_attempt(attempt: RunAttempt, *, reason: str, retry: bool, log_tail: str = "") -> RunStatus:
     """The process is gone without saying how it ended. Returns what became of the run.
 
     A run that was to stop has stopped; another one is queued again as the next attempt from its last checkpoint,
@@ -93,7 +93,7 @@ def give_up_attempt(attempt: RunAttempt, *, reason: str, retry: bool) -> RunStat
     if attempt.state in (RunAttempt.State.ENDED, RunAttempt.State.LOST):
         return RunStatus(run.status)
     end_attempt(attempt, state=RunAttempt.State.LOST, reason=reason)
-    append_console_event(run, "AttemptLost", {"attempt": attempt.number, "reason": reason})
+    append_console_event(run, "AttemptLost", {"attempt": attempt.number, "reason": reason, "log_tail": log_tail})
     if run.has_ended or run.attempts.filter(number__gt=attempt.number).exists():
         return RunStatus(run.status)
     if run.directive == Directive.STOP_GRACEFULLY:
@@ -103,7 +103,8 @@ def give_up_attempt(attempt: RunAttempt, *, reason: str, retry: bool) -> RunStat
     elif retry:
         requeue_lost_run(run, reason=reason)
     else:
-        set_status(run, RunStatus.FAILED, reason)
+        last_words = f". Its log ends with: {log_tail}" if log_tail else ""
+        set_status(run, RunStatus.FAILED, f"{reason}{last_words}")
     return RunStatus(run.status)
 
 

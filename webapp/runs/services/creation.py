@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from django.db import transaction
 
@@ -114,6 +115,33 @@ def evaluation_config(checkpoint: Checkpoint, config: RunConfig | None = None) -
     model = base.model.model_copy(update={"path": str(weights)})
     title = base.title if config else f"{checkpoint.run.name}: step {checkpoint.step} measured"[:120]
     return base.model_copy(update={"kind": "evaluate", "model": model, "title": title})
+
+
+@transaction.atomic
+def create_example_run(
+    *, run_id: str, owner: User, team: Team, config: RunConfig, name: str, begun_at: datetime
+) -> Run:
+    """The row of a recorded run that ships with the product: everybody may look at it, nothing ever runs it."""
+    run = Run.objects.create(
+        id=run_id,
+        team=team,
+        owner=owner,
+        name=name,
+        kind=RunKind(config.kind),
+        is_example=True,
+        tags=["example"],
+        config=config.model_dump(mode="json"),
+        config_hash=config_hash(config),
+        total_steps=config.limits.steps,
+        status=RunStatus.PREPARING,
+        status_reason="Being loaded",
+        created_at=begun_at,
+        queued_at=begun_at,
+        started_at=begun_at,
+        status_at=begun_at,
+    )
+    record(action="run.example_loaded", subject=run, actor=None, team=team)
+    return run
 
 
 def clean_tags(tags: Sequence[str]) -> list[str]:

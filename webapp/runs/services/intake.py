@@ -44,7 +44,8 @@ def apply_events(run: Run, attempt: RunAttempt, envelopes: Sequence[wire.Envelop
 def heard_from(run: Run, attempt: RunAttempt) -> None:
     """A process that was given up for lost is back (and no other has replaced it): the run runs after all."""
     if run.status == RunStatus.LOST and attempt.state in (RunAttempt.State.STARTING, RunAttempt.State.RUNNING):
-        set_status(run, RunStatus.RUNNING, "Its process was heard from again")
+        stopping = run.directive == Directive.STOP_GRACEFULLY
+        set_status(run, RunStatus.STOPPING if stopping else RunStatus.RUNNING, "Its process was heard from again")
 
 
 def slim(event: Any) -> dict[str, Any]:

@@ -1,0 +1,44 @@
+"""What the workers take from the environment: where the cluster and the console are, and how much may run at once."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from django.conf import settings
+
+from webapp.env import envint, envstr
+
+CORES_PER_RUN = 2
+"""A run of the small policy keeps about two cores busy: one learns and samples, one draws desktops."""
+
+
+def ray_address() -> str:
+    """Where jobs are submitted (http://host:port); empty while there is no cluster."""
+    return str(settings.RAY_ADDRESS).rstrip("/")
+
+
+def ray_token() -> str:
+    """The cluster's token; empty for one that asks for none."""
+    return envstr("RAY_AUTH_TOKEN", settings.SERVICES.get("RAY_AUTH_TOKEN", ""))
+
+
+def report_url() -> str:
+    """The console's address as the engines see it."""
+    return envstr("ARPO_REPORT_URL", settings.SERVICES.get("ARPO_REPORT_URL", ""))
+
+
+def runs_at_once() -> int:
+    """How many runs may run at the same time on the cluster."""
+    return envint("ARPO_RUNS_AT_ONCE", max(1, (os.cpu_count() or 1) // CORES_PER_RUN), minimum=1)
+
+
+def engine_dir() -> Path:
+    """The checkout on the machines where runs run; the same path on all of them."""
+    return Path(envstr("ARPO_ENGINE_DIR", str(settings.BASE_DIR)))
+
+
+def engine_python() -> str:
+    """The Python of the engine's environment on those machines."""
+    return envstr("ARPO_ENGINE_PYTHON", sys.executable)

@@ -1,0 +1,205 @@
+"""Runs as Ray Jobs, over the cluster's HTTP API: nothing of Ray needs to be installed where this runs.
+
+Submitting is get-or-submit by the attempt's own id, so a task that is delivered twice starts one job. Knows commands
+and job states; decides nothing about a run's life.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+
+from webapp.runs.models import Run, RunAttempt
+from webapp.runs.runfolder import config_path, run_dir
+from workers.environment import engine_dir, engine_python, ray_address, ray_token, report_url
+
+ASK_TIMEOUT_S: Final = 10.0
+SUBMIT_TIMEOUT_S: Final = 60.0
+"""A head that has just started needs a while before its agent takes jobs."""
+CONFIG_VARIABLE: Final = "ARPO_RUN_CONFIG"
+TOKEN_VARIABLE: Final = "ARPO_ATTEMPT_TOKEN"
+ENDED: Final = frozenset({"SUCCEEDED", "FAILED", "STOPPED"})
+
+
+class ClusterAway(Exception):
+    """The cluster cannot be asked now; the same call may work later."""
+
+
+class JobRefused(Exception):
+    """The cluster understood and said no."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What Ray says of a job."""
+
+    status: str
+    """PENDING, RUNNING, SUCCEEDED, FAILED or STOPPED."""
+    message: str
+    exit_code: int | None
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether its process is gone."""
+        return self.status in ENDED
+
+    @property
+    def was_killed(self) -> bool:
+        """Whether a signal or a dying machine ended it: something that may go better another time."""
+        by_signal = self.exit_code is not None and (self.exit_code < 0 or self.exit_code > 128)
+        return self.status == "FAILED" and (by_signal or self.exit_code is None)
+
+
+def reachable() -> str:
+    """Why no job can be submitted now; empty when one can."""
+    if not ray_address():
+        return "there is no Ray cluster yet"
+    try:
+        _ask("GET", "/api/version")
+    except (ClusterAway, JobRefused) as error:
+        return str(error)
+    return ""
+
+
+def submit_attempt(run: Run, attempt: RunAttempt, secret: str, *, preflight: bool) -> None:
+    """Start the attempt's job unless it is there already.
+
+    Raises:
+        ClusterAway: try again later.
+        JobRefused: it will never start like this.
+    """
+    variables = {TOKEN_VARIABLE: secret, CONFIG_VARIABLE: json.dumps(run.config), "OMP_NUM_THREADS": "1"}
+    _get_or_submit(
+        attempt.ray_submission_id,
+        attempt_command(run, attempt, preflight=preflight),
+        variables,
+        {"run": run.pk, "attempt": str(attempt.number), "name": run.name[:80]},
+    )
+
+
+def submit_preflight(submission_id: str, config: dict[str, Any], folder: Path) -> None:
+    """Start a job that only checks whether a run of this config could start where it would run."""
+    path = folder / "config.json"
+    command = _in_engine_dir(_write_config(path), _preflight(path, folder))
+    _get_or_submit(
+        submission_id, command, {CONFIG_VARIABLE: json.dumps(config), "OMP_NUM_THREADS": "1"}, {"preflight": "1"}
+    )
+
+
+def attempt_command(run: Run, attempt: RunAttempt, *, preflight: bool) -> str:
+    """The shell command of an attempt: its config written down, checked if asked for, and the engine."""
+    folder, path = run_dir(run.pk), config_path(run.pk)
+    words = {
+        "--config": path,
+        "--run-dir": folder,
+        "--executor": "ray",
+        "--attempt": attempt.number,
+        "--run-id": run.pk,
+        "--report-to": report_url(),
+    }
+    options = [str(word) for pair in words.items() for word in pair]
+    engine = f"exec {_engine(run.kind, *options, '--quiet')}"
+    return _in_engine_dir(_write_config(path), *([_preflight(path, folder)] if preflight else []), engine)
+
+
+def job_of(submission_id: str) -> Job | None:
+    """What became of a job; None when the cluster does not know it.
+
+    Raises:
+        ClusterAway: try again later.
+    """
+    try:
+        tree = _ask("GET", f"/api/jobs/{submission_id}")
+    except JobRefused:
+        return None
+    return Job(
+        status=str(tree.get("status", "")),
+        message=str(tree.get("message") or ""),
+        exit_code=tree.get("driver_exit_code"),
+    )
+
+
+def log_of(submission_id: str) -> str:
+    """All that the job's processes printed; empty when the cluster cannot say."""
+    try:
+        return str(_ask("GET", f"/api/jobs/{submission_id}/logs").get("logs") or "")
+    except (ClusterAway, JobRefused):
+        return ""
+
+
+def stop(submission_id: str) -> bool:
+    """End a job's processes; False when it is not there or has ended.
+
+    Raises:
+        ClusterAway: try again later.
+    """
+    try:
+        return bool(_ask("POST", f"/api/jobs/{submission_id}/stop").get("stopped"))
+    except JobRefused:
+        return False
+
+
+def _get_or_submit(submission_id: str, command: str, variables: dict[str, str], metadata: dict[str, str]) -> None:
+    if job_of(submission_id) is not None:
+        return
+    body = {
+        "submission_id": submission_id,
+        "entrypoint": command,
+        "runtime_env": {"env_vars": variables},
+        "metadata": metadata,
+    }
+    try:
+        _ask("POST", "/api/jobs/", body, timeout_s=SUBMIT_TIMEOUT_S)
+    except (ClusterAway, JobRefused):
+        # Another delivery of the same task may have been a moment faster; then all is well.
+        if job_of(submission_id) is None:
+            raise
+
+
+def _ask(
+    method: str, path: str, body: dict[str, Any] | None = None, timeout_s: float = ASK_TIMEOUT_S
+) -> dict[str, Any]:
+    headers = {"Authorization": f"Bearer {ray_token()}"} if ray_token() else {}
+    try:
+        answer = httpx.request(
+            method, f"{ray_address()}{path}", json=body, headers=headers, timeout=timeout_s, trust_env=False
+        )
+    except httpx.HTTPError as error:
+        raise ClusterAway(f"the Ray cluster at {ray_address()} does not answer ({type(error).__name__})") from error
+    if answer.status_code in (401, 403):
+        raise JobRefused(
+            f"the Ray cluster at {ray_address()} refuses the token (RAY_AUTH_TOKEN); give the console the cluster's own"
+        )
+    if answer.status_code >= 500:
+        raise ClusterAway(f"the Ray cluster answered {answer.status_code}: {_first_line(answer.text)}")
+    if answer.status_code >= 400:
+        raise JobRefused(f"the Ray cluster answered {answer.status_code}: {_first_line(answer.text)}")
+    tree = answer.json()
+    return tree if isinstance(tree, dict) else {}
+
+
+def _first_line(text: str) -> str:
+    lines = [line for line in text.strip().splitlines() if line.strip()]
+    return lines[-1][:300] if lines else "nothing"
+
+
+def _in_engine_dir(*commands: str) -> str:
+    return " && ".join([f"cd {shlex.quote(str(engine_dir()))}", *commands])
+
+
+def _write_config(path: Path) -> str:
+    where = shlex.quote(str(path))
+    return f'mkdir -p {shlex.quote(str(path.parent))} && printf %s "${CONFIG_VARIABLE}" > {where}'
+
+
+def _preflight(config: Path, folder: Path) -> str:
+    return _engine("preflight", "--config", str(config), "--run-dir", str(folder), "--json")
+
+
+def _engine(*words: str) -> str:
+    return shlex.join([engine_python(), "-m", "arpo_engine", *words])

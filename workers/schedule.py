@@ -1,0 +1,20 @@
+"""What happens by the clock. Static: nobody edits it at run time, so the database holds no copy of it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from webapp.celery import app
+
+RECONCILE: Final = "arpo.reconcile"
+TIDY_UP: Final = "arpo.tidy_up"
+RECONCILE_EVERY_S: Final = 5.0
+TIDY_UP_EVERY_S: Final = 3600.0
+
+
+def install() -> None:
+    """Give the Celery app its timetable. A tick that could not be taken in time is of no use later."""
+    app.conf.beat_schedule = {
+        "reconcile": {"task": RECONCILE, "schedule": RECONCILE_EVERY_S, "options": {"expires": RECONCILE_EVERY_S}},
+        "tidy-up": {"task": TIDY_UP, "schedule": TIDY_UP_EVERY_S, "options": {"expires": TIDY_UP_EVERY_S}},
+    }

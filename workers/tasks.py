@@ -1,0 +1,43 @@
+"""Celery's tasks: each hands over to a plain function at once. Names and ids only; the rows are the truth."""
+
+from __future__ import annotations
+
+from celery import shared_task
+from django.utils import timezone
+
+from webapp.runs import queue
+from workers import housekeeping, preflights, reconciler, schedule, scheduler
+
+schedule.install()
+
+
+@shared_task(name=queue.DISPATCH_RUNS)
+def dispatch_runs() -> None:
+    scheduler.dispatch_runs()
+
+
+@shared_task(name=queue.FORCE_STOP)
+def force_stop(run_id: str) -> None:
+    reconciler.force_stop(run_id)
+
+
+@shared_task(name=queue.RUN_PREFLIGHT)
+def run_preflight(report_id: str, begun_at: float = 0.0) -> None:
+    begun_at = begun_at or timezone.now().timestamp()
+    if preflights.advance_preflight(report_id, begun_at):
+        run_preflight.apply_async((report_id, begun_at), countdown=preflights.LOOK_EVERY_S)
+
+
+@shared_task(name=schedule.RECONCILE)
+def reconcile() -> None:
+    reconciler.reconcile()
+
+
+@shared_task(name=schedule.TIDY_UP)
+def tidy_up() -> None:
+    housekeeping.tidy_up()
+
+
+@shared_task(name=queue.ECHO, ignore_result=False)
+def echo(word: str) -> str:
+    return word
