@@ -127,13 +127,14 @@ class Learner:
         )
         self._optimizer.zero_grad(set_to_none=True)
         outcome.loss.backward()  # type: ignore[no-untyped-call]
+        loss = float(outcome.loss.detach())
         norm = float(torch.nn.utils.clip_grad_norm_(self._policy.module.parameters(), self._config.max_grad_norm))
         entropy = float((new.entropy.detach() * new.mask).sum())
-        if not (math.isfinite(norm) and math.isfinite(float(outcome.loss))):
+        if not (math.isfinite(norm) and math.isfinite(loss)):
             self._optimizer.zero_grad(set_to_none=True)
             return False
         self._optimizer.step()
-        sums.add(outcome, entropy, norm)
+        sums.add(outcome, loss, entropy, norm)
         return True
 
     def _old_logprobs(self, live: Sequence[Member]) -> _OldLogprobs:
@@ -177,10 +178,10 @@ class _Sums:
     clipped_dual: float = 0.0
     kl: float = 0.0
 
-    def add(self, outcome: PolicyLoss, entropy: float, norm: float) -> None:
+    def add(self, outcome: PolicyLoss, loss: float, entropy: float, norm: float) -> None:
         self.updates += 1
         self.tokens += outcome.tokens
-        self.loss += float(outcome.loss)
+        self.loss += loss
         self.entropy += entropy
         self.norm += norm
         self.clipped += outcome.clipped

@@ -27,7 +27,9 @@ def frame(shade: int, size: tuple[int, int] = (28, 28)) -> np.ndarray:
     return np.full((*size, 3), shade % 256, dtype=np.uint8)
 
 
-def make_step(*, reply: tuple[int, ...] = (5, 6, END), logprobs: tuple[float, ...] | None = None, shade: int = 0) -> Step:
+def make_step(
+    *, reply: tuple[int, ...] = (5, 6, END), logprobs: tuple[float, ...] | None = None, shade: int = 0
+) -> Step:
     return Step(
         pixels=frame(shade),
         prompt_ids=(1, 2, 3),
@@ -41,7 +43,12 @@ def make_step(*, reply: tuple[int, ...] = (5, 6, END), logprobs: tuple[float, ..
 
 
 def make_trajectory(
-    name: str, score: float | None, *, task: str = "t1", format_reward: float = 0.0, steps: tuple[Step, ...] | None = None
+    name: str,
+    score: float | None,
+    *,
+    task: str = "t1",
+    format_reward: float = 0.0,
+    steps: tuple[Step, ...] | None = None,
 ) -> Trajectory:
     return Trajectory(
         episode_id=name,

@@ -36,9 +36,7 @@ def arpo(**replay: object) -> Arpo:
 @pytest.mark.parametrize("case", REPLAY_CASES, ids=[case["name"] for case in REPLAY_CASES])
 def test_injection_and_memory_equal_those_of_the_published_code(case: dict):
     algorithm = arpo()
-    for number, (tasks, expected) in enumerate(
-        zip(case["inputs"]["steps"], case["outputs"]["per_step"], strict=True)
-    ):
+    for number, (tasks, expected) in enumerate(zip(case["inputs"]["steps"], case["outputs"]["per_step"], strict=True)):
         # The reference keeps scores as float32; 0.1 is above its own threshold there, and so it is here.
         collected = [group(number, task, [float(np.float32(score)) for score in scores]) for task, scores in tasks]
         prepared = algorithm.prepare(collected)
