@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from django.db import models
 
 from webapp.runs.models import Run
+
+FACTOR: Final = 8
+LEVELS: Final = 6
+"""Buckets of 8, 64, 512, … 262 144 steps: a series of a million points fits into two thousand of them."""
 
 
 class Series(models.Model):

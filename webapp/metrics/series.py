@@ -9,8 +9,7 @@ from typing import Final
 
 from django.db import connection
 
-from webapp.metrics.models import Bucket, Point, Series
-from webapp.metrics.services import FACTOR, LEVELS
+from webapp.metrics.models import FACTOR, LEVELS, Bucket, Point, Series
 
 MAX_POINTS: Final = 2000
 

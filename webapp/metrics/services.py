@@ -8,16 +8,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Final
 
 from django.db import connection, transaction
 
 from webapp.bulk import copy_into
-from webapp.metrics.models import Series
-
-FACTOR: Final = 8
-LEVELS: Final = 6
-"""Buckets of 8, 64, 512, … 262 144 steps: a series of a million points fits into two thousand of them."""
+from webapp.metrics.models import FACTOR, LEVELS, Series
 
 PointRow = tuple[str, int, int, datetime, float | None]
 """key, attempt, step, at, value"""
