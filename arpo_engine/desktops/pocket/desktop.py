@@ -22,7 +22,7 @@ SETUP_STEP = "pocket_state"
 
 
 class PocketDesktop:
-    """One desktop; many live in one process, in the thread that made the first."""
+    """One desktop; many live in one process, all in its main thread."""
 
     def __init__(self) -> None:
         application()

@@ -1,6 +1,6 @@
 """Many pocket desktops in one process, addressed by number. Runs as it is: in-process, in a child, in a Ray actor.
 
-Knows no process and no transport; the widgets belong to the thread that makes the first call.
+Knows no process and no transport; all calls come from the process's main thread.
 """
 
 from __future__ import annotations

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import threading
 
-from arpo_engine.contract.errors import DesktopLost, PreflightFailed
+from arpo_engine.contract.errors import PreflightFailed
 
 SYSTEM_LIBRARIES = "apt-get install libgl1 libegl1 libxkbcommon0 libdbus-1-3 libfontconfig1 libglib2.0-0"
 
@@ -20,7 +21,6 @@ try:
         QRectF,
         QSize,
         Qt,
-        QThread,
     )
     from PySide6.QtGui import (
         QColor,
@@ -69,15 +69,18 @@ _kept: list[QApplication] = []  # a QApplication that is garbage-collected takes
 
 
 def application() -> QApplication:
-    """The process's QApplication, made when first asked for, in the thread that asks.
+    """The process's QApplication, made when first asked for.
 
     Raises:
-        DesktopLost: another thread made it; Qt's widgets belong to that one.
+        PreflightFailed: this is not the main thread. Made elsewhere, Qt crashes when the process ends.
     """
+    if threading.current_thread() is not threading.main_thread():
+        raise PreflightFailed(
+            f"pocket desktops were asked for in the thread {threading.current_thread().name!r}; "
+            "Qt needs the process's main thread: use that, or give the desktops a process of their own"
+        )
     running = QApplication.instance()
     if isinstance(running, QApplication):
-        if running.thread() is not QThread.currentThread():
-            raise DesktopLost("pocket desktops live in the thread that made the first of them; use that thread")
         return running
     os.environ.setdefault("QT_LOGGING_RULES", "qt.qpa.*=false")
     made = QApplication(["arpo-pocket", "-platform", "offscreen"])
@@ -132,7 +135,6 @@ __all__ = [
     "QTableWidget",
     "QTableWidgetItem",
     "QTextCursor",
-    "QThread",
     "QWheelEvent",
     "QWidget",
     "Qt",

@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from arpo_engine.contract.actions import Finished, Wait
-from arpo_engine.contract.errors import DesktopLost
+from arpo_engine.contract.errors import DesktopLost, PreflightFailed
 from arpo_engine.desktops.pocket.desktop import PocketDesktop
 from arpo_engine.desktops.pocket.host import PocketHost
 from tests.engine.desktops.helpers import a_task
@@ -62,21 +62,19 @@ def test_batched_calls_answer_in_order() -> None:
     host.close()
 
 
-def test_another_thread_is_told_that_widgets_belong_to_the_first() -> None:
-    made = PocketDesktop()
+def test_another_thread_is_told_that_widgets_need_the_main_one() -> None:
     caught: list[str] = []
 
     def build() -> None:
         try:
             PocketDesktop()
-        except DesktopLost as lost:
-            caught.append(str(lost))
+        except PreflightFailed as refused:
+            caught.append(str(refused))
 
     thread = threading.Thread(target=build)
     thread.start()
     thread.join()
-    made.close()
-    assert caught and "thread" in caught[0]
+    assert caught and "main thread" in caught[0]
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="memory is read from /proc")
