@@ -240,10 +240,10 @@ def test_a_policy_that_collapses_too_often_ends_the_run(tmp_path):
 
 
 def test_old_checkpoints_go_and_the_best_one_stays(tmp_path):
-    # The guard's window is not full within four steps, so that the starting policy stays the best one.
-    run(small_config(checkpoint={"keep": 1}), tmp_path)
+    # The guard's window is not full within three steps, so that the starting policy stays the best one.
+    run(small_config(checkpoint={"keep": 1}, limits={"steps": 3}), tmp_path)
     kept = sorted(path.name for path in (tmp_path / "checkpoints").glob("step_*"))
-    assert kept == ["step_000000", "step_000004"]
+    assert kept == ["step_000000", "step_000003"]
 
 
 def test_a_saved_policy_is_a_hugging_face_folder(tmp_path):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import zlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +82,12 @@ class EndingGenerator(HfGenerator):
         return replace(await super().generate(prompt, sampling), ended=True)
 
 
+@cache
+def _loaded(path: str) -> Policy:
+    """Read once; each world takes a copy of the weights."""
+    return Policy.load(path)
+
+
 @asynccontextmanager
 async def world(
     config: RunConfig,
@@ -91,7 +99,8 @@ async def world(
 ) -> AsyncIterator[Parts]:
     """Parts of a run, as the composition root would build them."""
     sink = MemorySink()
-    policy = Policy.load(config.model.path)
+    loaded = _loaded(config.model.path)
+    policy = Policy(copy.deepcopy(loaded.module), loaded.tokenizer, loaded.chat.patches)
     generator = EndingGenerator(policy, config.generator)
     host = desktops or SummingDesktops(size=6)
     pool = DesktopPool([host], reset_timeout_s=30.0, step_timeout_s=30.0, restarts=1, sink=sink)
