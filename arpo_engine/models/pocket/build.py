@@ -26,12 +26,12 @@ class PocketShape:
     """Sizes of the two towers."""
 
     hidden: int = 128
-    layers: int = 3
+    layers: int = 4
     heads: int = 4
     key_value_heads: int = 2
     intermediate: int = 256
     vision_hidden: int = 64
-    vision_depth: int = 2
+    vision_depth: int = 1
     vision_heads: int = 2
     vision_intermediate: int = 168
     context: int = 4096

@@ -1,0 +1,43 @@
+"""Actions back into UI-TARS text: how a demonstrator says what it does. The reader's counterpart."""
+
+from __future__ import annotations
+
+from arpo_engine.contract.actions import Action, Click, Drag, Fail, Finished, Hotkey, Scroll, TypeText, Wait
+
+CLICKS = {("left", 1): "click", ("left", 2): "left_double", ("right", 1): "right_single"}
+ESCAPED = {"\\": "\\\\", "'": "\\'", '"': '\\"', "\n": "\\n", "\t": "\\t"}
+
+
+def write_reply(thought: str, action: Action) -> str:
+    """A whole reply; coordinates are written as they are, so the screen must have the model's own size."""
+    return f"Thought: {thought}\nAction: {write_action(action)}"
+
+
+def write_action(action: Action) -> str:
+    """One action call.
+
+    Raises:
+        ValueError: the action space has no such action.
+    """
+    match action:
+        case Click(x=x, y=y, button=button, count=count) if (button, count) in CLICKS:
+            return f"{CLICKS[button, count]}(start_box='({x},{y})')"
+        case Drag(x=x, y=y, to_x=to_x, to_y=to_y):
+            return f"drag(start_box='({x},{y})', end_box='({to_x},{to_y})')"
+        case Scroll(x=x, y=y, direction=direction):
+            return f"scroll(start_box='({x},{y})', direction='{direction}')"
+        case TypeText(text=text):
+            return f"type(content='{_escaped(text)}')"
+        case Hotkey(keys=keys):
+            return f"hotkey(key='{' '.join(keys)}')"
+        case Wait():
+            return "wait()"
+        case Finished(answer=answer):
+            return f"finished(content='{_escaped(answer)}')" if answer else "finished()"
+        case Fail():
+            return "call_user()"
+    raise ValueError(f"UI-TARS has no action for {action!r}; click, left_double and right_single are its clicks")
+
+
+def _escaped(text: str) -> str:
+    return "".join(ESCAPED.get(character, character) for character in text)

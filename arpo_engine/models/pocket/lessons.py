@@ -1,0 +1,204 @@
+"""What the pocket policy is taught from, as plain data, and the losses that teach it. Knows no desktop, no optimizer.
+
+Two kinds of lessons. A scene asks for the places of its labels, many at once: the policy learns to read. A
+demonstration is a whole episode of somebody who knows: the policy learns to act.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from arpo_engine.contract.outcomes import EndedBy
+from arpo_engine.models.chat import ChatFormat
+from arpo_engine.models.policy import Policy
+from arpo_engine.models.positions import mrope_positions
+from arpo_engine.types import Pixels, Step, Trajectory
+
+QUERIES_PER_SCENE = 8
+FORMAT_WEIGHT = 0.1
+"""Loss weight of tokens that are always the same; the places themselves weigh 1."""
+MOST_CELLS_A_SIDE = 64
+LABEL_WEIGHT = 0.2
+"""Loss weight of naming a label that is on the screen."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """A screenshot and the click point of every label on it."""
+
+    pixels: Pixels
+    labels: Mapping[str, tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demonstration:
+    """An instruction and what was seen and replied, turn by turn."""
+
+    instruction: str
+    turns: tuple[tuple[Pixels, str], ...]
+    succeeded: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SceneLoss:
+    """Losses of one batch of scenes and how often the best guess was right."""
+
+    point: Tensor
+    """Saying the places of labels."""
+    cell: Tensor
+    """Knowing, before any language, which word stands in a cell."""
+    place: Tensor
+    """Knowing, before any language, in which column and row a cell is."""
+    point_right: float
+    cell_right: float
+
+
+class SceneTeacher:
+    """Turns scenes into losses for one policy."""
+
+    def __init__(self, policy: Policy, system: str) -> None:
+        self.policy = policy
+        self.system = system
+        vocabulary = policy.tokenizer.get_vocab()
+        self.words = {
+            piece[1:]: token for piece, token in vocabulary.items() if piece.startswith("Ġ") and len(piece) > 1
+        }
+        self._candidates = torch.tensor(sorted(set(self.words.values())))
+        # Thrown away after teaching: they only ask that a visual token knows its own place.
+        self.probes = torch.nn.ModuleList(torch.nn.LazyLinear(MOST_CELLS_A_SIDE) for _ in range(2))
+
+    def loss(self, scenes: Sequence[Scene], rng: np.random.Generator) -> SceneLoss:
+        """Ask each scene for some of its labels."""
+        policy = self.policy
+        features = torch.stack(policy.encode_frames([scene.pixels for scene in scenes]))
+        cell, cell_right = self._cell_loss(features, scenes)
+        rows = [self._questions(scene, rng) for scene in scenes]
+        length = max(len(ids) for ids, _ in rows)
+        ids = np.full((len(rows), length), policy.chat.end_id, dtype=np.int64)
+        weights = np.zeros((len(rows), length), dtype=np.float32)
+        positions = np.zeros((3, len(rows), length), dtype=np.int64)
+        for row, (scene, (row_ids, row_weights)) in enumerate(zip(scenes, rows, strict=True)):
+            height, width = scene.pixels.shape[:2]
+            grid = policy.chat.patches.grid(width, height)
+            ids[row, : len(row_ids)], weights[row, : len(row_ids)] = row_ids, row_weights
+            positions[:, row, : len(row_ids)] = mrope_positions(row_ids, [grid], policy.chat.image_id)[0]
+        asked = int((weights > 0).sum(1).max())
+        # The heaviest places of each row are all that have a weight; shorter rows repeat some of their others.
+        places = np.maximum(np.sort(np.argsort(-weights, 1, kind="stable")[:, :asked], 1), 1)
+        ids_BL, places_BQ = torch.from_numpy(ids), torch.from_numpy(places)
+        embedded = policy.embed(ids_BL, features.flatten(0, 1))
+        hidden = policy.hidden_at(embedded, torch.from_numpy(positions), places_BQ - 1)
+        logits, wanted = policy.logits(hidden), ids_BL.gather(1, places_BQ)
+        weight = torch.from_numpy(weights).gather(1, places_BQ)
+        each = F.cross_entropy(logits.flatten(0, 1), wanted.flatten(), reduction="none").view_as(weight)
+        right = (logits.argmax(-1) == wanted)[weight == 1.0].float().mean()
+        return SceneLoss(
+            point=(each * weight).sum() / weight.sum(),
+            cell=cell,
+            place=self._place_loss(features, policy.chat.patches.grid(*_size(scenes[0]))),
+            point_right=float(right),
+            cell_right=cell_right,
+        )
+
+    def _place_loss(self, features: Tensor, grid: tuple[int, int]) -> Tensor:
+        rows, columns = grid
+        losses = []
+        for probe, places in zip(
+            self.probes,
+            (torch.arange(columns).repeat(rows), torch.arange(rows).repeat_interleave(columns)),
+            strict=True,
+        ):
+            wanted = places.expand(features.shape[0], -1).flatten()
+            losses.append(F.cross_entropy(probe(features.flatten(0, 1)), wanted))
+        return torch.stack(losses).mean()
+
+    def _cell_loss(self, features: Tensor, scenes: Sequence[Scene]) -> tuple[Tensor, float]:
+        """Each labelled cell's visual token must be nearest to its word's own embedding: what is seen and what is said
+        then meet in one space, and finding a word on the screen is one look."""
+        side = self.policy.chat.patches.patch * self.policy.chat.patches.merge
+        columns = scenes[0].pixels.shape[1] // side
+        found = [
+            (row, y // side * columns + x // side, self.words[label])
+            for row, scene in enumerate(scenes)
+            for label, (x, y) in scene.labels.items()
+            if label in self.words
+        ]
+        rows, cells, tokens = (torch.tensor(column) for column in zip(*found, strict=True))
+        embeddings = self.policy.module.get_input_embeddings().weight[self._candidates]
+        logits = features[rows, cells] @ embeddings.T * embeddings.shape[1] ** 0.5
+        wanted = torch.searchsorted(self._candidates, tokens)
+        return F.cross_entropy(logits, wanted), float((logits.argmax(-1) == wanted).float().mean())
+
+    def _questions(self, scene: Scene, rng: np.random.Generator) -> tuple[list[int], list[float]]:
+        chat = self.policy.chat
+        height, width = scene.pixels.shape[:2]
+        ids = list(chat.opening_ids(self.system, "", (width, height)))
+        weights = [0.0] * len(ids)
+        labels = list(scene.labels)
+        asked = [labels[place] for place in rng.permutation(len(labels))[:QUERIES_PER_SCENE]]
+        for number, label in enumerate(asked):
+            if number:
+                between = chat.encode("\n<|im_start|>assistant\n")
+                ids += between
+                weights += [0.0] * len(between)
+            for piece, weight in _answer(label, scene.labels[label]):
+                tokens = chat.encode(piece)
+                ids += tokens
+                weights += [weight] * len(tokens)
+        return ids, weights
+
+
+def _size(scene: Scene) -> tuple[int, int]:
+    return scene.pixels.shape[1], scene.pixels.shape[0]
+
+
+def _answer(label: str, point: tuple[int, int]) -> list[tuple[str, float]]:
+    """Pieces of a reply with their loss weights."""
+    x, y = point
+    return [
+        ("Thought:", FORMAT_WEIGHT),
+        (" click", FORMAT_WEIGHT),
+        (f" {label}", LABEL_WEIGHT),
+        ("\nAction: click(start_box='(", FORMAT_WEIGHT),
+        (str(x), 1.0),
+        (",", FORMAT_WEIGHT),
+        (str(y), 1.0),
+        (")')", FORMAT_WEIGHT),
+        ("<|im_end|>", FORMAT_WEIGHT),
+    ]
+
+
+def as_trajectory(chat: ChatFormat, system: str, lesson: Demonstration) -> Trajectory:
+    """A demonstration as if the policy had sampled it."""
+    steps = []
+    for number, (pixels, reply) in enumerate(lesson.turns):
+        size = (pixels.shape[1], pixels.shape[0])
+        prompt = chat.turn_ids(size) if number else chat.opening_ids(system, lesson.instruction, size)
+        ids = chat.reply_ids(reply)
+        steps.append(
+            Step(
+                pixels=pixels,
+                prompt_ids=prompt,
+                reply_ids=ids,
+                reply_logprobs=(0.0,) * len(ids),
+                weight_version=0,
+                text=reply,
+                thought="",
+                action=None,
+            )
+        )
+    return Trajectory(
+        episode_id="", task_id="", steps=tuple(steps), ended_by=EndedBy.FINISHED, score=float(lesson.succeeded)
+    )
+
+
+def imitation_loss(policy: Policy, system: str, lessons: Sequence[Demonstration]) -> Tensor:
+    """Mean negative log-prob of the demonstrators' tokens."""
+    replies = policy.reply_logprobs([as_trajectory(policy.chat, system, lesson) for lesson in lessons])
+    return -replies.logprobs.sum() / replies.mask.sum()
