@@ -1,7 +1,13 @@
 """Addresses of the metrics pages."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import path
+
+from webapp.metrics import views
 
 app_name = "metrics"
 
-urlpatterns: list[URLPattern | URLResolver] = []
+urlpatterns = [
+    path("runs/<str:run_id>/charts/", views.chart_panels, name="charts"),
+    path("runs/<str:run_id>/figure.json", views.figure, name="figure"),
+    path("runs/<str:run_id>/metrics/", views.all_metrics, name="all"),
+]

@@ -1,7 +1,32 @@
 """Addresses of the runs pages."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import path
+from django.views.generic import RedirectView
+
+from webapp.runs.views import control, detail, listing, new
 
 app_name = "runs"
 
-urlpatterns: list[URLPattern | URLResolver] = []
+urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="runs:list"), name="home"),
+    path("setup.json", listing.setup, name="setup_state"),
+    path("runs/", listing.run_list, name="list"),
+    path("runs/rows/", listing.rows, name="rows"),
+    path("runs/example/", listing.example, name="example"),
+    path("runs/new/", new.new_run, name="new"),
+    path("runs/new/check/", new.check, name="check"),
+    path("runs/new/paste/", new.paste, name="paste"),
+    path("runs/<str:run_id>/", detail.overview, name="detail"),
+    path("runs/<str:run_id>/head/", detail.head, name="head"),
+    path("runs/<str:run_id>/timeline/", detail.timeline, name="timeline"),
+    path("runs/<str:run_id>/log/", detail.log, name="log"),
+    path("runs/<str:run_id>/config/", detail.config, name="config"),
+    path("runs/<str:run_id>/stop/", control.stop, name="stop"),
+    path("runs/<str:run_id>/keep-running/", control.keep_running, name="keep_running"),
+    path("runs/<str:run_id>/force-stop/", control.force, name="force_stop"),
+    path("runs/<str:run_id>/pause/", control.pause, name="pause"),
+    path("runs/<str:run_id>/resume/", control.resume, name="resume"),
+    path("runs/<str:run_id>/archive/", control.archive, name="archive"),
+    path("runs/<str:run_id>/unarchive/", control.unarchive, name="unarchive"),
+    path("runs/<str:run_id>/edit/", control.edit, name="edit"),
+]

@@ -1,0 +1,165 @@
+// The episode viewer: arrow keys, a scrubber, play, and a deep link to each step. All data is in the page already.
+import { isTyping, pageData } from "./dom.js";
+import { number } from "./format.js";
+import { drawOverlay } from "./overlay.js";
+
+const STEP_MS = 1000;
+const SPEEDS = [0.5, 1, 2, 4];
+
+const data = pageData("episode-data");
+const byId = (id) => document.getElementById(id);
+
+if (data && byId("viewer")) start();
+
+function start() {
+  const last = data.ended ? data.steps.length : data.steps.length - 1;
+  const state = { at: 0, overlay: true, playing: null, speed: 1 };
+  byId("scrubber").max = String(last);
+
+  function show(place, { scroll = true } = {}) {
+    state.at = Math.max(0, Math.min(last, place));
+    const step = data.steps[state.at] ?? null;
+    if (step) showStep(step);
+    else showEnd();
+    byId("scrubber").value = String(state.at);
+    byId("position").textContent = step ? `${state.at + 1} / ${data.steps.length}` : "end";
+    for (const link of document.querySelectorAll("[data-step]")) {
+      const current = Number(link.dataset.step) === state.at;
+      if (current) link.setAttribute("aria-current", "step");
+      else link.removeAttribute("aria-current");
+      if (current && scroll) keepInView(link);
+    }
+    const hash = step ? `#step=${step.index}` : "#end";
+    if (location.hash !== hash) history.replaceState(history.state, "", hash);
+    preload(data.steps[state.at + 1]);
+  }
+
+  function showStep(step) {
+    picture(step.frame, step.width, step.height, `Screenshot of step ${step.index}`);
+    byId("said-title").textContent = `Step ${step.index}`;
+    byId("did").textContent = step.words;
+    byId("thought").textContent = step.thought || "–";
+    byId("problem").textContent = step.problem;
+    byId("problem-box").hidden = !step.problem;
+    byId("raw").textContent = step.raw;
+    byId("tokens").textContent = String(step.tokens);
+    byId("logprob").textContent = number(step.logprob);
+    byId("version").textContent = `version ${step.version}`;
+    byId("generate").textContent = `${number(step.generate_s)} s`;
+    byId("act").textContent = `${number(step.act_s)} s`;
+    said(true);
+    drawOverlay(byId("shot"), state.overlay ? step.action : null, step.width, step.height);
+  }
+
+  function showEnd() {
+    const final = data.final;
+    picture(final?.frame, final?.width, final?.height, "The desktop as it was scored");
+    byId("said-title").textContent = "The end";
+    byId("did").textContent = "The desktop as it was scored";
+    said(false);
+    drawOverlay(byId("shot"), null, 0, 0);
+  }
+
+  function said(visible) {
+    for (const node of document.querySelectorAll(".said > *:not(#said-title, #did, #problem-box)")) node.hidden = !visible;
+    if (!visible) byId("problem-box").hidden = true;
+  }
+
+  function play(on) {
+    clearInterval(state.playing);
+    state.playing = null;
+    if (on) {
+      if (state.at >= last) show(0);
+      state.playing = setInterval(() => {
+        if (state.at >= last) play(false);
+        else show(state.at + 1);
+      }, STEP_MS / state.speed);
+    }
+    byId("play").setAttribute("aria-pressed", String(on));
+  }
+
+  function changeSpeed(by) {
+    const place = Math.max(0, Math.min(SPEEDS.length - 1, SPEEDS.indexOf(state.speed) + by));
+    state.speed = SPEEDS[place];
+    byId("speed").textContent = `${state.speed}×`;
+    if (state.playing) play(true);
+  }
+
+  function toggleOverlay() {
+    state.overlay = !state.overlay;
+    byId("overlay").setAttribute("aria-pressed", String(state.overlay));
+    show(state.at, { scroll: false });
+  }
+
+  const go = (address) => address && location.assign(address);
+  const KEYS = {
+    ArrowLeft: () => show(state.at - 1),
+    ArrowRight: () => show(state.at + 1),
+    Home: () => show(0),
+    End: () => show(last),
+    " ": () => play(!state.playing),
+    o: toggleOverlay,
+    "[": () => changeSpeed(-1),
+    "]": () => changeSpeed(1),
+  };
+
+  document.addEventListener("keydown", (event) => {
+    const onScrubber = event.target === byId("scrubber");
+    if (event.ctrlKey || event.metaKey || event.altKey || (isTyping(event) && !onScrubber)) return;
+    if (event.key === " " && event.target.closest?.("button, summary, a")) return;
+    if (event.shiftKey && event.key === "ArrowLeft") go(data.before);
+    else if (event.shiftKey && event.key === "ArrowRight") go(data.after);
+    else if (KEYS[event.key]) {
+      event.preventDefault();
+      KEYS[event.key]();
+    }
+  });
+  byId("previous").addEventListener("click", KEYS.ArrowLeft);
+  byId("next").addEventListener("click", KEYS.ArrowRight);
+  byId("play").addEventListener("click", KEYS[" "]);
+  byId("overlay").addEventListener("click", toggleOverlay);
+  byId("speed").addEventListener("click", () => changeSpeed(state.speed === SPEEDS.at(-1) ? -SPEEDS.length : 1));
+  byId("scrubber").addEventListener("input", (event) => show(Number(event.target.value)));
+  for (const link of document.querySelectorAll("[data-step]")) {
+    link.addEventListener("click", (event) => {
+      event.preventDefault();
+      show(Number(link.dataset.step));
+    });
+  }
+  window.addEventListener("hashchange", () => show(placeInAddress(), { scroll: true }));
+  show(placeInAddress(), { scroll: location.hash !== "" });
+
+  function placeInAddress() {
+    if (location.hash === "#end") return last;
+    const named = Number(/^#step=(\d+)$/.exec(location.hash)?.[1] ?? NaN);
+    const place = data.steps.findIndex((step) => step.index === named);
+    return place < 0 ? 0 : place;
+  }
+}
+
+function picture(address, width, height, words) {
+  const image = byId("frame");
+  byId("no-frame").hidden = Boolean(address);
+  image.hidden = !address;
+  if (!address) return;
+  image.src = address;
+  image.alt = words;
+  // The box takes the screen's own shape, so that the drawing lies exactly on the picture.
+  if (width && height) byId("shot").style.aspectRatio = `${width} / ${height}`;
+}
+
+function preload(step) {
+  if (step?.frame) new Image().src = step.frame;
+}
+
+/** Scroll the list of steps, never the page. */
+function keepInView(link) {
+  const list = link.closest(".step-list");
+  const item = link.getBoundingClientRect();
+  const box = list.getBoundingClientRect();
+  if (item.top < box.top) list.scrollTop -= box.top - item.top;
+  else if (item.bottom > box.bottom) list.scrollTop += item.bottom - box.bottom;
+  const row = list.firstElementChild;
+  if (item.left < box.left) row.scrollLeft -= box.left - item.left;
+  else if (item.right > box.right) row.scrollLeft += item.right - box.right;
+}

@@ -1,0 +1,120 @@
+// The wall of desktops: a fixed number of places, each showing one episode until it has ended and another one needs room.
+import { el, icon } from "./dom.js";
+import { drawOverlay } from "./overlay.js";
+import { actionWords, outcomeOf } from "./words.js";
+
+const PLACES = 12;
+const SHOWN_AT_FIRST = 8;
+const STAY_AFTER_END_MS = 2500;
+
+/** Begin keeping the wall; gives the functions that take events. */
+export function startWall(runUrl) {
+  const wall = document.getElementById("wall");
+  if (!wall) return null;
+  const template = document.getElementById("tile-template");
+  const started = new Map();
+  const endedAt = new Map();
+
+  for (const tile of tiles()) {
+    drawTile(tile);
+    if ("ended" in tile.dataset) endedAt.set(tile, 0);
+  }
+  startMore();
+
+  function tiles() {
+    return [...wall.querySelectorAll(".tile")];
+  }
+
+  function drawTile(tile) {
+    const shot = tile.querySelector(".shot");
+    drawOverlay(shot, JSON.parse(shot.dataset.action || "null"), Number(shot.dataset.width), Number(shot.dataset.height));
+  }
+
+  function startMore() {
+    const more = document.getElementById("wall-more");
+    if (!more) return;
+    const show = () => {
+      more.hidden = tiles().length <= SHOWN_AT_FIRST;
+      const all = wall.classList.contains("all");
+      more.setAttribute("aria-pressed", String(all));
+      more.textContent = all ? "Show fewer" : "Show more";
+    };
+    more.addEventListener("click", () => {
+      wall.classList.toggle("all");
+      show();
+    });
+    show();
+    new MutationObserver(show).observe(wall, { childList: true });
+  }
+
+  /** The place of an episode: its own, an empty one, or the one whose episode ended longest ago. */
+  function placeFor(episode) {
+    const all = tiles();
+    const own = all.find((tile) => tile.dataset.episode === episode);
+    if (own) return own;
+    if (all.length < PLACES) {
+      const tile = template.content.firstElementChild.cloneNode(true);
+      wall.append(tile);
+      document.getElementById("wall-empty").hidden = true;
+      return tile;
+    }
+    const free = all.filter((tile) => endedAt.has(tile) && Date.now() - endedAt.get(tile) > STAY_AFTER_END_MS);
+    // Whoever reads a place, by pointer or keyboard, keeps what is in it.
+    const calm = free.filter((tile) => !tile.matches(":hover, :focus-within"));
+    calm.sort((a, b) => endedAt.get(a) - endedAt.get(b));
+    return calm[0] ?? null;
+  }
+
+  function put(tile, name, text) {
+    tile.querySelector(`[data-field="${name}"]`).textContent = text;
+  }
+
+  function stepTaken(event) {
+    if (!event.frame) return;
+    const tile = placeFor(event.episode_id);
+    if (!tile) return;
+    const known = started.get(event.episode_id);
+    const isNew = tile.dataset.episode !== event.episode_id;
+    if (isNew) {
+      tile.dataset.episode = event.episode_id;
+      delete tile.dataset.ended;
+      endedAt.delete(tile);
+      put(tile, "task", known?.instruction ?? "");
+      tile.querySelector('[data-field="outcome"]').replaceChildren();
+    }
+    const image = tile.querySelector("img");
+    image.src = `/api/v1/runs/${runUrl.id}/frames/${event.frame.sha256}`;
+    image.width = event.frame.width;
+    image.height = event.frame.height;
+    image.alt = `Screenshot of ${known?.desktop ?? "a desktop"}`;
+    image.addEventListener("error", () => setTimeout(() => retry(image), 700), { once: true });
+    tile.querySelector("a").href = `${runUrl.page}episodes/${encodeURIComponent(event.episode_id)}/#step=${event.index}`;
+    put(tile, "index", String(event.index));
+    put(tile, "action", actionWords(event.action));
+    put(tile, "thought", event.thought);
+    drawOverlay(tile.querySelector(".shot"), event.action, event.frame.width, event.frame.height);
+  }
+
+  /** The event may be here before the picture's bytes are: ask once more. */
+  function retry(image) {
+    const address = image.src.split("?")[0];
+    image.src = `${address}?again=1`;
+  }
+
+  function episodeEnded(event) {
+    started.delete(event.episode_id);
+    const tile = tiles().find((one) => one.dataset.episode === event.episode_id);
+    if (!tile) return;
+    tile.dataset.ended = "";
+    endedAt.set(tile, Date.now());
+    const outcome = outcomeOf(event);
+    const chip = el("span", { class: `chip ${outcome.tone}` }, icon(outcome.icon), outcome.word);
+    tile.querySelector('[data-field="outcome"]').replaceChildren(chip);
+  }
+
+  return {
+    EpisodeStarted: (event) => started.set(event.episode_id, event),
+    EpisodeStepTaken: stepTaken,
+    EpisodeEnded: episodeEnded,
+  };
+}

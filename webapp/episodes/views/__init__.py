@@ -1,0 +1,1 @@
+"""Pages and fragments about what the agents did."""

@@ -1,0 +1,90 @@
+"""Episodes, actions and outcomes in words and icons. Knows the wire's vocabulary and rows; knows no HTML."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from arpo_engine.contract.outcomes import EndedBy
+from webapp.episodes.models import Episode
+
+SUCCESS_SCORE = 1.0
+SHOWN_TEXT = 60
+"""Typed text longer than this is cut in a list."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How an episode went: a word, an icon and a tone (`good`, `warn`, `bad`, `accent` or plain)."""
+
+    word: str
+    icon: str
+    tone: str
+
+
+def outcome_of(episode: Episode) -> Outcome:
+    """The outcome as everybody should read it; a fault is no failure of the agent."""
+    if not episode.ended_by:
+        return Outcome(word="under way", icon="running", tone="accent")
+    if episode.fault:
+        return Outcome(word=episode.fault.replace("_", " "), icon="warning", tone="warn")
+    if episode.score is None:
+        return Outcome(word=episode.ended_by.replace("_", " "), icon="stopped", tone="")
+    if episode.score >= SUCCESS_SCORE:
+        return Outcome(word="solved", icon="check", tone="good")
+    if episode.score > 0:
+        return Outcome(word=f"partly ({episode.score:g})", icon="finished", tone="warn")
+    return Outcome(word="not solved", icon="cross", tone="bad")
+
+
+ENDINGS = {
+    EndedBy.FINISHED: "the agent said it was done",
+    EndedBy.FAILED_BY_AGENT: "the agent said it cannot be done",
+    EndedBy.OUT_OF_STEPS: "it ran out of steps",
+    EndedBy.UNREADABLE_REPLY: "a reply could not be read",
+    EndedBy.CONTEXT_FULL: "the context was full",
+    EndedBy.CANCELLED: "it was cancelled",
+    EndedBy.FAULT: "something around the agent broke",
+}
+
+
+def ending_of(episode: Episode) -> str:
+    """Why it ended, in a clause."""
+    return ENDINGS.get(EndedBy(episode.ended_by), "") if episode.ended_by in EndedBy else ""
+
+
+def action_words(action: dict[str, Any] | None) -> str:
+    """An action in a few words, such as `click 120, 44`."""
+    if action is None:
+        return "unreadable"
+    kind = str(action.get("kind", ""))
+    place = f"{action.get('x')}, {action.get('y')}"
+    if kind == "click":
+        count, button = action.get("count", 1), action.get("button", "left")
+        words = {1: "click", 2: "double click", 3: "triple click"}.get(count, "click")
+        return f"{'' if button == 'left' else f'{button} '}{words} {place}"
+    if kind == "drag":
+        return f"drag {place} → {action.get('to_x')}, {action.get('to_y')}"
+    if kind == "scroll":
+        return f"scroll {action.get('direction')} {action.get('clicks')} at {place}"
+    if kind == "type":
+        return f"type “{_cut(str(action.get('text', '')))}”"
+    if kind == "hotkey":
+        return "press " + "+".join(str(key) for key in action.get("keys", ()))
+    if kind == "wait":
+        return f"wait {action.get('seconds', 1):g} s"
+    return {"finished": "finished", "fail": "cannot be done"}.get(kind, kind)
+
+
+def action_icon(action: dict[str, Any] | None) -> str:
+    """The icon of an action's kind."""
+    icons = {"hotkey": "keyboard", "finished": "finished", "fail": "failed"}
+    if action is None:
+        return "lost"
+    kind = str(action.get("kind", ""))
+    return icons.get(kind, kind if kind in ("click", "drag", "scroll", "type", "wait") else "info")
+
+
+def _cut(text: str) -> str:
+    flat = text.replace("\n", "⏎")
+    return flat if len(flat) <= SHOWN_TEXT else f"{flat[: SHOWN_TEXT - 1]}…"

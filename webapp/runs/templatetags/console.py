@@ -1,0 +1,179 @@
+"""Numbers, times, states and icons as every page shows them. Knows rows and words; asks the database nothing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from django import template
+from django.templatetags.static import static
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from webapp.runs.models import RunEvent
+from webapp.runs.timeline import TimelineLine, describe
+
+register = template.Library()
+
+STATUS_WORDS = ("queued", "preparing", "running", "stopping", "paused", "finished", "stopped", "failed", "lost")
+OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#B8A800")
+"""Colours that colour-blind people tell apart; the yellow is darkened so that it shows on white."""
+SPARK_WIDTH, SPARK_HEIGHT = 72.0, 20.0
+
+
+@register.simple_tag
+def icon(name: str, label: str = "") -> SafeString:
+    """An icon of the sprite. Without a label it is decoration, and a word must stand beside it."""
+    address = f"{static('icons.svg')}#{name}"
+    if label:
+        return format_html('<svg class="icon" role="img" aria-label="{}"><use href="{}"/></svg>', label, address)
+    return format_html('<svg class="icon" aria-hidden="true"><use href="{}"/></svg>', address)
+
+
+@register.simple_tag
+def status(word: str) -> SafeString:
+    """A run's status: a shape of its own, the word, and a colour."""
+    name = word if word in STATUS_WORDS else "lost"
+    return format_html('<span class="status status-{}">{}<span>{}</span></span>', name, icon(name), word)
+
+
+@register.filter
+def success(successes: int, attempts: int | None) -> str:
+    """ "37.5 % (27/72)"; never a percentage without its denominator."""
+    if not attempts:
+        return "–"
+    return f"{100 * successes / attempts:.1f} % ({successes}/{attempts})"
+
+
+@register.filter
+def number(value: float | None) -> str:
+    """Three to four significant digits."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    if value != 0 and (abs(value) < 0.001 or abs(value) >= 1e6):
+        return f"{value:.2e}"
+    text = f"{value:.4g}"
+    return text if "e" not in text else f"{value:.0f}"
+
+
+@register.filter
+def signed(value: float | None) -> str:
+    """A number with its sign, for what is compared with a baseline."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    return f"{'+' if value >= 0 else '−'}{number(abs(value))}"
+
+
+@register.filter
+def duration(value: float | timedelta | None) -> str:
+    """ "1 h 04 m", "12 m 30 s", "8 s"."""
+    if value is None:
+        return "–"
+    seconds = max(0, round(value.total_seconds() if isinstance(value, timedelta) else value))
+    if seconds < 60:
+        return f"{seconds} s"
+    if seconds < 3600:
+        return f"{seconds // 60} m {seconds % 60:02d} s"
+    if seconds < 86400:
+        return f"{seconds // 3600} h {seconds % 3600 // 60:02d} m"
+    return f"{seconds // 86400} d {seconds % 86400 // 3600:02d} h"
+
+
+@register.filter
+def megabytes(size: int | None) -> str:
+    """Bytes as MB (10^6)."""
+    return "–" if size is None else f"{size / 1e6:.1f} MB"
+
+
+@register.simple_tag
+def ago(moment: datetime | None) -> SafeString:
+    """A time that the page keeps up to date; a script-less browser sees the date."""
+    if moment is None:
+        return SafeString("–")
+    utc = moment.astimezone(timezone.get_fixed_timezone(0))
+    return format_html('<time datetime="{}" data-ago>{} UTC</time>', utc.isoformat(), f"{utc:%Y-%m-%d %H:%M}")
+
+
+@register.simple_tag
+def running_time(started: datetime | None, ended: datetime | None) -> SafeString:
+    """How long something took; while it has not ended the page counts on."""
+    if started is None:
+        return SafeString("–")
+    if ended is not None:
+        return format_html("<span>{}</span>", duration(ended - started))
+    so_far = duration(timezone.now() - started)
+    return format_html('<span data-since="{}">{}</span>', started.isoformat(), so_far)
+
+
+@register.simple_tag
+def sparkline(values: Sequence[float | None] | None, label: str = "success") -> SafeString:
+    """A small curve of success between 0 and 1, drawn on the server."""
+    points = [(place, value) for place, value in enumerate(values or ()) if value is not None and math.isfinite(value)]
+    if len(points) < 2:
+        return SafeString('<span class="muted">–</span>')
+    last = max(place for place, _ in points) or 1
+    drawn = [
+        (place / last * SPARK_WIDTH, (1 - min(1.0, max(0.0, value))) * (SPARK_HEIGHT - 2) + 1)
+        for place, value in points
+    ]
+    line = " ".join(f"{x:.1f},{y:.1f}" for x, y in drawn)
+    words = f"{label} from {points[0][1]:.0%} to {points[-1][1]:.0%}"
+    return format_html(
+        '<svg class="spark" viewBox="0 0 {} {}" role="img" aria-label="{}" preserveAspectRatio="none">'
+        '<polyline points="{}"/></svg>',
+        f"{SPARK_WIDTH:g}", f"{SPARK_HEIGHT:g}", words, line,
+    )  # fmt: skip
+
+
+@register.simple_tag
+def run_swatch(run_id: str) -> SafeString:
+    """The run's own colour, the same on every page."""
+    return format_html(
+        '<svg class="swatch" aria-hidden="true" viewBox="0 0 10 10"><rect width="10" height="10" rx="3" fill="{}"/></svg>',
+        run_colour(run_id),
+    )
+
+
+def run_colour(run_id: str) -> str:
+    """A colour that is worked out from the id alone, so that it never changes."""
+    return OKABE_ITO[sum(ord(letter) * (place + 1) for place, letter in enumerate(run_id)) % len(OKABE_ITO)]
+
+
+@register.filter
+def lookup(mapping: Mapping[str, Any], key: str) -> Any:
+    """A mapping's value by a key that is itself a variable."""
+    return mapping.get(key)
+
+
+@register.simple_tag(takes_context=True)
+def url_with(context: template.Context, **changes: object) -> str:
+    """This page's address with some of its parameters changed; an empty value takes one out."""
+    query = context["request"].GET.copy()
+    query.pop("after", None)
+    for key, value in changes.items():
+        if value in (None, ""):
+            query.pop(key, None)
+        else:
+            query[key] = str(value)
+    return "?" + query.urlencode() if query else "."
+
+
+@register.filter
+def gigabytes(megabytes_used: float | None) -> str:
+    """Megabytes as GB, as memory is spoken of."""
+    return "–" if megabytes_used is None else f"{megabytes_used / 1000:.1f} GB"
+
+
+@register.filter
+def cut_underscores(word: str) -> str:
+    """A key in words."""
+    return word.replace("_", " ")
+
+
+@register.simple_tag
+def timeline_line(event: RunEvent) -> TimelineLine:
+    """One event in a sentence."""
+    return describe(event.kind, event.data)

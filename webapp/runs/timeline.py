@@ -1,0 +1,85 @@
+"""Events in a sentence each, for the timeline. Knows the wire's words; knows no row, no request and no HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+Data = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimelineLine:
+    """What happened, with an icon and a tone (`plain`, `good`, `warn`, `bad`)."""
+
+    icon: str
+    text: str
+    tone: str = "plain"
+
+
+STATUS_TONES = {"finished": "good", "failed": "bad", "lost": "bad", "stopping": "warn", "paused": "warn"}
+
+
+def describe(kind: str, data: Data) -> TimelineLine:
+    """The line of an event; a kind that a newer engine sends is shown by its name."""
+    teller = TELLERS.get(kind)
+    return teller(data) if teller else TimelineLine(icon="info", text=kind)
+
+
+def _status(data: Data) -> TimelineLine:
+    word = str(data.get("status", ""))
+    reason = str(data.get("reason", ""))
+    text = f"{word.capitalize()}: {reason}" if reason else word.capitalize()
+    return TimelineLine(icon=word or "info", text=text, tone=STATUS_TONES.get(word, "plain"))
+
+
+def _pause(data: Data) -> TimelineLine:
+    return TimelineLine(icon="paused", text=str(data.get("reason", "A pause was asked for")), tone="warn")
+
+
+def _started(data: Data) -> TimelineLine:
+    text = f"The engine started: {data.get('total_steps', 0)} steps, {data.get('desktops', 0)} desktops"
+    if data.get("resumed_from_step") is not None:
+        text = f"The engine goes on from the checkpoint of step {data['resumed_from_step']}"
+    return TimelineLine(icon="running", text=text)
+
+
+def _ended(data: Data) -> TimelineLine:
+    outcome = str(data.get("outcome", ""))
+    reason = f": {data['reason']}" if data.get("reason") else ""
+    tone = STATUS_TONES.get(outcome, "plain")
+    return TimelineLine(icon=outcome or "info", text=f"The engine {outcome} at step {data.get('step', 0)}{reason}", tone=tone)
+
+
+def _validated(data: Data) -> TimelineLine:
+    successes, attempts = int(data.get("successes", 0)), int(data.get("attempts", 0))
+    split = str(data.get("split", "")).replace("validation_train", "training tasks").replace("held_out", "held-out tasks")
+    share = f"{100 * successes / attempts:.1f} % ({successes}/{attempts})" if attempts else "nothing measured"
+    return TimelineLine(icon="gauge", text=f"Measured {split} at step {data.get('step', 0)}: {share}")
+
+
+def _saved(data: Data) -> TimelineLine:
+    best = ", the best so far" if data.get("best") else ""
+    return TimelineLine(icon="save", text=f"Checkpoint of step {data.get('step', 0)} saved{best}")
+
+
+def _collapsed(data: Data) -> TimelineLine:
+    return TimelineLine(icon="warning", text=str(data.get("message", "The policy collapsed")), tone="bad")
+
+
+def _fault(data: Data) -> TimelineLine:
+    fault = str(data.get("fault", "fault")).replace("_", " ")
+    return TimelineLine(icon="warning", text=f"{fault.capitalize()}: {data.get('message', '')}", tone="warn")
+
+
+TELLERS: dict[str, Callable[[Data], TimelineLine]] = {
+    "StatusChanged": _status,
+    "PauseRequested": _pause,
+    "RunStarted": _started,
+    "RunEnded": _ended,
+    "ValidationFinished": _validated,
+    "CheckpointSaved": _saved,
+    "CollapseNoticed": _collapsed,
+    "FaultNoticed": _fault,
+}

@@ -1,0 +1,1 @@
+"""Pages about runs, one module a page. Views translate: a selector reads, a service writes, a template speaks."""
