@@ -146,7 +146,7 @@ class RunRecorder:
 
     def _flush(self) -> None:
         """Write, and keep trying while the disk refuses; new events wait in the queue meanwhile."""
-        refused = False
+        refused = last_try = False
         while True:
             try:
                 self._spool.flush()
@@ -155,16 +155,18 @@ class RunRecorder:
                 if not refused:
                     log.error(str(error))
                 refused = True
-            if self._closing.wait(RETRY_S):
+            if last_try:
                 log.error("events could not be written before the end", extra={"queued": self._queue.qsize()})
                 return
+            last_try = self._closing.wait(RETRY_S)
         if refused or self._given_up:
             lost, self._given_up = self._given_up, 0
             self._complain(
                 f"the run folder could not take events as fast as they came; {lost} did not fit in memory "
                 "and are lost. See that its disk has space"
             )
+            self._flush()
 
     def _complain(self, message: str) -> None:
-        event = LogWritten(level="warning", logger=__name__, message=message)
-        self._queue.put((datetime.now(UTC), event))
+        """Say it in the run's own log; only called by the writer."""
+        self._spool.append(LogWritten(level="warning", logger=__name__, message=message), datetime.now(UTC))

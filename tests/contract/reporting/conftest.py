@@ -22,6 +22,7 @@ class ConsoleUnderTest:
 
     events: dict[tuple[int, int], dict[str, Any]] = field(default_factory=dict)
     deliveries: list[tuple[int, int]] = field(default_factory=list)
+    batches: list[list[tuple[int, int]]] = field(default_factory=list)
     frames: dict[str, bytes] = field(default_factory=dict)
     requests: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
     heartbeats: int = 0
@@ -51,6 +52,11 @@ class ConsoleUnderTest:
             self.server.server_close()
             self.server.cut_connections()
             self.server = None
+
+    def cut_connections(self) -> None:
+        """Close what is idle, as servers do after a few seconds."""
+        assert self.server is not None
+        self.server.cut_connections()
 
     def last_seq(self, attempt: int) -> int:
         seq = 0
@@ -119,6 +125,7 @@ class _Handler(BaseHTTPRequestHandler):
         if refusal is not None:
             return refusal
         attempt = lines[0]["attempt"] if lines else 1
+        console.batches += [[(envelope["attempt"], envelope["seq"]) for envelope in lines]] if lines else []
         console.heartbeats += not lines
         status = 200
         if lines and lines[0]["seq"] > console.last_seq(attempt) + 1:

@@ -142,7 +142,7 @@ def test_what_an_earlier_attempt_could_not_ship_is_shipped_by_the_next(
         recorder.emit(note(3))
     assert messages(console, 1) == ["1", "2"]
     assert messages(console, 2) == ["3"]
-    assert console.deliveries == [(1, 1), (1, 2), (2, 1)]
+    assert console.batches == [[(1, 1), (1, 2)], [(2, 1)]], "a batch is of one attempt, so that its answer is too"
 
 
 def test_lines_that_were_shipped_are_not_sent_again_after_a_restart(tmp_path: Path, console: ConsoleUnderTest) -> None:
@@ -183,9 +183,22 @@ def test_a_run_moved_to_another_console_is_told_from_the_beginning(tmp_path: Pat
     console.events.clear()
     console.port = 0
     console.open()
-    with reporting(tmp_path, console) as recorder:
+    with reporting(tmp_path, console, attempt=2) as recorder:
         recorder.emit(note(2))
-    assert messages(console) == ["1", "2"]
+    assert messages(console, 1) == ["1"]
+    assert messages(console, 2) == ["2"]
+
+
+def test_an_idle_connection_that_the_server_closed_is_opened_again_without_a_word(
+    tmp_path: Path, console: ConsoleUnderTest, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(reporter_module, "HEARTBEAT_S", 3600.0)
+    with reporting(tmp_path, console) as recorder:
+        for number in range(4):
+            recorder.emit(note(number))
+            console.wait_for(lambda expected=number + 1: console.last_seq(1) == expected)
+            console.cut_connections()
+    assert "away" not in caplog.text
 
 
 def test_a_line_that_the_console_cannot_read_is_left_out_and_says_so(
