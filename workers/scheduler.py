@@ -20,6 +20,7 @@ from workers.environment import runs_at_once
 DISPATCH_LOCK: Final = 7_201
 """Key of the advisory lock that lets one dispatcher count at a time."""
 
+STARTED_LATELY: Final = timedelta(days=1)
 LEAVING: Final = timedelta(seconds=30)
 """How long a process may take to leave after its last word."""
 
@@ -40,10 +41,9 @@ def dispatch_runs() -> list[str]:
 
 def launch(run: Run, attempt: RunAttempt, secret: str) -> None:
     """Submit an attempt's job. A cluster that is away is asked again by the reconciler while the start lease lasts."""
-    preflight = attempt.number == 1 and not passed_lately(run.config_hash)
     try:
         _require_predecessor_gone(run, attempt)
-        launcher.submit_attempt(run, attempt, secret, preflight=preflight)
+        launcher.submit_attempt(run, attempt, secret, preflight=_needs_preflight(run, attempt))
     except launcher.ClusterAway as error:
         log.warning("a launch has to wait", extra={"run": run.pk, "attempt": attempt.number, "error": str(error)})
         Run.objects.filter(pk=run.pk, status=RunStatus.PREPARING).update(status_reason=f"Waiting: {error}")
@@ -51,6 +51,14 @@ def launch(run: Run, attempt: RunAttempt, secret: str) -> None:
         give_up_attempt(attempt, reason=str(error), retry=False)
     else:
         mark_submitted(attempt, host="")
+
+
+def _needs_preflight(run: Run, attempt: RunAttempt) -> bool:
+    """Whether it is news that this config can start here: checking costs the person who waits some seconds."""
+    if attempt.number > 1 or passed_lately(run.config_hash):
+        return False
+    since = timezone.now() - STARTED_LATELY
+    return not RunAttempt.objects.filter(run__config_hash=run.config_hash, started_at__gt=since).exists()
 
 
 def _require_predecessor_gone(run: Run, attempt: RunAttempt) -> None:
