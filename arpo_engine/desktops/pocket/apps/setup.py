@@ -39,19 +39,20 @@ class SetupPage(Page):
         self.level.setValue(stored.level)
         self.color.set_value(stored.color)
 
+    def shown(self) -> tuple[dict[str, bool], int, str]:
+        """Options, level and color as the page shows them."""
+        return {tick.word: tick.isChecked() for tick in self.ticks}, self.level.value(), self.color.value
+
     def save(self) -> None:
         """Store what is shown."""
         stored = self.screen_.stored
-        stored.options = {tick.word: tick.isChecked() for tick in self.ticks}
-        stored.level = self.level.value()
-        stored.color = self.color.value
+        stored.options, stored.level, stored.color = self.shown()
         self.screen_.note_save("Save")
 
     def unsaved(self) -> bool:
         """Whether something shown is not stored."""
         stored = self.screen_.stored
-        shown = {tick.word: tick.isChecked() for tick in self.ticks}
-        return (shown, self.level.value(), self.color.value) != (stored.options, stored.level, stored.color)
+        return self.shown() != (stored.options, stored.level, stored.color)
 
     def _open_colors(self) -> None:
         column, row = self.color.x() // self.color.height(), self.color.y() // self.color.height()
