@@ -16,7 +16,7 @@ COMMANDS = {
     "train-pocket": ("arpo_engine.cli.train_pocket", "rebuild the small policy that ships with the engine"),
 }
 
-OK, BAD_INPUT, FAILED = 0, 2, 3
+BAD_INPUT, FAILED, INTERRUPTED = 2, 3, 130
 _INPUT_ERRORS = (ConfigError, TaskError, ModelError, CheckpointError)
 
 
@@ -35,3 +35,5 @@ def main(words: Sequence[str] | None = None) -> int:
     except ArpoError as error:
         print(f"error: {error}", file=sys.stderr)
         return BAD_INPUT if isinstance(error, _INPUT_ERRORS) else FAILED
+    except KeyboardInterrupt:
+        return INTERRUPTED

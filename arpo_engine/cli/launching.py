@@ -21,7 +21,7 @@ from arpo_engine.contract.config import RunConfig, load_config
 from arpo_engine.contract.errors import ArpoError, ConfigError
 from arpo_engine.contract.events import RunEnded
 from arpo_engine.contract.outcomes import RunOutcome
-from arpo_engine.contract.reporting import SPOOL_NAME, EventSink, RunRecorder, last_attempt
+from arpo_engine.contract.reporting import SPOOL_NAME, RunRecorder, last_attempt
 from arpo_engine.runtime.event_log import EventLogHandler
 from arpo_engine.runtime.executor import Executor
 from arpo_engine.runtime.local import LocalExecutor
@@ -42,7 +42,7 @@ class Launch:
     config: RunConfig
     run_dir: Path
     attempt: int
-    sink: EventSink
+    sink: ProgressSink
     executor: Executor
     stop: StopSwitch
 
@@ -66,6 +66,7 @@ def launch(arguments: argparse.Namespace, kind: str, work: Callable[[Launch], Aw
 
     Raises:
         ArpoError: it could not be done; the run folder and the console have been told.
+        KeyboardInterrupt: it was stopped at once.
     """
     config = load_config(arguments.config, arguments.settings)
     if config.kind != kind:
@@ -106,17 +107,24 @@ def build_executor(name: str) -> Executor:
 
 
 def _to_its_end(ready: Launch, work: Callable[[Launch], Awaitable[Ending]]) -> Ending:
-    ending = Ending(RunOutcome.FAILED, 0, "the engine met an error that it does not know; see the log")
     try:
         ending = asyncio.run(_with_signals(ready, work))
-    except (asyncio.CancelledError, KeyboardInterrupt):
-        ending = Ending(RunOutcome.STOPPED, 0, "stopped at once; it goes on from its last checkpoint when resumed")
+    except (asyncio.CancelledError, KeyboardInterrupt) as interrupt:
+        _tell_end(ready, RunOutcome.STOPPED, "stopped at once; it goes on from its last checkpoint when resumed")
+        raise KeyboardInterrupt from interrupt
     except ArpoError as error:
-        ending = Ending(RunOutcome.FAILED, 0, str(error))
+        _tell_end(ready, RunOutcome.FAILED, str(error))
         raise
-    finally:
-        ready.sink.emit(RunEnded(outcome=ending.outcome, step=ending.step, reason=ending.reason))
+    except Exception as error:
+        reason = f"the engine met an error that it does not know ({type(error).__name__}: {error}); see the log"
+        _tell_end(ready, RunOutcome.FAILED, reason)
+        raise
+    _tell_end(ready, ending.outcome, ending.reason)
     return ending
+
+
+def _tell_end(ready: Launch, outcome: RunOutcome, reason: str) -> None:
+    ready.sink.emit(RunEnded(outcome=outcome, step=ready.sink.step, reason=reason))
 
 
 async def _with_signals(ready: Launch, work: Callable[[Launch], Awaitable[Ending]]) -> Ending:

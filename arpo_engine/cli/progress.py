@@ -32,6 +32,8 @@ class ProgressSink:
         self._console = Console(stderr=True, quiet=quiet, soft_wrap=True, highlight=False)
         self._bar: Progress | None = None
         self._replay = 0
+        self.step = 0
+        """The last step that was finished."""
         if sys.stderr.isatty() and not quiet:
             columns = (
                 TextColumn("{task.description}"),
@@ -81,6 +83,7 @@ class ProgressSink:
             case ReplayChanged():
                 self._replay = event.size
             case StepFinished():
+                self.step = event.step
                 self._step(event)
             case ValidationFinished():
                 self.say(f"step {event.step}: {event.split} {_share(event.successes, event.attempts)}")
@@ -92,6 +95,7 @@ class ProgressSink:
                 self.say(f"{event.outcome}: {event.reason}")
 
     def _begin(self, event: RunStarted) -> None:
+        self.step = event.resumed_from_step or 0
         resumed = f", resumed from step {event.resumed_from_step}" if event.resumed_from_step is not None else ""
         self.say(f"{event.desktops} desktops, {event.train_tasks} training tasks{resumed}")
         if self._bar is not None:
