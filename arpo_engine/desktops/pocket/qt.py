@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Sequence
 
 from arpo_engine.contract.errors import PreflightFailed
 
@@ -26,6 +27,7 @@ try:
         QColor,
         QContextMenuEvent,
         QFont,
+        QFontDatabase,
         QFontMetricsF,
         QGuiApplication,
         QImage,
@@ -72,7 +74,8 @@ def application() -> QApplication:
     """The process's QApplication, made when first asked for.
 
     Raises:
-        PreflightFailed: this is not the main thread. Made elsewhere, Qt crashes when the process ends.
+        PreflightFailed: no font is installed, or this is not the main thread, and made elsewhere Qt crashes when the
+            process ends.
     """
     if threading.current_thread() is not threading.main_thread():
         raise PreflightFailed(
@@ -84,6 +87,7 @@ def application() -> QApplication:
         return running
     os.environ.setdefault("QT_LOGGING_RULES", "qt.qpa.*=false")
     made = QApplication(["arpo-pocket", "-platform", "offscreen"])
+    require_fonts(QFontDatabase.families())
     made.setStyle("Fusion")
     made.setQuitOnLastWindowClosed(False)
     made.setCursorFlashTime(0)
@@ -92,6 +96,14 @@ def application() -> QApplication:
     made.setFont(font)
     _kept.append(made)
     return made
+
+
+def require_fonts(families: Sequence[str]) -> None:
+    """Refuse to draw labels that nobody could read."""
+    if not families:
+        raise PreflightFailed(
+            "no font is installed, so labels would be blank; run: apt-get install fonts-dejavu-core"
+        )
 
 
 __all__ = [
@@ -140,4 +152,5 @@ __all__ = [
     "Qt",
     "application",
     "destroy",
+    "require_fonts",
 ]

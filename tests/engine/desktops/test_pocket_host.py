@@ -11,6 +11,7 @@ from arpo_engine.contract.actions import Finished, Wait
 from arpo_engine.contract.errors import DesktopLost, PreflightFailed
 from arpo_engine.desktops.pocket.desktop import PocketDesktop
 from arpo_engine.desktops.pocket.host import PocketHost
+from arpo_engine.desktops.pocket.qt import require_fonts
 from tests.engine.desktops.helpers import a_task
 
 DESKTOPS = 64
@@ -75,6 +76,12 @@ def test_another_thread_is_told_that_widgets_need_the_main_one() -> None:
     thread.start()
     thread.join()
     assert caught and "main thread" in caught[0]
+
+
+def test_a_machine_without_fonts_is_told_which_to_install() -> None:
+    with pytest.raises(PreflightFailed, match="fonts-dejavu-core"):
+        require_fonts([])
+    require_fonts(["DejaVu Sans"])
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="memory is read from /proc")
