@@ -5,6 +5,7 @@ import { drawOverlay } from "./overlay.js";
 
 const STEP_MS = 1000;
 const SPEEDS = [0.5, 1, 2, 4];
+const SMALL_SCREEN = 640;
 
 const data = pageData("episode-data");
 const byId = (id) => document.getElementById(id);
@@ -29,14 +30,14 @@ function start() {
       else link.removeAttribute("aria-current");
       if (current && scroll) keepInView(link);
     }
-    const hash = step ? `#step=${step.index}` : "#end";
+    const hash = step ? `#step=${step.index + 1}` : "#end";
     if (location.hash !== hash) history.replaceState(history.state, "", hash);
     preload(data.steps[state.at + 1]);
   }
 
   function showStep(step) {
-    picture(step.frame, step.width, step.height, `Screenshot of step ${step.index}`);
-    byId("said-title").textContent = `Step ${step.index}`;
+    picture(step.frame, step.width, step.height, `Screenshot of step ${step.index + 1}`);
+    byId("said-title").textContent = `Step ${step.index + 1}`;
     byId("did").textContent = step.words;
     byId("thought").textContent = step.thought || "–";
     byId("problem").textContent = step.problem;
@@ -132,7 +133,7 @@ function start() {
   function placeInAddress() {
     if (location.hash === "#end") return last;
     const named = Number(/^#step=(\d+)$/.exec(location.hash)?.[1] ?? NaN);
-    const place = data.steps.findIndex((step) => step.index === named);
+    const place = data.steps.findIndex((step) => step.index + 1 === named);
     return place < 0 ? 0 : place;
   }
 }
@@ -144,8 +145,22 @@ function picture(address, width, height, words) {
   if (!address) return;
   image.src = address;
   image.alt = words;
-  // The box takes the screen's own shape, so that the drawing lies exactly on the picture.
-  if (width && height) byId("shot").style.aspectRatio = `${width} / ${height}`;
+  fitBox(width, height);
+}
+
+/** The box takes the screen's own shape, so that the drawing lies exactly on the picture; a small screen is enlarged by
+ * a whole number, so that its pixels stay square. */
+function fitBox(width, height) {
+  if (!width || !height) return;
+  const box = byId("shot");
+  const room = box.parentElement.clientWidth - 18;
+  const tall = window.innerHeight * 0.68;
+  const small = width <= SMALL_SCREEN;
+  const times = Math.min(room / width, tall / height);
+  const whole = small && times >= 1 ? Math.floor(times) : times;
+  box.style.aspectRatio = `${width} / ${height}`;
+  box.style.width = `${Math.floor(width * whole) + 2}px`;
+  byId("frame").classList.toggle("small-screen", small && times >= 1);
 }
 
 function preload(step) {

@@ -3,8 +3,8 @@ import { el, icon } from "./dom.js";
 import { drawOverlay } from "./overlay.js";
 import { actionWords, outcomeOf } from "./words.js";
 
-const PLACES = 12;
-const SHOWN_AT_FIRST = 8;
+const PLACES = 20;
+const SHOWN_AT_FIRST = 10;
 const STAY_AFTER_END_MS = 2500;
 
 /** Begin keeping the wall; gives the functions that take events. */
@@ -88,8 +88,8 @@ export function startWall(runUrl) {
     image.height = event.frame.height;
     image.alt = `Screenshot of ${known?.desktop ?? "a desktop"}`;
     image.addEventListener("error", () => setTimeout(() => retry(image), 700), { once: true });
-    tile.querySelector("a").href = `${runUrl.page}episodes/${encodeURIComponent(event.episode_id)}/#step=${event.index}`;
-    put(tile, "index", String(event.index));
+    tile.querySelector("a").href = `${runUrl.page}episodes/${encodeURIComponent(event.episode_id)}/#step=${event.index + 1}`;
+    put(tile, "index", String(event.index + 1));
     put(tile, "action", actionWords(event.action));
     put(tile, "thought", event.thought);
     drawOverlay(tile.querySelector(".shot"), event.action, event.frame.width, event.frame.height);

@@ -14,7 +14,7 @@ from webapp.runs.access import runs_visible_to
 from webapp.runs.models import Run
 
 PAGE_SIZE = 50
-WALL_SIZE = 12
+WALL_SIZE = 20
 WALL_LOOKS_AT = 160
 """Newest episodes among which the wall looks for some with screenshots: only a sample keeps them."""
 OUTCOMES = {
@@ -83,7 +83,7 @@ def episodes_page_visible_to(person: Person, run: Run, filters: EpisodeFilters, 
         query = query.filter(Q(task_id__icontains=filters.task) | Q(instruction__icontains=filters.task))
     if filters.outcome in OUTCOMES:
         query = query.filter(OUTCOMES[filters.outcome])
-    if filters.split in Split:
+    if filters.split in list(Split):
         query = query.filter(split=filters.split)
     if filters.mark in MARKS:
         query = query.filter(MARKS[filters.mark]).distinct()

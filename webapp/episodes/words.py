@@ -50,7 +50,7 @@ ENDINGS = {
 
 def ending_of(episode: Episode) -> str:
     """Why it ended, in a clause."""
-    return ENDINGS.get(EndedBy(episode.ended_by), "") if episode.ended_by in EndedBy else ""
+    return next((words for word, words in ENDINGS.items() if word == episode.ended_by), "")
 
 
 def action_words(action: dict[str, Any] | None) -> str:

@@ -69,7 +69,7 @@ def _add(figure: go.Figure, chart: Chart, line: Line, curve: Curve, view: View, 
     x = [place.of(sample) for sample in samples]
     raw = [sample.mean for sample in samples]
     hover = "%{y:.1%}" if chart.percent else "%{y:.4~g}"
-    common: dict[str, Any] = {"x": x, "hovertemplate": hover, "connectgaps": False}
+    common: dict[str, Any] = {"x": x, "hovertemplate": hover}
     if chart.stacked:
         figure.add_trace(go.Bar(name=line.name, y=raw, marker={"color": line.colour}, **common))
         figure.update_layout(barmode="stack", bargap=0.1)
@@ -85,7 +85,7 @@ def _add(figure: go.Figure, chart: Chart, line: Line, curve: Curve, view: View, 
     figure.add_trace(
         go.Scatter(
             name=f"{line.name}, raw", y=raw, mode="lines", line=thin, opacity=RAW_OPACITY, showlegend=False,
-            hoverinfo="skip", x=x, connectgaps=False,
+            hoverinfo="skip", x=x,
         )
     )  # fmt: skip
     figure.add_trace(go.Scatter(name=line.name, y=smoothed, mode="lines", line=stroke, **common))

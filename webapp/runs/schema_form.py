@@ -42,8 +42,8 @@ FULL_WORDS = {
     "eps": "epsilon",
     "dtype": "number type",
     "logprobs": "log-probabilities",
-    "max": "most",
-    "min": "least",
+    "max": "maximum",
+    "min": "minimum",
     "grad": "gradient",
 }
 """Abbreviations that are fine in a config file and not on a page."""
@@ -101,6 +101,11 @@ class FormSection:
     condition: Condition | None = None
 
     @property
+    def folded(self) -> bool:
+        """Whether all of it waits under *Advanced*."""
+        return all(field.advanced for field in self.fields)
+
+    @property
     def has_advanced(self) -> bool:
         """Whether something waits under *Advanced*."""
         return any(field.advanced for field in self.fields)
@@ -128,8 +133,10 @@ def form_sections() -> tuple[FormSection, ...]:
                 condition=Condition(path="kind", values=kinds) if kinds else None,
             )
         )
+    scalars.sort(key=lambda field: field.path != "title")
     own = FormSection(name="run", title=TITLES[""], help="", fields=tuple(scalars))
-    return (own, *sections)
+    # What most people change comes first; the sections of which they change nothing follow, folded.
+    return (own, *sorted(sections, key=lambda section: section.folded))
 
 
 @cache

@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 
 from webapp.episodes.models import Episode
 from webapp.episodes.words import action_icon, action_words, ending_of, outcome_of
-from webapp.runs.templatetags.console import icon, number
+from webapp.runs.templatetags.console import icon, signed
 
 register = template.Library()
 
@@ -67,9 +67,9 @@ def advantage_bar(value: float | None) -> SafeString:
     start = BAR_HALF if value >= 0 else BAR_HALF - length
     return format_html(
         '<span class="adv {}"><svg viewBox="0 0 72 10" aria-hidden="true"><rect x="{}" y="1" width="{}" height="8"/>'
-        '<path d="M36 0v10"/></svg><span>{}{}</span></span>',
+        '<path d="M36 0v10"/></svg><span>{}</span></span>',
         "up" if value > 0 else "down" if value < 0 else "flat",
-        f"{start:.1f}", f"{length:.1f}", "+" if value >= 0 else "−", number(abs(value)),
+        f"{start:.1f}", f"{length:.1f}", signed(value),
     )  # fmt: skip
 
 

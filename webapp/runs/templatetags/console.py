@@ -10,7 +10,7 @@ from typing import Any
 from django import template
 from django.templatetags.static import static
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString
 
 from webapp.runs.models import RunEvent
@@ -64,6 +64,8 @@ def signed(value: float | None) -> str:
     """A number with its sign, for what is compared with a baseline."""
     if value is None or not math.isfinite(value):
         return "–"
+    if value == 0:
+        return "0"
     return f"{'+' if value >= 0 else '−'}{number(abs(value))}"
 
 
@@ -140,6 +142,13 @@ def run_swatch(run_id: str) -> SafeString:
 def run_colour(run_id: str) -> str:
     """A colour that is worked out from the id alone, so that it never changes."""
     return OKABE_ITO[sum(ord(letter) * (place + 1) for place, letter in enumerate(run_id)) % len(OKABE_ITO)]
+
+
+@register.filter
+def with_code(text: str) -> SafeString:
+    """A docstring's text: escaped, with what stands in backticks as code."""
+    parts = text.split("`")
+    return SafeString("".join(f"<code>{escape(part)}</code>" if place % 2 else escape(part) for place, part in enumerate(parts)))
 
 
 @register.filter
