@@ -28,6 +28,11 @@ class State(StrEnum):
     STOPPED = "stopped"
 
 
+def nothing_wrong() -> str:
+    """Most programs end by themselves when they cannot start."""
+    return ""
+
+
 def nothing_more() -> None:
     """Most programs need no last touch once they answer."""
 
@@ -41,6 +46,8 @@ class Spec:
     program: Callable[[], Program]
     """Asked at every start, so that it may first tidy up what a crash left."""
     ready: Callable[[], bool]
+    broken: Callable[[], str] = nothing_wrong
+    """Why a start that goes on cannot succeed any more; empty while it may."""
     ready_within_s: float = 60.0
     when_ready: Callable[[], None] = nothing_more
     essential: bool = True
@@ -95,11 +102,6 @@ class Child:
             return self._look_ready()
         return None
 
-    def restart(self, why: str) -> str:
-        """End it, however it is, and start it again under the same bound as after a crash."""
-        assert self.process is not None
-        return self._crashed(f"{self.name} is started again: {why}")
-
     def stop(self, within_s: float | None = None) -> None:
         """Ask it to stop, then make it."""
         self.state = State.STOPPED
@@ -111,6 +113,9 @@ class Child:
         if self.spec.ready():
             self._become_ready()
             return f"{self.name} is ready"
+        wrong = self.spec.broken()
+        if wrong:
+            return self._crashed(f"{self.name} could not start: {wrong}")
         if self._clock() - self._since > self.spec.ready_within_s:
             return self._crashed(f"{self.name} was not ready after {self.spec.ready_within_s:.0f} s")
         return None

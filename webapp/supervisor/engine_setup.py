@@ -12,6 +12,7 @@ from typing import Final
 from webapp.supervisor import install
 from webapp.supervisor.errors import SupervisorError
 from webapp.supervisor.libraries import missing_libraries, words_for_missing
+from webapp.supervisor.rayhead import warm_up
 from webapp.supervisor.setup_state import Phase, SetupState, write_state
 from webapp.supervisor.terminal import Terminal
 
@@ -23,7 +24,7 @@ RAY_SHARE: Final = 0.15
 class EngineSetup:
     """The second stage of a first start."""
 
-    def __init__(self, data: Path, terminal: Terminal, *, with_torch: bool = True) -> None:
+    def __init__(self, data: Path, terminal: Terminal, *, here: bool) -> None:
         self.data = data
         self.terminal = terminal
         self.log = data / "logs" / "setup.log"
@@ -31,7 +32,7 @@ class EngineSetup:
         self.error: str | None = None
         self.installed = threading.Event()
         """Set when the stage is over, well or badly."""
-        self._stages = [(phase, stage) for phase, stage in STAGES if with_torch or stage is not install.TORCH_STAGE]
+        self._stages = STAGES if here else ()  # on somebody else's cluster the engine is there already
         self._thread = threading.Thread(target=self._run, name="engine-setup", daemon=True)
 
     def start(self) -> None:
@@ -55,7 +56,8 @@ class EngineSetup:
     def _run(self) -> None:
         try:
             self._install()
-            self.warnings = words_for_missing(missing_libraries())
+            if self._stages:
+                self.warnings = words_for_missing(missing_libraries())
         except SupervisorError as error:
             self.error = str(error)
             write_state(
@@ -72,6 +74,8 @@ class EngineSetup:
         for phase, stage in self._stages:
             if not install.is_installed(stage):
                 self._install_one(phase, stage, before_s, whole_s)
+                if stage is install.ENGINE:
+                    warm_up()
             before_s += stage.usual_s
 
     def _install_one(self, phase: Phase, stage: install.Stage, before_s: float, whole_s: float) -> None:

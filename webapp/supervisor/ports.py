@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import secrets
 import socket
+from typing import Final
 
-LOOPBACK = "127.0.0.1"
+from webapp.supervisor.errors import SupervisorError
+
+LOOPBACK: Final = "127.0.0.1"
+LOWEST: Final = 20_000
+HIGHEST: Final = 32_000
+"""Below the ports that systems hand out by themselves: one of those may be gone before its server has started."""
+TRIES: Final = 100
 
 
 def free_port(host: str = LOOPBACK) -> int:
     """A port that nobody listens on now."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.bind((host, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    for _ in range(TRIES):
+        port = secrets.randbelow(HIGHEST - LOWEST) + LOWEST
+        if is_free(host, port):
+            return port
+    raise SupervisorError(f"no free port was found on {host} between {LOWEST} and {HIGHEST}; close what listens there")
 
 
 def is_free(host: str, port: int) -> bool:
@@ -33,12 +42,3 @@ def choose_port(host: str, wanted: int, tries: int = 20) -> int:
         if is_free(host, port):
             return port
     return free_port(host)
-
-
-def answers(host: str, port: int, timeout_s: float = 0.5) -> bool:
-    """Whether somebody accepts connections there."""
-    try:
-        with socket.create_connection((host, port), timeout=timeout_s):
-            return True
-    except OSError:
-        return False

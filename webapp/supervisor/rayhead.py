@@ -6,8 +6,10 @@ Token authentication is set explicitly: left to its defaults, Ray turns it on or
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 import urllib.error
@@ -21,8 +23,23 @@ from webapp.supervisor.logs import RotatingLog
 from webapp.supervisor.ports import LOOPBACK, free_port
 from webapp.supervisor.process import Program
 
+READY_WITHIN_S: Final = 210.0
 RAYLET_START_WITHIN_S: Final = 150
-START: Final = ("start", "--head", "--block", "--include-dashboard=true", "--disable-usage-stats")
+AGENT_START_WITHIN_MS: Final = 120_000
+START: Final = ("start", "--head", "--block", "--include-dashboard=true", "--disable-usage-stats", "--no-monitor")
+WARM_UP: Final = "import ray.dashboard.agent, ray.dashboard.head, ray._private.runtime_env.agent.main"
+"""Ray gives its helpers 15 s to import all they need; fresh files, not yet compiled, may take longer than that."""
+
+
+def warm_up() -> None:
+    """Import once what Ray's helpers import, so that their own start is short. A failure shows when Ray starts."""
+    subprocess.run(
+        [sys.executable, "-c", WARM_UP],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        check=False,
+    )
 
 
 class RayHead:
@@ -51,27 +68,52 @@ class RayHead:
         return {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": self.token}
 
     def spec(self, environment: dict[str, str]) -> Spec:
-        """The head as a child; ready when its jobs API answers."""
+        """The head as a child; ready when a job could be submitted."""
         return Spec(
             name="ray",
             log=self.log,
             program=lambda: self._program(environment),
-            ready=self.answers,
-            ready_within_s=RAYLET_START_WITHIN_S + 60.0,
+            ready=self.has_node,
+            broken=self.raylet_died,
+            ready_within_s=READY_WITHIN_S,
             essential=False,
         )
 
-    def answers(self) -> bool:
-        """Whether the jobs API lets us in."""
-        request = urllib.request.Request(f"{self.address}/api/jobs/", headers={"Authorization": f"Bearer {self.token}"})
+    def has_node(self) -> bool:
+        """Whether the API lets us in and its one node is there; before that it takes no job."""
+        request = urllib.request.Request(
+            f"{self.address}/nodes?view=summary", headers={"Authorization": f"Bearer {self.token}"}
+        )
         try:
             with urllib.request.urlopen(request, timeout=3) as answer:
-                return bool(answer.status == 200)
-        except (urllib.error.URLError, OSError):
+                nodes = json.load(answer)["data"]["summary"]
+        except (urllib.error.URLError, OSError, ValueError, KeyError):
             return False
+        return any(node.get("raylet", {}).get("state") == "ALIVE" for node in nodes)
+
+    def raylet_died(self) -> str:
+        """Why this start cannot succeed; empty while it may. Ray itself notices only minutes later.
+
+        The usual reason is a machine so busy that a helper missed Ray's own fixed deadline: the next start finds
+        its files in memory and is quicker.
+        """
+        try:
+            said = (self.folder / "session_latest" / "logs" / "raylet.err").read_text(
+                encoding="utf-8", errors="replace"
+            )
+        except OSError:
+            return ""
+        return "its raylet gave up waiting for a helper" if "StackTrace" in said else ""
+
+    def _put_aside_earlier_files(self) -> None:
+        """The logs of the last head may tell why it ended; those before it are of no use any more."""
+        earlier = self.folder.with_name(f"{self.folder.name}.old")
+        shutil.rmtree(earlier, ignore_errors=True)
+        if self.folder.exists():
+            self.folder.rename(earlier)
 
     def _program(self, environment: dict[str, str]) -> Program:
-        shutil.rmtree(self.folder, ignore_errors=True)  # sockets and logs of an earlier head
+        self._put_aside_earlier_files()
         self.folder.mkdir(mode=0o700)
         ray = Path(sys.executable).with_name("ray")
         words = {
@@ -84,10 +126,12 @@ class RayHead:
             "--dashboard-agent-listen-port": free_port(),
             "--dashboard-agent-grpc-port": free_port(),
             "--metrics-export-port": free_port(),
-            "--ray-client-server-port": free_port(),
+            "--runtime-env-agent-port": free_port(),
+            "--ray-client-server-port": 0,  # nobody connects from outside
         }
         settings = {
             "RAY_raylet_start_wait_time_s": str(RAYLET_START_WITHIN_S),
+            "RAY_agent_register_timeout_ms": str(AGENT_START_WITHIN_MS),
             "RAY_USAGE_STATS_ENABLED": "0",
             # Off means: this node is 127.0.0.1 to itself. A laptop that changes its network keeps its head.
             "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",

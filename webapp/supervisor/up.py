@@ -86,7 +86,7 @@ class _Session:
             terminal.say(f"  {terminal.warn} ended {ended} processes that an earlier start left behind")
         self.stack: Stack = Stack(options)
         self.supervisor: Supervisor = Supervisor(tell=self._tell, changed=self._write_notes, stop_order=STOP_ORDER)
-        self.setup = EngineSetup(options.data, terminal, with_torch=self.stack.ray is not None)
+        self.setup = EngineSetup(options.data, terminal, here=self.stack.ray is not None)
         self._engine_seen = self._ready_seen = False
 
     def run(self) -> int:
