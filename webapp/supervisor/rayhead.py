@@ -127,7 +127,7 @@ class RayHead:
             "--dashboard-agent-grpc-port": free_port(),
             "--metrics-export-port": free_port(),
             "--runtime-env-agent-port": free_port(),
-            "--ray-client-server-port": 0,  # nobody connects from outside
+            "--ray-client-server-port": free_port(),
         }
         settings = {
             "RAY_raylet_start_wait_time_s": str(RAYLET_START_WITHIN_S),
