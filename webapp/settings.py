@@ -181,6 +181,7 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = BASE_DIR / "staticfiles"
 SERVESTATIC_USE_FINDERS = True
 SERVESTATIC_AUTOREFRESH = DEBUG
+SERVESTATIC_ALLOW_ALL_ORIGINS = False
 
 MEDIA_ROOT = DATA_DIR / "media"
 RUNS_DIR = DATA_DIR / "runs"
@@ -203,5 +204,8 @@ LOGGING = {
         "webapp": {"level": "INFO"},
         "workers": {"level": "INFO"},
         "django.request": {"level": "ERROR"},
+        # Each task's coming and going, every few seconds; what a task has to say it says itself.
+        "celery.worker.strategy": {"level": "WARNING"},
+        "celery.app.trace": {"level": "WARNING"},
     },
 }

@@ -1,4 +1,4 @@
-"""Sends a word through broker and worker and back. A worker that is alive but takes nothing fails this, and no ping does."""
+"""Sends a word through broker and worker and back: a worker that lives but takes nothing fails it, and no ping does."""
 
 from __future__ import annotations
 
