@@ -63,7 +63,7 @@ function startRequests() {
     const said = decodeURIComponent(response.headers.get("X-Said") ?? "");
     if (response.status < 400 || response.status === 422) {
       const undo = sourceElement?.dataset.undo;
-      if (said && undo) undoable(said, () => htmx.ajax("POST", undo, { target: "#run-head", swap: "outerHTML" }));
+      if (said && undo) undoable(said, () => htmx.ajax("POST", undo, { target: "#run-head", swap: "outerMorph" }));
       else if (said) toast(said);
       return;
     }

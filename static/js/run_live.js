@@ -40,6 +40,8 @@ const MOVES = {
   CheckpointSaved: ["head", "timeline"],
   CollapseNoticed: ["timeline"],
   FaultNoticed: ["timeline"],
+  AttemptLost: ["head", "timeline"],
+  PreflightFailed: ["head", "timeline"],
   HostSampled: ["timeline"],
 };
 

@@ -56,6 +56,7 @@ function openWhatNeedsEyes() {
 }
 
 function checkSoon() {
+  document.getElementById("preflight")?.classList.add("outdated");
   showWhatCounts();
   markChanged();
   clearTimeout(timer);
@@ -85,7 +86,11 @@ window.addEventListener("pageshow", () => {
   const button = form.querySelector("button[type=submit]");
   if (button) button.disabled = false;
 });
-document.addEventListener("htmx:after:swap", showErrors);
+document.addEventListener("htmx:after:swap", (event) => {
+  const { target } = event.detail?.ctx ?? {};
+  if (target?.id === "preflight") target.classList.remove("outdated");
+  showErrors();
+});
 document.addEventListener("click", (event) => {
   const link = event.target.closest?.('a[href^="#f-"]');
   if (!link) return;

@@ -91,7 +91,7 @@ def test_an_episode_is_stepped_through_with_the_keyboard(console: Console, page:
     before = page.locator("#frame").get_attribute("src")
     page.keyboard.press("ArrowRight")
     expect(page.locator("#position")).to_contain_text("2 /")
-    assert "step=1" in page.url
+    assert "step=2" in page.url
     assert page.locator("#frame").get_attribute("src") != before
     page.wait_for_function("document.querySelector('#frame').naturalWidth > 0")
     page.screenshot(path=pictures / "episode.png")

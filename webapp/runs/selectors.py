@@ -36,6 +36,8 @@ TIMELINE_KINDS = (
     "CheckpointSaved",
     "CollapseNoticed",
     "FaultNoticed",
+    "AttemptLost",
+    "PreflightFailed",
 )
 """Events that are worth a line of the timeline; the many small ones have pages of their own."""
 

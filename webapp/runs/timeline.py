@@ -73,6 +73,16 @@ def _fault(data: Data) -> TimelineLine:
     return TimelineLine(icon="warning", text=f"{fault.capitalize()}: {data.get('message', '')}", tone="warn")
 
 
+def _attempt_lost(data: Data) -> TimelineLine:
+    return TimelineLine(icon="lost", text=f"Attempt {data.get('attempt')} is over: {data.get('reason')}", tone="bad")
+
+
+def _preflight_failed(data: Data) -> TimelineLine:
+    failed = [check for check in data.get("checks", ()) if check.get("status") == "fail"]
+    words = "; ".join(f"{check.get('message', '')} {check.get('cure', '')}".strip() for check in failed)
+    return TimelineLine(icon="failed", text=f"The checks before the start failed: {words}", tone="bad")
+
+
 TELLERS: dict[str, Callable[[Data], TimelineLine]] = {
     "StatusChanged": _status,
     "PauseRequested": _pause,
@@ -82,4 +92,6 @@ TELLERS: dict[str, Callable[[Data], TimelineLine]] = {
     "CheckpointSaved": _saved,
     "CollapseNoticed": _collapsed,
     "FaultNoticed": _fault,
+    "AttemptLost": _attempt_lost,
+    "PreflightFailed": _preflight_failed,
 }

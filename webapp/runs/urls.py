@@ -3,7 +3,7 @@
 from django.urls import path
 from django.views.generic import RedirectView
 
-from webapp.runs.views import control, detail, listing, new
+from webapp.runs.views import control, detail, listing, new, preflight
 
 app_name = "runs"
 
@@ -15,6 +15,8 @@ urlpatterns = [
     path("runs/example/", listing.example, name="example"),
     path("runs/new/", new.new_run, name="new"),
     path("runs/new/check/", new.check, name="check"),
+    path("runs/new/preflight/", preflight.start, name="preflight"),
+    path("runs/new/preflight/<str:report_id>/", preflight.state, name="preflight_state"),
     path("runs/new/paste/", new.paste, name="paste"),
     path("runs/<str:run_id>/", detail.overview, name="detail"),
     path("runs/<str:run_id>/head/", detail.head, name="head"),
