@@ -1,4 +1,4 @@
-"""A pocket policy with random weights (the shipped network, smaller), screenshots of noise, and episodes made of both."""
+"""A pocket policy with random weights (the shipped network, smaller), screenshots of noise, and episodes of both."""
 
 from __future__ import annotations
 

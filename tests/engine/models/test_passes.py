@@ -131,9 +131,12 @@ def test_equal_screenshots_are_encoded_once(monkeypatch: pytest.MonkeyPatch):
     same = replace(trajectory, steps=tuple(replace(step, pixels=screenshots(1)[0]) for step in trajectory.steps))
     encoded: list[int] = []
     stock = Policy.encode_frames
-    monkeypatch.setattr(
-        Policy, "encode_frames", lambda self, frames: encoded.append(len(frames)) or stock(self, frames)
-    )
+
+    def counting(self, frames):
+        encoded.append(len(frames))
+        return stock(self, frames)
+
+    monkeypatch.setattr(Policy, "encode_frames", counting)
     with torch.no_grad():
         policy.reply_logprobs([same, same])
     assert encoded == [1]

@@ -1,4 +1,4 @@
-"""A policy's folder is a complete Hugging Face folder, written whole or not at all, and a bad one is refused in words."""
+"""A policy's folder is a complete Hugging Face folder, written whole or not at all; a bad one is refused in words."""
 
 import json
 import shutil
