@@ -1,4 +1,4 @@
-"""One task by two policies side by side, as a moving picture made from a run's own record.
+"""One task by two policies side by side, as a moving picture made from what their runs recorded.
 
 Reads the spool and the frames of a run folder; knows no model and no desktop.
 """
@@ -24,6 +24,7 @@ HEAD = 44
 FOOT = 30
 STEP_MS = 1100
 END_MS = 3200
+WHO = ("before training", "after training")
 PAPER, INK, MUTED = (247, 248, 250), (24, 28, 36), (92, 100, 114)
 GOOD, BAD, RING = (0, 114, 80), (176, 58, 0), (213, 94, 0)
 
@@ -32,6 +33,7 @@ GOOD, BAD, RING = (0, 114, 80), (176, 58, 0), (213, 94, 0)
 class Take:
     """One recorded episode."""
 
+    run_dir: Path
     started: EpisodeStarted
     steps: list[EpisodeStepTaken] = field(default_factory=list)
     ended: EpisodeEnded | None = None
@@ -47,13 +49,13 @@ class Take:
         return self.ended is not None and self.ended.frame is not None and all(step.frame for step in self.steps)
 
 
-def takes(run_dir: Path, split: Split) -> list[Take]:
-    """The filmed episodes of a split, in the order in which they began."""
+def takes(run_dir: Path) -> list[Take]:
+    """The measured (not trained on) episodes of a run that are filmed whole, in the order in which they began."""
     found: dict[str, Take] = {}
     for envelope in _envelopes(run_dir):
         event = envelope.event
-        if isinstance(event, EpisodeStarted) and event.split == split:
-            found[event.episode_id] = Take(event)
+        if isinstance(event, EpisodeStarted) and event.split != Split.TRAIN:
+            found[event.episode_id] = Take(run_dir, event)
         elif isinstance(event, EpisodeStepTaken) and event.episode_id in found:
             found[event.episode_id].steps.append(event)
         elif isinstance(event, EpisodeEnded) and event.episode_id in found:
@@ -61,29 +63,28 @@ def takes(run_dir: Path, split: Split) -> list[Take]:
     return [take for take in found.values() if take.is_filmed and take.steps]
 
 
-def choose_pair(filmed: list[Take], task_id: str | None = None) -> tuple[Take, Take]:
-    """The first and the last measurement of one task: failed before, solved after, and as long as possible.
+def choose_pair(before: list[Take], after: list[Take], task_id: str | None = None) -> tuple[Take, Take]:
+    """One task that was failed before and solved after; the one with the longest solution unless it is named.
 
     Raises:
-        ArpoError: the run has no such task on film.
+        ArpoError: there is no such task on film.
     """
-    if not filmed:
-        raise ArpoError("no measured episode has all its screenshots; train with frames.sample_every=1")
-    first, last = min(t.started.step for t in filmed), max(t.started.step for t in filmed)
-    before = {t.started.task_id: t for t in filmed if t.started.step == first and not t.solved}
-    after = {t.started.task_id: t for t in filmed if t.started.step == last and t.solved and not t.started.infeasible}
-    both = [task for task in after if task in before and task_id in (None, task)]
-    if not both or first == last:
+    if not before or not after:
+        raise ArpoError("no measured episode has all its screenshots; measure with frames.sample_every=1")
+    failed = {take.started.task_id: take for take in before if not take.solved}
+    solved = {take.started.task_id: take for take in after if take.solved and not take.started.infeasible}
+    both = [task for task in solved if task in failed and task_id in (None, task)]
+    if not both:
         wanted = f"task {task_id}" if task_id else "any task"
-        raise ArpoError(f"{wanted} was not failed at step {first} and solved at step {last} on film; name another task")
-    best = max(both, key=lambda task: len(after[task].steps))
-    return before[best], after[best]
+        raise ArpoError(f"{wanted} was not failed before and solved after on film; name another task or other runs")
+    best = max(both, key=lambda task: len(solved[task].steps))
+    return failed[best], solved[best]
 
 
-def film(run_dir: Path, pair: tuple[Take, Take], target: Path) -> None:
+def film(pair: tuple[Take, Take], target: Path) -> None:
     """Write the pair as an animated WebP; the shorter episode waits at its end."""
     length = max(len(take.steps) for take in pair)
-    pictures = [_sheet(run_dir, pair, at) for at in range(length + 1)]
+    pictures = [_sheet(pair, at) for at in range(length + 1)]
     target.parent.mkdir(parents=True, exist_ok=True)
     pictures[0].save(
         target,
@@ -104,8 +105,8 @@ def _envelopes(run_dir: Path) -> Iterator[Envelope]:
                 yield Envelope.model_validate(tree)
 
 
-def _sheet(run_dir: Path, pair: tuple[Take, Take], at: int) -> Image.Image:
-    panes = [_pane(run_dir, take, at) for take in pair]
+def _sheet(pair: tuple[Take, Take], at: int) -> Image.Image:
+    panes = [_pane(take, who, at) for take, who in zip(pair, WHO, strict=True)]
     width, height = panes[0].size
     sheet = Image.new("RGB", (2 * width + 3 * MARGIN, HEAD + height + MARGIN), PAPER)
     draw = ImageDraw.Draw(sheet)
@@ -115,18 +116,17 @@ def _sheet(run_dir: Path, pair: tuple[Take, Take], at: int) -> Image.Image:
     return sheet
 
 
-def _pane(run_dir: Path, take: Take, at: int) -> Image.Image:
+def _pane(take: Take, who: str, at: int) -> Image.Image:
     """The take at its `at`-th step: screenshot, what is done to it, and words below."""
     ended = at >= len(take.steps)
     frame = take.ended.frame if ended and take.ended else take.steps[min(at, len(take.steps) - 1)].frame
     assert frame is not None
-    shot = _screenshot(run_dir, frame)
+    shot = _screenshot(take.run_dir, frame)
     pane = Image.new("RGB", (shot.width, shot.height + FOOT), PAPER)
     if not ended:
         _mark(ImageDraw.Draw(shot), take.steps[at].action)
     pane.paste(shot, (0, 0))
     draw = ImageDraw.Draw(pane)
-    who = f"step {take.started.step}" if take.started.step else "before training"
     words, colour = _words(take, at, ended)
     draw.text((0, shot.height + 7), who, fill=MUTED, font=_font(15))
     draw.text(
