@@ -75,20 +75,41 @@ def font(pixels: int = FONT_PIXELS) -> QFont:
 
 def glass(painter: QPainter, rect: QRect, color: QColor = GLASS) -> None:
     """A rounded translucent panel that leaves one pixel of the wallpaper around it."""
+    painter.drawImage(rect.topLeft(), _glass_image(rect.width(), rect.height(), color.rgba()))
+
+
+@cache
+def _glass_image(width: int, height: int, rgba: int) -> QImage:
+    image = _blank(width, height)
+    painter = QPainter(image)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setPen(QPen(EDGE, 1))
-    painter.setBrush(color)
-    painter.drawRoundedRect(QRectF(rect).adjusted(1.5, 1.5, -1.5, -1.5), 6, 6)
+    painter.setBrush(QColor.fromRgba(rgba))
+    painter.drawRoundedRect(QRectF(1.5, 1.5, width - 3, height - 3), 6, 6)
+    painter.end()
+    return image
 
 
 def knob(painter: QPainter, rect: QRectF) -> None:
     """A slider's knob: a thick frame round a place, with a grip below."""
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setBrush(Qt.BrushStyle.NoBrush)
     painter.setPen(QPen(TICKED, 4))
     painter.drawRoundedRect(rect.adjusted(2, 2, -2, -2), 5, 5)
     painter.setPen(QPen(INK, 1))
     painter.setBrush(TICKED)
     painter.drawRoundedRect(QRectF(rect.left() + 3.5, rect.bottom() - 8.5, rect.width() - 7, 7), 3, 3)
+
+
+def switch(painter: QPainter, rect: QRectF, on: bool) -> None:
+    """A small switch, its thumb at the right when it is on."""
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(INK)
+    painter.setBrush(PAPER if on else GLASS_SHADE)
+    painter.drawRoundedRect(rect, rect.height() / 2, rect.height() / 2)
+    painter.setBrush(INK)
+    aside = rect.width() - rect.height()
+    painter.drawEllipse(rect.adjusted(aside, 0, 0, 0) if on else rect.adjusted(0, 0, -aside, 0))
 
 
 def tile(painter: QPainter, x: int, y: int, word: str, *, on_dark: bool = False, raised: bool = False) -> None:
@@ -142,8 +163,8 @@ def badge(word: str) -> QImage:
     return image
 
 
-def _blank(width: int) -> QImage:
-    image = QImage(width, CELL, QImage.Format.Format_ARGB32_Premultiplied)
+def _blank(width: int, height: int = CELL) -> QImage:
+    image = QImage(width, height, QImage.Format.Format_ARGB32_Premultiplied)
     image.fill(Qt.GlobalColor.transparent)
     return image
 

@@ -101,9 +101,7 @@ def application() -> QApplication:
 def require_fonts(families: Sequence[str]) -> None:
     """Refuse to draw labels that nobody could read."""
     if not families:
-        raise PreflightFailed(
-            "no font is installed, so labels would be blank; run: apt-get install fonts-dejavu-core"
-        )
+        raise PreflightFailed("no font is installed, so labels would be blank; run: apt-get install fonts-dejavu-core")
 
 
 __all__ = [

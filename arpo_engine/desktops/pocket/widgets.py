@@ -94,12 +94,7 @@ class Tick(QCheckBox, Focusable):
         on = self.isChecked()
         drawing.glass(painter, self.rect(), drawing.TICKED if on else drawing.FOCUS if self.focused else drawing.GLASS)
         drawing.tile(painter, 0, 0, self.word, raised=True)
-        switch = QRectF(CELL + 2, CELL - 11, 18, 7)
-        painter.setPen(drawing.INK)
-        painter.setBrush(drawing.PAPER if on else drawing.GLASS_SHADE)
-        painter.drawRoundedRect(switch, 3.5, 3.5)
-        painter.setBrush(drawing.INK)
-        painter.drawEllipse(switch.adjusted(11, 0, 0, 0) if on else switch.adjusted(0, 0, -11, 0))
+        drawing.switch(painter, QRectF(CELL + 2, CELL - 11, 18, 7), on)
         painter.end()
 
     def labels(self) -> Labels:
