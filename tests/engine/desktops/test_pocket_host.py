@@ -86,7 +86,7 @@ def test_a_machine_without_fonts_is_told_which_to_install() -> None:
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="memory is read from /proc")
 def test_sixty_four_desktops_in_one_process_are_light_and_fast() -> None:
-    done = subprocess.run([sys.executable, "-c", MEASURE], capture_output=True, text=True, check=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", MEASURE], capture_output=True, text=True, check=True, timeout=300)
     measured = json.loads(done.stdout)
     assert measured["mb"] < MOST_MB
     assert measured["rate"] > LEAST_STEPS_PER_CPU_S
@@ -102,6 +102,6 @@ try:
 except Exception as error:
     print(type(error).__name__, error)
 """
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=300)
     assert done.stdout.startswith("PreflightFailed")
     assert "apt-get install libgl1 libegl1 libxkbcommon0 libdbus-1-3 libfontconfig1 libglib2.0-0" in done.stdout

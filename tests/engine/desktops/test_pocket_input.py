@@ -213,17 +213,17 @@ def test_shortcuts_edit_the_text(desktop: PocketDesktop) -> None:
     write(desktop, "first")
     keys(desktop, "ctrl", "a")
     keys(desktop, "ctrl", "c")
-    write(desktop, "more ")
+    write(desktop, "melon ")
     keys(desktop, "ctrl", "v")
-    assert _editor_text(desktop) == "more first"
+    assert _editor_text(desktop) == "melon first"
     keys(desktop, "ctrl", "z")
-    assert _editor_text(desktop) == "more "
+    assert _editor_text(desktop) == "melon "
     keys(desktop, "backspace")
     keys(desktop, "home")
     keys(desktop, "delete")
-    assert _editor_text(desktop) == "ore"
+    assert _editor_text(desktop) == "elon"
     keys(desktop, "ctrl", "s")
-    assert desktop.screen.stored.note == "ore"
+    assert desktop.screen.stored.note == "elon"
 
 
 def test_keys_with_shift_write_and_select(desktop: PocketDesktop) -> None:

@@ -52,7 +52,7 @@ def test_right_moves_learnt_by_heart_do_not_carry_to_another_desktop(desktop: Po
         if template.infeasible:
             continue
         by_instruction: dict[str, list[Task]] = defaultdict(list)
-        for _ in range(40):
+        for _ in range(16):
             task = make_task(name, rng, "train")
             by_instruction[task.instruction].append(task)
         tried = [
