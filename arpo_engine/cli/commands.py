@@ -30,7 +30,7 @@ def main(words: Sequence[str] | None = None) -> int:
         command = commands.add_parser(name, help=summary, description=summary)
         if name in words[:1]:
             importlib.import_module(module).add_arguments(command)
-    arguments = parser.parse_args(words)
+    arguments = parse(parser, words)
     try:
         return int(importlib.import_module(COMMANDS[arguments.command][0]).main(arguments))
     except ArpoError as error:
@@ -38,3 +38,14 @@ def main(words: Sequence[str] | None = None) -> int:
         return BAD_INPUT if isinstance(error, _INPUT_ERRORS) else FAILED
     except KeyboardInterrupt:
         return INTERRUPTED
+
+
+def parse(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.Namespace:
+    """Parse, with `key=value` words wherever they stand; argparse itself wants them in one row."""
+    arguments, rest = parser.parse_known_args(words)
+    settings = [word for word in rest if "=" in word and not word.startswith("-")]
+    if len(settings) < len(rest) or (settings and not hasattr(arguments, "settings")):
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    if settings:
+        arguments.settings = [*arguments.settings, *settings]
+    return arguments

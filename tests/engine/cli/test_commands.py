@@ -180,3 +180,14 @@ def test_a_second_signal_ends_at_once_and_the_events_are_whole(tmp_path):
     (ended,) = events(tmp_path, RunEnded)
     assert (ended.outcome, ended.step) == (RunOutcome.STOPPED, 0)
     assert "stopped at once" in ended.reason
+
+
+def test_settings_may_stand_anywhere_and_unknown_words_may_not(tmp_path, capsys):
+    words = ["train", "limits.steps=1", "--run-dir", str(tmp_path), "rollout.grup_size=3", "--config", CONFIG, "a.b=1"]
+    assert main(words) == 2
+    told = capsys.readouterr().err
+    assert "rollout.grup_size" in told
+    assert "a: " in told
+    with pytest.raises(SystemExit) as ended:
+        main([*words, "--no-such-option"])
+    assert ended.value.code == 2
