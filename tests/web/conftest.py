@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from typing import Any
 import django
 import pytest
 
+# Threads of the sockets' tests close their connections with each query, so that the test database can be dropped.
+os.environ.setdefault("ARPO_DB_CONN_MAX_AGE_S", "0")
 django.setup()
 
 from django.http import HttpResponse
@@ -23,6 +26,12 @@ from webapp.accounts.models import Role, Team, User
 from webapp.runs.models import Run, RunAttempt
 
 Post = Callable[..., HttpResponse]
+
+
+@pytest.fixture(autouse=True)
+def cheap_passwords(settings: Settings) -> None:
+    """The real hash is slow by design; what is tested here is not its strength."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 @pytest.fixture(autouse=True)

@@ -85,6 +85,8 @@ def advance(report: Report, *, state: State, message: str, checks: tuple[Check, 
     _keep(report)
     if report.ok:
         cache.set(_passed_key(report.config_hash), True, PASSED_FOR_S)
+    elif state == "done":
+        cache.delete(_passed_key(report.config_hash))
     return report
 
 

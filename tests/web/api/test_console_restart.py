@@ -1,4 +1,4 @@
-"""A console that is killed in the middle of a run: the engine's own client, a real web server, nothing lost, nothing twice."""
+"""A console killed in the middle of a run: the engine's own client, a real server, nothing lost, nothing twice."""
 
 from __future__ import annotations
 
