@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from multiprocessing.queues import Queue
+from queue import Full
 from typing import TypeVar
 
 from arpo_engine.agents.writing import write_reply
@@ -24,6 +25,7 @@ from arpo_engine.models.pocket.lessons import Demonstration, Scene
 
 BATCHES_AHEAD = 6
 NICENESS = 5
+PARENT_CHECK_S = 10.0
 
 Lesson = TypeVar("Lesson")
 Make = Callable[[PocketDesktop, random.Random], Lesson]
@@ -75,5 +77,14 @@ def _produce(make: Make[Lesson], size: int, seed: int, queue: Queue[list[Lesson]
     os.nice(NICENESS)
     rng = random.Random(seed)
     desktop = PocketDesktop()
+    parent = multiprocessing.parent_process()
     while True:
-        queue.put([make(desktop, rng) for _ in range(size)])
+        batch = [make(desktop, rng) for _ in range(size)]
+        while True:
+            try:
+                queue.put(batch, timeout=PARENT_CHECK_S)
+                break
+            except Full:
+                # A killed teacher takes nobody with it; its producer goes by itself.
+                if parent is None or not parent.is_alive():
+                    return

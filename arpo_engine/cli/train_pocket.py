@@ -38,7 +38,7 @@ from arpo_engine.runtime.evaluating import SUMMARY, run_evaluation
 from arpo_engine.trainer.stop import StopSwitch
 
 SYSTEM_WORDS = ("You", "are", "a", "GUI", "agent")
-SCENE_BATCH, LESSON_BATCH = 32, 16
+SCENE_BATCH, LESSON_BATCH, REFRESHER_BATCH = 32, 16, 12
 GROUND_LR, CLONE_LR, SLOPPY_LR = 3e-3, 1.2e-3, 4e-4
 """Highest learning rates of the stages."""
 FORGETFUL = {
@@ -96,10 +96,13 @@ def teach(policy: Policy, plan: Plan, console: Console) -> None:
     with batches(scene, size=SCENE_BATCH, seed=seed + 1) as scenes:
         course.ground(Stage(name="ground", minutes=plan.minutes["ground"], lr=GROUND_LR), scenes)
     policy.save(plan.out.with_name(f"{plan.out.name}-ground"))
-    with batches(demonstration, size=LESSON_BATCH, seed=seed + 2) as lessons:
-        course.imitate(Stage(name="clone", minutes=plan.minutes["clone"], lr=CLONE_LR), lessons)
+    with (
+        batches(demonstration, size=LESSON_BATCH, seed=seed + 2) as lessons,
+        batches(scene, size=REFRESHER_BATCH, seed=seed + 3) as scenes,
+    ):
+        course.imitate(Stage(name="clone", minutes=plan.minutes["clone"], lr=CLONE_LR), lessons, scenes)
     policy.save(plan.out.with_name(f"{plan.out.name}-clone"))
-    with batches(forgetful(FORGETFUL), size=LESSON_BATCH, seed=seed + 3) as lessons:
+    with batches(forgetful(FORGETFUL), size=LESSON_BATCH, seed=seed + 4) as lessons:
         course.imitate(Stage(name="sloppy", minutes=plan.minutes["sloppy"], lr=SLOPPY_LR), lessons)
 
 

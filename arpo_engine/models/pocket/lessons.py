@@ -71,7 +71,8 @@ class SceneTeacher:
         }
         self._candidates = torch.tensor(sorted(set(self.words.values())))
         # Thrown away after teaching: they only ask that a visual token knows its own place.
-        self.probes = torch.nn.ModuleList(torch.nn.LazyLinear(MOST_CELLS_A_SIDE) for _ in range(2))
+        width = policy.module.get_input_embeddings().weight.shape[1]
+        self.probes = torch.nn.ModuleList(torch.nn.Linear(width, MOST_CELLS_A_SIDE) for _ in range(2))
 
     def loss(self, scenes: Sequence[Scene], rng: np.random.Generator) -> SceneLoss:
         """Ask each scene for some of its labels."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor
 
 from arpo_engine.models.pocket.lessons import Demonstration, Scene, SceneLoss, SceneTeacher, imitation_loss
+from arpo_engine.models.pocket.recital import Verse, recital_loss, verse
 from arpo_engine.models.policy import Policy
 
 BETAS = (0.9, 0.98)
@@ -23,6 +25,8 @@ WARMUP_STEPS = 30
 LAST_LR_SHARE = 0.03
 CELL_WEIGHT = 0.5
 PLACE_WEIGHT = 0.3
+READING_WEIGHT = 0.5
+VERSES_KEPT, VERSES_A_STEP = 8192, 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,46 +62,73 @@ class WarmStart:
         self.report = report
         self.every = every
         self._rng = np.random.default_rng(seed)
+        self._teacher = SceneTeacher(policy, system)
 
     def ground(self, stage: Stage, batches: Iterable[Sequence[Scene]]) -> None:
         """Learn to read: what stands where."""
-        teacher = SceneTeacher(self.policy, self.system)
-        source = iter(batches)
-        with torch.no_grad():
-            teacher.loss(next(source), self._rng)  # the probes take their size from the first batch
-        last: list[SceneLoss] = []
+        reading = self._reading(batches)
+        shown: dict[str, float] = {}
 
         def loss() -> Tensor:
-            found = teacher.loss(next(source), self._rng)
-            last[:] = [found]
-            return found.point + CELL_WEIGHT * found.cell + PLACE_WEIGHT * found.place
+            found = reading()
+            shown.update({"point right": found.point_right, "cell right": found.cell_right})
+            return _total(found)
 
-        def values() -> dict[str, float]:
-            return {"point right": last[0].point_right, "cell right": last[0].cell_right}
+        self._run(stage, loss, shown)
 
-        self._run(stage, [*self.policy.module.parameters(), *teacher.probes.parameters()], loss, values)
-
-    def imitate(self, stage: Stage, batches: Iterable[Sequence[Demonstration]]) -> None:
-        """Learn to act as the demonstrators do."""
+    def recite(
+        self, stage: Stage, batches: Iterable[Sequence[Demonstration]], scenes: Iterable[Sequence[Scene]] | None = None
+    ) -> None:
+        """Learn demonstrations by heart, without screenshots; each is repeated a few times among thousands."""
         source = iter(batches)
-        last: list[Sequence[Demonstration]] = []
+        reading = None if scenes is None else self._reading(scenes)
+        verses: deque[Verse] = deque(maxlen=VERSES_KEPT)
+        shown: dict[str, float] = {}
 
         def loss() -> Tensor:
-            last[:] = [next(source)]
-            return imitation_loss(self.policy, self.system, last[0])
+            verses.extend(verse(self.policy.chat, self.system, lesson) for lesson in next(source))
+            picked = [verses[place] for place in self._rng.integers(0, len(verses), VERSES_A_STEP)]
+            value, shown["words right"] = recital_loss(self.policy, picked)
+            if reading is None:
+                return value
+            found = reading()
+            shown["point right"] = found.point_right
+            return value + READING_WEIGHT * _total(found)
 
-        def values() -> dict[str, float]:
-            return {"demonstrators' success": sum(item.succeeded for item in last[0]) / len(last[0])}
+        self._run(stage, loss, shown)
 
-        self._run(stage, list(self.policy.module.parameters()), loss, values)
+    def imitate(
+        self, stage: Stage, batches: Iterable[Sequence[Demonstration]], scenes: Iterable[Sequence[Scene]] | None = None
+    ) -> None:
+        """Learn to act as the demonstrators do, and go on reading scenes meanwhile where there are any."""
+        source = iter(batches)
+        reading = None if scenes is None else self._reading(scenes)
+        shown: dict[str, float] = {}
+
+        def loss() -> Tensor:
+            lessons = next(source)
+            imitation = imitation_loss(self.policy, self.system, lessons)
+            shown["imitation"] = imitation.item()
+            shown["demonstrators' success"] = sum(item.succeeded for item in lessons) / len(lessons)
+            if reading is None:
+                return imitation
+            found = reading()
+            shown["point right"] = found.point_right
+            return imitation + READING_WEIGHT * _total(found)
+
+        self._run(stage, loss, shown)
+
+    def _reading(self, batches: Iterable[Sequence[Scene]]) -> Callable[[], SceneLoss]:
+        source = iter(batches)
+        return lambda: self._teacher.loss(next(source), self._rng)
 
     def _run(
         self,
         stage: Stage,
-        parameters: Sequence[torch.nn.Parameter],
         loss: Callable[[], Tensor],
-        values: Callable[[], dict[str, float]],
+        shown: dict[str, float],
     ) -> None:
+        parameters = [*self.policy.module.parameters(), *self._teacher.probes.parameters()]
         optimizer = torch.optim.AdamW(parameters, lr=stage.lr, betas=BETAS, weight_decay=WEIGHT_DECAY)
         recent: list[float] = []
         for step, share in enumerate(_shares(stage.minutes)):
@@ -111,8 +142,11 @@ class WarmStart:
             recent.append(value.item())
             if (step + 1) % self.every == 0:
                 mean = sum(recent[-self.every :]) / self.every
-                shown = {"loss": mean, **values()}
-                self.report(Progress(stage=stage.name, step=step + 1, share=share, values=shown))
+                self.report(Progress(stage=stage.name, step=step + 1, share=share, values={"loss": mean, **shown}))
+
+
+def _total(found: SceneLoss) -> Tensor:
+    return found.point + CELL_WEIGHT * found.cell + PLACE_WEIGHT * found.place
 
 
 def learning_rate_share(step: int, share: float) -> float:
