@@ -30,7 +30,8 @@ from arpo_engine.types import Observation
 
 log = logging.getLogger(__name__)
 
-START_TIMEOUT_S = 60.0
+START_TIMEOUT_S = 180.0
+"""A worker process of Ray imports Ray first; on a laptop with much to do that alone may take a minute."""
 TOGETHER = 16
 """Most calls in one message: enough to make its cost small, few enough that the first answers do not wait for all."""
 

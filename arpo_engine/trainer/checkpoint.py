@@ -78,8 +78,8 @@ class CheckpointStore:
         except OSError as error:
             shutil.rmtree(fresh, ignore_errors=True)
             raise CheckpointError(
-                f"checkpoint of step {step} could not be written to {self.folder}: {error.strerror or error}; make room "
-                "on that disk and resume the run"
+                f"checkpoint of step {step} could not be written to {self.folder}: {error.strerror or error}; "
+                "make room on that disk and resume the run"
             ) from error
         return Saved(step=step, path=final, bytes=size)
 

@@ -126,7 +126,7 @@ class Learner:
             normaliser=tokens,
         )
         self._optimizer.zero_grad(set_to_none=True)
-        outcome.loss.backward()  # type: ignore[no-untyped-call]
+        outcome.loss.backward()
         loss = float(outcome.loss.detach())
         norm = float(torch.nn.utils.clip_grad_norm_(self._policy.module.parameters(), self._config.max_grad_norm))
         entropy = float((new.entropy.detach() * new.mask).sum())
