@@ -56,7 +56,7 @@ class Terminal:
             self.say(f"  {self.bad} {title}")
             raise
         self.live("")
-        self.say(f"  {self.ok} {title:<44} {time.monotonic() - began:6.1f} s")
+        self.say(f"  {self.ok} {title:<46} {time.monotonic() - began:6.1f} s")
 
     def _clear(self) -> None:
         if self.is_tty and self._live:

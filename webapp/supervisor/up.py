@@ -110,10 +110,11 @@ class _Session:
             with self.terminal.step(titles[spec.name]):
                 self.supervisor.start(spec)
         write_note(self.options.data, "services.json", self.stack.services())
-        with self.terminal.step("Preparing the database"):
+        with self.terminal.step("Preparing the database, starting the web server"):
+            # Side by side: most of either is loading code, and nobody knows the address before both are done.
+            web = self.supervisor.start(self.stack.web_spec(), wait=False)
             ready = self._manage_json("prepare_console")
-        with self.terminal.step("Starting the web server"):
-            self.supervisor.start(self.stack.web_spec())
+            web.wait_ready()
         self._invite(ready)
         for spec in (self.stack.worker_spec(), self.stack.beat_spec()):
             self.supervisor.start(spec, wait=False)
