@@ -1,0 +1,146 @@
+"""The learner on the real policy: its loss, what it skips, what it refuses."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from arpo_engine.algorithms.losses import policy_loss
+from arpo_engine.contract.actions import Finished
+from arpo_engine.contract.config import ArpoConfig, GrpoConfig, ReplayConfig
+from arpo_engine.contract.config.parts import OptimizerConfig
+from arpo_engine.contract.outcomes import EndedBy
+from arpo_engine.models.policy import Policy
+from arpo_engine.trainer.learner import Learner
+from arpo_engine.types import Group, Member, Step, Trajectory
+
+SIZE = (224, 168)
+OPTIMIZER = OptimizerConfig(lr=1e-3, warmup_steps=0, decay="constant", max_grad_norm=1e9)
+
+
+@pytest.fixture(scope="module")
+def loaded() -> Policy:
+    return Policy.load("builtin:pocket")
+
+
+@pytest.fixture
+def policy(loaded: Policy) -> Policy:
+    return Policy(copy.deepcopy(loaded.module), loaded.tokenizer, loaded.chat.patches)
+
+
+def learner(policy: Policy, algorithm: GrpoConfig | None = None, optimizer: OptimizerConfig = OPTIMIZER) -> Learner:
+    config = algorithm or GrpoConfig(minibatches=1)
+    return Learner(policy, algorithm=config, optimizer=optimizer, temperature=1.0, total_steps=10, seed=0)
+
+
+def sampled(policy: Policy, name: str, words: str) -> Trajectory:
+    """An episode of one turn whose log-probs are those of the policy as it is."""
+    pixels = np.random.default_rng(len(words)).integers(0, 255, (SIZE[1], SIZE[0], 3), dtype=np.uint8)
+    ids = policy.chat.reply_ids(words)
+    step = Step(
+        pixels=pixels,
+        prompt_ids=policy.chat.opening_ids("system", "do it", SIZE),
+        reply_ids=ids,
+        reply_logprobs=tuple(0.0 for _ in ids),
+        weight_version=0,
+        text=words,
+        thought="",
+        action=Finished(),
+    )
+    blank = Trajectory(episode_id=name, task_id="t", steps=(step,), ended_by=EndedBy.FINISHED, score=1.0, reward=1.0)
+    with torch.no_grad():
+        logprobs = policy.reply_logprobs([blank]).logprobs[0, : len(ids)].tolist()
+    return replace(blank, steps=(replace(step, reply_logprobs=tuple(logprobs)),))
+
+
+def group(*members: tuple[Trajectory, float], replaced: str | None = None) -> Group:
+    made = [Member(trajectory=trajectory, advantage=advantage) for trajectory, advantage in members]
+    if replaced is not None:
+        made[0] = replace(made[0], replaced=replaced)
+    return Group(group_id="g", task_id="t", members=tuple(made))
+
+
+def weights(policy: Policy) -> dict[str, torch.Tensor]:
+    return {name: value.detach().clone() for name, value in policy.module.named_parameters()}
+
+
+def test_skipping_what_has_no_advantage_gives_the_update_of_the_whole_step(policy: Policy, loaded: Policy):
+    good, bad, dull = (
+        sampled(policy, name, text) for name, text in (("a", "click"), ("b", "type"), ("c", "done done"))
+    )
+    learner(policy).learn([group((good, 1.0), (bad, -1.0)), group((dull, 0.0), (dull, 0.0))], step=1)
+
+    whole = Policy(copy.deepcopy(loaded.module), loaded.tokenizer, loaded.chat.patches)
+    trajectories = [good, bad, dull, dull]
+    new = whole.reply_logprobs(trajectories)
+    tokens = float(sum(item.tokens for item in trajectories))
+    outcome = policy_loss(
+        new.logprobs,
+        whole.behaviour_logprobs(trajectories),
+        torch.tensor([1.0, -1.0, 0.0, 0.0]),
+        new.mask,
+        clip=GrpoConfig().clip,
+        normaliser=tokens,
+    )
+    optimizer = torch.optim.AdamW(whole.module.parameters(), lr=OPTIMIZER.lr, weight_decay=OPTIMIZER.weight_decay)
+    outcome.loss.backward()
+    optimizer.step()
+    mine, wanted = weights(policy), weights(whole)
+    # Adam divides by the size of a gradient, so where it is nearly nothing, rounding decides; almost nowhere else.
+    close = [torch.isclose(mine[name], wanted[name], atol=1e-5).float().mean().item() for name in mine]
+    assert min(close) > 0.97
+    assert sum(close) / len(close) > 0.995
+
+
+def test_nothing_to_learn_changes_nothing(policy: Policy):
+    before = weights(policy)
+    report = learner(policy).learn([group((sampled(policy, "a", "click"), 0.0))], step=1)
+    assert (report.updates, report.finite, report.loss) == (0, True, None)
+    assert all(torch.equal(value, before[name]) for name, value in weights(policy).items())
+
+
+def test_a_good_reply_gains_on_a_bad_one(policy: Policy):
+    good, bad = sampled(policy, "a", "click"), sampled(policy, "b", "type")
+    learner(policy, optimizer=OptimizerConfig(lr=1e-4, warmup_steps=0)).learn([group((good, 1.0), (bad, -1.0))], step=1)
+    with torch.no_grad():
+        after = policy.reply_logprobs([good, bad]).logprobs.sum(-1)
+    before = policy.behaviour_logprobs([good, bad]).sum(-1)
+    assert after[0] - after[1] > before[0] - before[1]
+
+
+def test_a_number_that_is_not_finite_is_noticed_and_never_reaches_the_weights(policy: Policy):
+    before = weights(policy)
+    report = learner(policy).learn([group((sampled(policy, "a", "click"), float("inf")))], step=1)
+    assert (report.finite, report.updates) == (False, 0)
+    assert all(torch.equal(value, before[name]) for name, value in weights(policy).items())
+
+
+@pytest.mark.parametrize(("choice", "kl"), [("recomputed", 0.0), ("behaviour", -1.0)])
+def test_old_logprobs_of_a_replayed_success_are_as_the_config_says(policy: Policy, choice: str, kl: float):
+    fresh, old = sampled(policy, "a", "click"), sampled(policy, "b", "type")
+    turn = old.steps[0]
+    # It was sampled when each of its tokens was less likely by 1 nat than today.
+    old = replace(old, steps=(replace(turn, reply_logprobs=tuple(value - 1.0 for value in turn.reply_logprobs)),))
+    config = ArpoConfig(minibatches=1, replay=ReplayConfig(old_logprobs=choice))
+    report = learner(policy, config).learn([group((old, 1.0), (fresh, -1.0), replaced="lost")], step=1)
+    share = old.tokens / (old.tokens + fresh.tokens)
+    assert report.approx_kl == pytest.approx(kl * share, abs=1e-4)
+    assert report.clip_fraction_high == pytest.approx(share if choice == "behaviour" else 0.0)
+
+
+def test_more_minibatches_are_more_updates_and_epochs_repeat_them(policy: Policy):
+    trajectories = [sampled(policy, str(number), "click " * (number + 1)) for number in range(4)]
+    groups = [group(*[(trajectory, 1.0 if number % 2 else -1.0) for number, trajectory in enumerate(trajectories)])]
+    report = learner(policy, GrpoConfig(minibatches=2, epochs=3)).learn(groups, step=1)
+    assert report.updates == 6
+
+
+def test_the_rate_follows_the_schedule_and_the_guards_factor(policy: Policy):
+    made = learner(policy, optimizer=OptimizerConfig(lr=1e-3, warmup_steps=2, decay="constant"))
+    made.rate_factor = 0.5
+    report = made.learn([group((sampled(policy, "a", "click"), 1.0))], step=1)
+    assert report.learning_rate == pytest.approx(1e-3 / 2 * 0.5)
