@@ -42,33 +42,40 @@ ON_CONFLICT_REPLACE = """
         total = excluded.total, first = excluded.first, last = excluded.last,
         first_step = excluded.first_step, last_step = excluded.last_step, last_at = excluded.last_at
 """
+BUCKET_COLUMNS = """
+    (series_id, attempt, level, index, count, gaps, minimum, maximum, total,
+     first, last, first_step, last_step, last_at)
+"""
+# A lateral join reads eight rows by the primary key for each touched bucket; a plain join on a range may be planned as
+# one over the whole series, which makes a long one slower with every batch.
 LOWEST_BUCKETS = f"""
-    INSERT INTO metrics_bucket (series_id, attempt, level, index, count, gaps, minimum, maximum, total,
-                                first, last, first_step, last_step, last_at)
-    SELECT p.series_id, p.attempt, 1, p.step / {FACTOR},
-           count(p.value), count(*) - count(p.value), min(p.value), max(p.value), coalesce(sum(p.value), 0),
-           (array_agg(p.value ORDER BY p.step) FILTER (WHERE p.value IS NOT NULL))[1],
-           (array_agg(p.value ORDER BY p.step DESC) FILTER (WHERE p.value IS NOT NULL))[1],
-           min(p.step), max(p.step), max(p.at)
+    INSERT INTO metrics_bucket {BUCKET_COLUMNS}
+    SELECT touched.series_id, touched.attempt, 1, touched.index, below.*
     FROM (SELECT DISTINCT series_id, attempt, step / {FACTOR} AS index FROM metrics_staging) AS touched
-    JOIN metrics_point AS p ON p.series_id = touched.series_id AND p.attempt = touched.attempt
-         AND p.step >= touched.index * {FACTOR} AND p.step < (touched.index + 1) * {FACTOR}
-    GROUP BY p.series_id, p.attempt, p.step / {FACTOR}
+    CROSS JOIN LATERAL (
+        SELECT count(p.value), count(*) - count(p.value), min(p.value), max(p.value), coalesce(sum(p.value), 0),
+               (array_agg(p.value ORDER BY p.step) FILTER (WHERE p.value IS NOT NULL))[1],
+               (array_agg(p.value ORDER BY p.step DESC) FILTER (WHERE p.value IS NOT NULL))[1],
+               min(p.step), max(p.step), max(p.at)
+        FROM metrics_point AS p
+        WHERE p.series_id = touched.series_id AND p.attempt = touched.attempt
+              AND p.step >= touched.index * {FACTOR} AND p.step < (touched.index + 1) * {FACTOR}
+    ) AS below
     {ON_CONFLICT_REPLACE}
 """
 HIGHER_BUCKETS = f"""
-    INSERT INTO metrics_bucket (series_id, attempt, level, index, count, gaps, minimum, maximum, total,
-                                first, last, first_step, last_step, last_at)
-    SELECT b.series_id, b.attempt, %(level)s, b.index / {FACTOR},
-           sum(b.count), sum(b.gaps), min(b.minimum), max(b.maximum), sum(b.total),
-           (array_agg(b.first ORDER BY b.index) FILTER (WHERE b.first IS NOT NULL))[1],
-           (array_agg(b.last ORDER BY b.index DESC) FILTER (WHERE b.last IS NOT NULL))[1],
-           min(b.first_step), max(b.last_step), max(b.last_at)
+    INSERT INTO metrics_bucket {BUCKET_COLUMNS}
+    SELECT touched.series_id, touched.attempt, %(level)s, touched.index, below.*
     FROM (SELECT DISTINCT series_id, attempt, step / %(width)s AS index FROM metrics_staging) AS touched
-    JOIN metrics_bucket AS b ON b.series_id = touched.series_id AND b.attempt = touched.attempt
-         AND b.level = %(level)s - 1
-         AND b.index >= touched.index * {FACTOR} AND b.index < (touched.index + 1) * {FACTOR}
-    GROUP BY b.series_id, b.attempt, b.index / {FACTOR}
+    CROSS JOIN LATERAL (
+        SELECT sum(b.count), sum(b.gaps), min(b.minimum), max(b.maximum), sum(b.total),
+               (array_agg(b.first ORDER BY b.index) FILTER (WHERE b.first IS NOT NULL))[1],
+               (array_agg(b.last ORDER BY b.index DESC) FILTER (WHERE b.last IS NOT NULL))[1],
+               min(b.first_step), max(b.last_step), max(b.last_at)
+        FROM metrics_bucket AS b
+        WHERE b.series_id = touched.series_id AND b.attempt = touched.attempt AND b.level = %(level)s - 1
+              AND b.index >= touched.index * {FACTOR} AND b.index < (touched.index + 1) * {FACTOR}
+    ) AS below
     {ON_CONFLICT_REPLACE}
 """
 
