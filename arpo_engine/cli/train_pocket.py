@@ -1,7 +1,8 @@
 """`python -m arpo_engine train-pocket`: rebuild the small policy that ships with the engine, from the oracles' lessons.
 
-Three stages: grounding on random screens, imitation of perfect demonstrations, and a short imitation of somebody who
-forgets things, which leaves the policy half-trained on purpose: that is what reinforcement learning starts from.
+Four stages: grounding on random screens, reciting demonstrations without screenshots, imitating perfect demonstrations,
+and a short imitation of somebody who forgets things, which leaves the policy half-trained on purpose: that is what
+reinforcement learning starts from.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ from arpo_engine.trainer.stop import StopSwitch
 
 SYSTEM_WORDS = ("You", "are", "a", "GUI", "agent")
 SCENE_BATCH, LESSON_BATCH, REFRESHER_BATCH = 32, 16, 12
-GROUND_LR, CLONE_LR, SLOPPY_LR = 3e-3, 1.2e-3, 4e-4
+LEARNING_RATES = {"ground": 4e-3, "recite": 2e-3, "clone": 1.5e-3, "sloppy": 4e-4}
 """Highest learning rates of the stages."""
 FORGETFUL = {
     "save": 0.8, "confirm": 0.8, "send": 0.8, "option": 0.5, "note": 0.5, "about": 0.6, "copy": 0.7, "cell": 0.5,
@@ -47,7 +48,6 @@ FORGETFUL = {
 }  # fmt: skip
 """What the sloppy demonstrator forgets, and how often."""
 CARD_ATTEMPTS, CARD_TEMPERATURE = 4, 0.5
-STAGES = ("ground", "clone", "sloppy")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,23 +57,27 @@ class Plan:
     minutes: dict[str, float]
     seed: int
     out: Path
+    work: Path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the rebuild; its defaults are what the shipped policy was made with."""
-    parser.add_argument("--minutes-ground", type=float, default=20.0, help="learning to read (minutes of one core)")
+    parser.add_argument("--minutes-ground", type=float, default=12.0, help="learning to read (minutes of one core)")
+    parser.add_argument("--minutes-recite", type=float, default=5.0, help="learning which words to say")
     parser.add_argument("--minutes-clone", type=float, default=40.0, help="learning to act")
-    parser.add_argument("--minutes-sloppy", type=float, default=3.0, help="learning to forget")
+    parser.add_argument("--minutes-sloppy", type=float, default=2.0, help="learning to forget")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=BUILTIN["builtin:pocket"], help="folder of the finished policy")
+    parser.add_argument("--work", type=Path, default=Path("runs/train-pocket"), help="copies of the stages go here")
 
 
 def main(arguments: argparse.Namespace) -> int:
     """Build, teach, measure, write."""
     plan = Plan(
-        minutes={name: getattr(arguments, f"minutes_{name}") for name in STAGES},
+        minutes={name: getattr(arguments, f"minutes_{name}") for name in LEARNING_RATES},
         seed=arguments.seed,
         out=arguments.out,
+        work=arguments.work,
     )
     console = Console()
     console.print(f"Teaching a new pocket policy, about {sum(plan.minutes.values()):.0f} minutes of one core …")
@@ -90,20 +94,27 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def teach(policy: Policy, plan: Plan, console: Console) -> None:
-    """The three stages; each leaves a copy beside the finished policy, so that a long one is never lost."""
+    """The four stages; each leaves a copy in the work folder, so that a long one is never lost."""
     course = WarmStart(policy, SHORT_SYSTEM, plan.seed, lambda progress: console.print(_line(progress)))
+    stages = {name: Stage(name=name, minutes=plan.minutes[name], lr=rate) for name, rate in LEARNING_RATES.items()}
+
+    def keep(name: str) -> None:
+        policy.save(plan.work / name)
+
     seed = plan.seed * 10
     with batches(scene, size=SCENE_BATCH, seed=seed + 1) as scenes:
-        course.ground(Stage(name="ground", minutes=plan.minutes["ground"], lr=GROUND_LR), scenes)
-    policy.save(plan.out.with_name(f"{plan.out.name}-ground"))
+        course.ground(stages["ground"], scenes)
+    keep("ground")
     with (
         batches(demonstration, size=LESSON_BATCH, seed=seed + 2) as lessons,
         batches(scene, size=REFRESHER_BATCH, seed=seed + 3) as scenes,
     ):
-        course.imitate(Stage(name="clone", minutes=plan.minutes["clone"], lr=CLONE_LR), lessons, scenes)
-    policy.save(plan.out.with_name(f"{plan.out.name}-clone"))
+        course.recite(stages["recite"], lessons, scenes)
+        keep("recite")
+        course.imitate(stages["clone"], lessons, scenes)
+    keep("clone")
     with batches(forgetful(FORGETFUL), size=LESSON_BATCH, seed=seed + 4) as lessons:
-        course.imitate(Stage(name="sloppy", minutes=plan.minutes["sloppy"], lr=SLOPPY_LR), lessons)
+        course.imitate(stages["sloppy"], lessons)
 
 
 def measure(policy: Policy, plan: Plan, wall_minutes: float) -> Card:
