@@ -29,7 +29,7 @@ class State(StrEnum):
 
 
 def nothing_wrong() -> str:
-    """Most programs end by themselves when they cannot start."""
+    """Most programs end by themselves when they cannot start or go on."""
     return ""
 
 
@@ -48,6 +48,8 @@ class Spec:
     ready: Callable[[], bool]
     broken: Callable[[], str] = nothing_wrong
     """Why a start that goes on cannot succeed any more; empty while it may."""
+    stuck: Callable[[], str] = nothing_wrong
+    """Why a program that runs does not do its work; empty while it does."""
     ready_within_s: float = 60.0
     when_ready: Callable[[], None] = nothing_more
     essential: bool = True
@@ -100,7 +102,8 @@ class Child:
             return self._crashed(f"{self.name} ended unexpectedly ({describe_exit(code)}): {last}")
         if self.state is State.STARTING:
             return self._look_ready()
-        return None
+        stuck = self.spec.stuck()
+        return self._crashed(f"{self.name} is stuck: {stuck}") if stuck else None
 
     def stop(self, within_s: float | None = None) -> None:
         """Ask it to stop, then make it."""

@@ -23,6 +23,7 @@ from webapp.supervisor.options import UpOptions
 from webapp.supervisor.ports import LOOPBACK, choose_port
 from webapp.supervisor.postgres import Postgres
 from webapp.supervisor.process import Program
+from webapp.supervisor.queuewatch import QueueWatch
 from webapp.supervisor.valkey import Valkey
 
 EVERY_ADDRESS: Final = frozenset({"0.0.0.0", "::", ""})
@@ -114,6 +115,7 @@ class Stack:
             log=log,
             program=lambda: self._python("worker", *argv, *flags),
             ready=lambda: any(" ready." in line for line in log.tail()),
+            stuck=QueueWatch(self.services()["VALKEY_URL"]),
             essential=False,
         )
 

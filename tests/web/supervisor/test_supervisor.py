@@ -11,12 +11,14 @@ from pathlib import Path
 
 import psutil
 import pytest
+import redis
 
 from webapp.supervisor.child import RESTARTS, Child, Spec, State
 from webapp.supervisor.errors import SupervisorError
 from webapp.supervisor.leftovers import end_leftovers, remember
 from webapp.supervisor.logs import RotatingLog
 from webapp.supervisor.process import Process, Program
+from webapp.supervisor.queuewatch import FOR_S, LONG, LOOK_EVERY_S, QUEUE, QueueWatch
 from webapp.supervisor.supervisor import Supervisor
 
 PATIENT = "import signal; print('up', flush=True); signal.pause()"
@@ -189,6 +191,52 @@ def test_a_process_id_that_is_somebody_elses_now_is_left_alone(tmp_path: Path) -
     assert bystander.process is not None
     assert bystander.process.returncode() is None
     bystander.stop()
+
+
+def test_a_start_that_cannot_succeed_is_not_waited_for(tmp_path: Path) -> None:
+    spec = spec_of(tmp_path, "lame", PATIENT, ready=lambda: False, broken=lambda: "its helper died")
+    lame = Child(spec)
+    lame.launch()
+    assert lame.tick() == "lame could not start: its helper died. Starting it again in 1 s"
+    lame.stop()
+
+
+def test_a_worker_that_takes_nothing_is_started_again(tmp_path: Path, valkey: str) -> None:
+    clock = Clock()
+    watch = QueueWatch(valkey, clock=clock)
+    bus = redis.from_url(valkey)
+    worker = Child(spec_of(tmp_path, "worker", PATIENT, stuck=watch), clock=clock)
+    worker.launch()
+    worker.wait_ready()
+    bus.rpush(QUEUE, *range(LONG + 2))
+    said: list[str | None] = []
+    while clock.now < FOR_S + 3 * LOOK_EVERY_S and worker.state is not State.PAUSING:
+        said.append(worker.tick())
+        clock.now += LOOK_EVERY_S
+    bus.delete(QUEUE)
+    bus.close()
+    worker.stop()
+    assert said[:-1] == [None] * (len(said) - 1)
+    assert said[-1] is not None
+    assert "worker is stuck: 12 tasks have waited for more than 120 s and it takes none" in said[-1]
+
+
+def test_a_queue_that_is_emptied_in_between_is_no_reason(valkey: str) -> None:
+    clock = Clock()
+    watch = QueueWatch(valkey, clock=clock)
+    bus = redis.from_url(valkey)
+    for _ in range(30):
+        bus.rpush(QUEUE, *range(LONG + 2))
+        assert watch() == ""
+        clock.now += LOOK_EVERY_S
+        bus.delete(QUEUE)
+        assert watch() == ""
+        clock.now += LOOK_EVERY_S
+    bus.close()
+
+
+def test_a_bus_that_is_away_is_no_reason() -> None:
+    assert QueueWatch("redis://127.0.0.1:9/0")() == ""
 
 
 def test_a_program_that_is_not_there_names_itself(tmp_path: Path) -> None:
