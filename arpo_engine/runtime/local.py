@@ -28,6 +28,9 @@ log = logging.getLogger(__name__)
 START_TIMEOUT_S = 60.0
 """A loaded machine may take long to start an interpreter; a dead child is seen at once and never waits for this."""
 END_TIMEOUT_S = 5.0
+UNDER_WAY = 8
+"""Requests that a child has not answered yet. It never idles with so many, and they fit into the socket's buffer: a
+child that has stopped reading can therefore not hold up the event loop that writes to it."""
 
 
 @dataclass(slots=True)
@@ -38,6 +41,7 @@ class _Child:
     connection: Connection
     waiting: dict[int, asyncio.Future[Answer]] = field(default_factory=dict)
     ready: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(UNDER_WAY))
     sent: int = 0
     gone: str = ""
     """Why it can be asked no more; empty while it lives."""
@@ -60,19 +64,12 @@ class LocalHost:
     async def call(self, index: int, request: Request) -> Answer:
         """Ask one desktop; see `DesktopHost`."""
         child = self._child
-        if child is None or child.gone:
-            raise DesktopLost(child.gone if child else f"{self.name} was not started")
-        child.sent += 1
-        number = child.sent
-        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        child.waiting[number] = answer
-        try:
-            child.connection.send((number, index, request))
-            return await answer
-        except OSError as error:
-            raise DesktopLost(f"{self.name} (process {child.process.pid}) is gone: {error}") from error
-        finally:
-            child.waiting.pop(number, None)
+        if child is None:
+            raise DesktopLost(f"{self.name} was not started")
+        async with child.turns:
+            if child.gone:
+                raise DesktopLost(child.gone)
+            return await self._send(child, index, request)
 
     async def restart(self) -> None:
         """End the present process, if there is one, and start another."""
@@ -115,6 +112,19 @@ class LocalHost:
             return
         _lose(child, f"{self.name} was closed")
         await asyncio.get_running_loop().run_in_executor(None, _end, child)
+
+    async def _send(self, child: _Child, index: int, request: Request) -> Answer:
+        child.sent += 1
+        number = child.sent
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        child.waiting[number] = answer
+        try:
+            child.connection.send((number, index, request))
+            return await answer
+        except OSError as error:
+            raise DesktopLost(f"{self.name} (process {child.process.pid}) is gone: {error}") from error
+        finally:
+            child.waiting.pop(number, None)
 
 
 class LocalExecutor:

@@ -62,7 +62,7 @@ def make_trajectory(
 
 
 class ClickingDesktops:
-    """A row of desktops; a task is solved by exactly one click before the end. `trouble` may raise instead of answering."""
+    """A row of desktops; a task is solved by exactly one click. `trouble` may raise instead of answering."""
 
     def __init__(self, name: str = "fake-0", size: int = 4) -> None:
         self.name = name

@@ -96,7 +96,7 @@ def test_a_process_that_never_comes_up_is_given_up_and_everybody_is_told():
         lease = await pool.lease()
         with pytest.raises(DesktopLost):
             await lease.reset(make_task())
-        with pytest.raises(DesktopLost, match="no desktop is left.*preflight"):
+        with pytest.raises(DesktopLost, match=r"no desktop is left.*preflight"):
             await pool.lease()
         assert pool.size == 0
         assert "given up" in sink.events[-1].message

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable
 
 import psutil
@@ -116,11 +118,44 @@ def test_closing_leaves_no_process_behind():
     assert not psutil.pid_exists(pids[0])
 
 
+def test_a_child_that_stopped_reading_does_not_hold_up_the_engine():
+    async def work(host: LocalHost) -> None:
+        await host.call(0, Reset(TASKS[0]))
+        os.kill(host.pid, signal.SIGSTOP)
+        long = TASKS[0].model_copy(update={"instruction": "word " * 2_000})
+        waiting = [asyncio.create_task(host.call(index % 2, Reset(long))) for index in range(100)]
+        await asyncio.wait_for(asyncio.sleep(0), 5)  # the event loop still turns
+        os.kill(host.pid, signal.SIGKILL)
+        found = await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), 30)
+        assert all(isinstance(item, DesktopLost) for item in found)
+
+    with_desktops(work)
+
+
+def test_desktops_end_when_the_engine_is_killed():
+    script = (
+        "import asyncio\n"
+        "from arpo_engine.runtime.local import LocalHost\n"
+        "async def main():\n"
+        "    host = LocalHost('pocket-0', 'pocket', 1)\n"
+        "    await host.restart()\n"
+        "    print(host.pid, flush=True)\n"
+        "    await asyncio.Event().wait()\n"
+        "asyncio.run(main())\n"
+    )
+    engine = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    child = psutil.Process(int(engine.stdout.readline()))
+    engine.kill()
+    engine.wait()
+    _, alive = psutil.wait_procs([child], timeout=30)
+    assert not alive
+
+
 def test_a_child_that_cannot_start_says_why():
     async def main() -> None:
         host = LocalHost("odd-0", "no-such-kind", 1)
         try:
-            with pytest.raises(DesktopLost, match="odd-0 .*died"):
+            with pytest.raises(DesktopLost, match=r"odd-0 .*died"):
                 await host.restart()
         finally:
             await host.close()
