@@ -18,7 +18,7 @@ P = ParamSpec("P")
 class PersonRequest(HttpRequest):
     """A request that is known to come from somebody who is signed in."""
 
-    user: User  # type: ignore[assignment]
+    user: User
 
 
 def signed_in(
@@ -27,7 +27,7 @@ def signed_in(
     """Let only signed-in people through; a page goes to the sign-in form, a fragment is answered 401."""
 
     @wraps(view)
-    def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+    def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         if request.user.is_authenticated:
             return view(request, *args, **kwargs)  # type: ignore[arg-type]
         if request.headers.get("HX-Request") or "application/json" in request.headers.get("Accept", ""):

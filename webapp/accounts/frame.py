@@ -18,7 +18,7 @@ TEAM_KEY = "team"
 
 def current_team(request: HttpRequest) -> Team | None:
     """The team that the person looks at: the one they switched to, else their first; None without a team."""
-    teams = teams_visible_to(request.user)  # type: ignore[arg-type]
+    teams = teams_visible_to(request.user)
     chosen = request.session.get(TEAM_KEY)
     return (teams.filter(pk=chosen).first() if chosen else None) or teams.first()
 
@@ -46,7 +46,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         return {}
     return {
         "team": SimpleLazyObject(lambda: current_team(request)),
-        "teams": SimpleLazyObject(lambda: list(teams_visible_to(request.user))),  # type: ignore[arg-type]
+        "teams": SimpleLazyObject(lambda: list(teams_visible_to(request.user))),
         "role": SimpleLazyObject(lambda: _role(request)),
         "setup": SimpleLazyObject(setup_state),
     }
@@ -54,7 +54,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
 
 def _role(request: HttpRequest) -> Role | None:
     team = current_team(request)
-    return role_of(request.user, team) if team else None  # type: ignore[arg-type]
+    return role_of(request.user, team) if team else None
 
 
 def _percent(value: object) -> int:

@@ -152,7 +152,9 @@ def groups_visible_to(person: Person, run: Run, step: int) -> list[Group]:
     members = GroupMember.objects.select_related("episode").order_by("position")
     injections = ReplayInjection.objects.select_related("source", "replaced")
     return list(
-        groups.prefetch_related(Prefetch("members", members), Prefetch("injections", injections)).order_by("attempt", "pk")
+        groups.prefetch_related(Prefetch("members", members), Prefetch("injections", injections)).order_by(
+            "attempt", "pk"
+        )
     )
 
 

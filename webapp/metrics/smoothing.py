@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 MAX_WEIGHT = 0.99
 
@@ -34,5 +35,5 @@ def smooth(steps: Sequence[float], values: Sequence[float | None], weight: float
 
 
 def _typical_distance(steps: Sequence[float]) -> float:
-    distances = sorted(later - earlier for earlier, later in zip(steps, steps[1:], strict=False) if later > earlier)
+    distances = sorted(later - earlier for earlier, later in pairwise(steps) if later > earlier)
     return distances[len(distances) // 2] if distances else 1.0

@@ -1,4 +1,4 @@
-"""Presets: the complete runs in `configs/`, read by the contract. Knows files and configs; knows no person and no row."""
+"""Presets: the complete runs in `configs/`, read by the contract. Knows files and configs; knows no row."""
 
 from __future__ import annotations
 

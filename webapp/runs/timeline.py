@@ -49,12 +49,16 @@ def _ended(data: Data) -> TimelineLine:
     outcome = str(data.get("outcome", ""))
     reason = f": {data['reason']}" if data.get("reason") else ""
     tone = STATUS_TONES.get(outcome, "plain")
-    return TimelineLine(icon=outcome or "info", text=f"The engine {outcome} at step {data.get('step', 0)}{reason}", tone=tone)
+    return TimelineLine(
+        icon=outcome or "info", text=f"The engine {outcome} at step {data.get('step', 0)}{reason}", tone=tone
+    )
 
 
 def _validated(data: Data) -> TimelineLine:
     successes, attempts = int(data.get("successes", 0)), int(data.get("attempts", 0))
-    split = str(data.get("split", "")).replace("validation_train", "training tasks").replace("held_out", "held-out tasks")
+    split = (
+        str(data.get("split", "")).replace("validation_train", "training tasks").replace("held_out", "held-out tasks")
+    )
     share = f"{100 * successes / attempts:.1f} % ({successes}/{attempts})" if attempts else "nothing measured"
     return TimelineLine(icon="gauge", text=f"Measured {split} at step {data.get('step', 0)}: {share}")
 

@@ -9,19 +9,20 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django.db import transaction
-
 from arpo_engine.contract import events as wire
 from arpo_engine.contract.actions import Action, Click, Drag, Finished, Hotkey, Scroll, TypeText
 from arpo_engine.contract.config import RunConfig
 from arpo_engine.contract.outcomes import EndedBy, Fault, RunOutcome, Split
-from webapp.accounts.models import Membership, Role, Team, User
+from tests.web.builders import make_attempt
+from webapp.accounts.models import Team, User
 from webapp.api.ingest import ingest
 from webapp.episodes.services import store_frame
 from webapp.runs import services
-from webapp.runs.models import Run, RunAttempt, RunStatus
+from webapp.runs.models import Run, RunStatus
 
 WIDTH, HEIGHT = 224, 168
+SHADES = 8
+"""Different screenshots that a run has; a test needs no more."""
 GROUP_SIZE = 4
 TASKS = {
     "settings-dark-mode": "Switch the dark mode on in Settings",
@@ -31,31 +32,10 @@ TASKS = {
 }
 
 
-def person(name: str, team: Team, role: Role = Role.RUNNER) -> User:
-    """Somebody with a password and a role."""
-    user = User.objects.filter(username=name).first() or User.objects.create_user(name, password="a good long password")
-    Membership.objects.update_or_create(user=user, team=team, defaults={"role": role})
-    return user
-
-
-def team(name: str = "Desk lab") -> Team:
-    """A team without anybody in it."""
-    return Team.objects.create(name=name, slug=name.lower().replace(" ", "-"))
-
-
-def run(owner: User, where: Team, name: str = "First steps", **config: Any) -> Run:
-    """A queued run."""
+def titled_run(owner: User, where: Team, name: str = "First steps", **config: Any) -> Run:
+    """A queued run of this name."""
     settings = RunConfig.model_validate({"title": name, **config})
     return services.create_run(owner=owner, team=where, config=settings, preset="pocket_demo")
-
-
-def attempt(of: Run) -> RunAttempt:
-    """The run's next attempt, as the dispatcher begins it."""
-    with transaction.atomic():
-        locked = Run.objects.select_for_update().get(pk=of.pk)
-        begun, _ = services.start_attempt(locked, reason="There is room for it")
-    of.refresh_from_db()
-    return begun
 
 
 def picture(shade: int) -> bytes:
@@ -80,21 +60,30 @@ class Engine:
 
     def __init__(self, of: Run, total_steps: int = 20) -> None:
         self.run = of
-        self.attempt = attempt(of)
+        self.attempt, _ = make_attempt(of)
         self.total_steps = total_steps
         self.seq = 0
-        self.at = datetime.now(UTC) - timedelta(minutes=9)
+        self.lines: list[wire.Envelope] = []
+        self.at = datetime.now(UTC)
         self.pictures: dict[str, bytes] = {}
 
     def say(self, *events: Any, seconds: float = 1.0) -> None:
-        """Deliver events in one batch."""
-        lines = []
+        """Write events down and deliver them, with everything that was written before."""
+        self.note(*events, seconds=seconds)
+        self.deliver()
+
+    def note(self, *events: Any, seconds: float = 0.05) -> None:
+        """Write events down, to be delivered in a larger batch."""
         for event in events:
             self.seq += 1
             self.at += timedelta(seconds=seconds)
-            lines.append(wire.Envelope(attempt=self.attempt.number, seq=self.seq, at=self.at, event=event))
-        answer, gap = ingest(self.attempt, lines)
+            self.lines.append(wire.Envelope(attempt=self.attempt.number, seq=self.seq, at=self.at, event=event))
+
+    def deliver(self) -> None:
+        """Hand over what was written down, and the screenshots that the console asks for."""
+        answer, gap = ingest(self.attempt, self.lines)
         assert not gap
+        self.lines = []
         for sha256 in answer.missing_frames:
             if sha256 in self.pictures:
                 store_frame(self.run, sha256, self.pictures[sha256])
@@ -102,7 +91,9 @@ class Engine:
 
     def start(self) -> None:
         """The engine is up."""
-        provenance = wire.Provenance(config_hash=self.run.config_hash, seed=0, host="bench-1", versions={"torch": "2.13.0"})
+        provenance = wire.Provenance(
+            config_hash=self.run.config_hash, seed=0, host="bench-1", versions={"torch": "2.13.0"}
+        )
         self.say(
             wire.RunStarted(
                 run_kind="train", total_steps=self.total_steps, train_tasks=96, held_out_tasks=24, desktops=8,
@@ -114,15 +105,25 @@ class Engine:
 
     def frame(self, shade: int) -> wire.FrameRef:
         """A screenshot that will be delivered when the console asks for it."""
-        data = picture(shade)
+        data = picture(shade % SHADES * 30)
         sha256 = hashlib.sha256(data).hexdigest()
         self.pictures[sha256] = data
         return wire.FrameRef(sha256=sha256, media_type="image/png", width=WIDTH, height=HEIGHT)
 
     def episode(
-        self, key: str, task: str, step: int, score: float | None, *, group: str | None = None, split: Split = Split.TRAIN,
-        shade: int = 0, ends: bool = True, fault: Fault | None = None, retry_of: str | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        key: str,
+        task: str,
+        step: int,
+        score: float | None,
+        *,
+        group: str | None = None,
+        split: Split = Split.TRAIN,
+        shade: int = 0,
+        ends: bool = True,
+        fault: Fault | None = None,
+        retry_of: str | None = None,
+    ) -> None:
         """One whole episode of a few steps (or the beginning of one)."""
         events: list[Any] = [
             wire.EpisodeStarted(
@@ -139,7 +140,7 @@ class Engine:
                     duration_s=3.2, frame=self.frame(shade + 100), note="the desktop did not answer" if fault else "",
                 )
             )  # fmt: skip
-        self.say(*events, seconds=0.05)
+        self.note(*events)
 
     def _steps(self, key: str, step: int, shade: int) -> Iterator[wire.EpisodeStepTaken]:
         for index, (thought, action) in enumerate(ACTIONS):
@@ -167,7 +168,7 @@ class Engine:
             )
             members[0] = wire.GroupMember(episode_id=rescued_by, reward=1.0, advantage=1.5, injected=source)
         equal = len(set(scores)) == 1 and not rescued_by
-        self.say(wire.GroupCollected(group_id=key, step=step, task_id=task, members=members, zero_gradient=equal))
+        self.note(wire.GroupCollected(group_id=key, step=step, task_id=task, members=members, zero_gradient=equal))
         return key
 
     def finish_step(self, step: int, success: float, replay: int = 0) -> None:
@@ -182,10 +183,14 @@ class Engine:
             "replay/tasks_stocked": float(min(replay, 4)), "episodes": 16.0 * step,
             "train/grad_norm": None if step == 3 else 1.1,
         }  # fmt: skip
-        self.say(
+        self.note(
             wire.MetricsLogged(step=step, values=values),
             wire.StepFinished(
-                step=step, total_steps=self.total_steps, successes=round(success * attempts), attempts=attempts, eta_s=240.0
+                step=step,
+                total_steps=self.total_steps,
+                successes=round(success * attempts),
+                attempts=attempts,
+                eta_s=240.0,
             ),
             seconds=2.0,
         )
@@ -207,9 +212,11 @@ ACTIONS: list[tuple[str, Action | None]] = [
 ]
 
 
-def rich_run(owner: User, where: Team, name: str = "First steps", steps: int = 4, *, finished: bool = False) -> tuple[Run, Engine]:
+def rich_run(
+    owner: User, where: Team, name: str = "First steps", steps: int = 2, *, finished: bool = False
+) -> tuple[Run, Engine]:
     """A run with groups, a rescue, a retry, a measurement, a checkpoint and curves."""
-    made = run(owner, where, name, limits={"steps": max(steps, 20)}, optimizer={"warmup_steps": 2})
+    made = titled_run(owner, where, name, limits={"steps": max(steps, 20)}, optimizer={"warmup_steps": 2})
     engine = Engine(made)
     engine.start()
     tasks = list(TASKS)
@@ -219,15 +226,17 @@ def rich_run(owner: User, where: Team, name: str = "First steps", steps: int = 4
         engine.group(step, 1, tasks[step % len(tasks)], [0.0] * GROUP_SIZE)
         if step == 1:
             remembered = {tasks[0]: ["a1-s1-g0-r1", "a1-s1-g0-r3"]}
-            engine.say(wire.ReplayChanged(step=1, size=2, admitted=remembered, stock={tasks[0]: 2}))
+            engine.note(wire.ReplayChanged(step=1, size=2, admitted=remembered, stock={tasks[0]: 2}))
         engine.finish_step(step, success=min(0.9, 0.1 + 0.05 * step), replay=2)
     engine.episode("a1-lost", tasks[1], steps, None, fault=Fault.DESKTOP_LOST, shade=3)
     engine.episode("a1-lost~1", tasks[1], steps, 1.0, shade=4, retry_of="a1-lost")
     engine.say(
-        wire.FaultNoticed(fault=Fault.DESKTOP_LOST, episode_id="a1-lost", message="pocket-3 did not answer; it was replaced"),
+        wire.FaultNoticed(fault=Fault.DESKTOP_LOST, episode_id="a1-lost", message="pocket-3 was replaced"),
         wire.ValidationFinished(step=steps, split=Split.HELD_OUT, successes=7, attempts=24),
         wire.MetricsLogged(step=steps, values={"validation/held_out_success": 7 / 24, "validation/train_success": 0.5}),
-        wire.CheckpointSaved(step=steps, path=f"checkpoints/step-{steps}", best=True, bytes=9_400_000, export_path=f"exports/step-{steps}"),
+        wire.CheckpointSaved(
+            step=steps, path=f"checkpoints/{steps}", best=True, bytes=9_400_000, export_path=f"exports/{steps}"
+        ),
         wire.HostSampled(
             host="bench-1", cpu_percent=172.0, cores=2, memory_used_mb=5100, memory_total_mb=16000, disk_free_mb=90000,
             run_memory_mb=1900,
@@ -237,6 +246,7 @@ def rich_run(owner: User, where: Team, name: str = "First steps", steps: int = 4
         engine.end()
     else:
         engine.episode("a1-now", tasks[2], steps + 1, None, shade=9, ends=False)
+        engine.deliver()
     made.refresh_from_db()
     return made, engine
 
@@ -246,5 +256,3 @@ def in_status(made: Run, status: RunStatus, reason: str = "") -> Run:
     Run.objects.filter(pk=made.pk).update(status=status, status_reason=reason)
     made.refresh_from_db()
     return made
-
-

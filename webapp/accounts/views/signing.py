@@ -28,7 +28,7 @@ class SignIn(LoginView):
 class SignOut(LogoutView):
     """Ends the session; only by POST, so that a picture on another page cannot do it."""
 
-    http_method_names = ["post", "options"]  # noqa: RUF012 Django's own form of this attribute
+    http_method_names = ["post", "options"]
 
 
 @require_http_methods(["GET", "POST"])
@@ -49,7 +49,7 @@ def sign_in_link(request: HttpRequest, secret: str) -> HttpResponse:
 def switch_team(request: HttpRequest) -> HttpResponse:
     """Look at another of one's teams; a team that is not one's own is as good as not there."""
     word = request.POST.get("team", "")
-    team = teams_visible_to(request.user).filter(pk=word).first() if word.isdigit() else None  # type: ignore[arg-type]
+    team = teams_visible_to(request.user).filter(pk=word).first() if word.isdigit() else None
     if team is None:
         messages.error(request, "That team is not there, or you are no longer a member of it.")
     else:

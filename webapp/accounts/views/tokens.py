@@ -17,7 +17,7 @@ from webapp.accounts.permissions import PermissionRefused
 from webapp.accounts.selectors import tokens_visible_to
 from webapp.accounts.services import create_api_token, revoke_api_token
 
-SECRET_KEY = "token_secret"  # noqa: S105 the name of a session entry
+SECRET_KEY = "token_secret"
 
 
 @signed_in

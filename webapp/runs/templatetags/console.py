@@ -134,7 +134,8 @@ def sparkline(values: Sequence[float | None] | None, label: str = "success") -> 
 def run_swatch(run_id: str) -> SafeString:
     """The run's own colour, the same on every page."""
     return format_html(
-        '<svg class="swatch" aria-hidden="true" viewBox="0 0 10 10"><rect width="10" height="10" rx="3" fill="{}"/></svg>',
+        '<svg class="swatch" aria-hidden="true" viewBox="0 0 10 10">'
+        '<rect width="10" height="10" rx="3" fill="{}"/></svg>',
         run_colour(run_id),
     )
 
@@ -148,7 +149,9 @@ def run_colour(run_id: str) -> str:
 def with_code(text: str) -> SafeString:
     """A docstring's text: escaped, with what stands in backticks as code."""
     parts = text.split("`")
-    return SafeString("".join(f"<code>{escape(part)}</code>" if place % 2 else escape(part) for place, part in enumerate(parts)))
+    return SafeString(
+        "".join(f"<code>{escape(part)}</code>" if place % 2 else escape(part) for place, part in enumerate(parts))
+    )
 
 
 @register.filter

@@ -1,4 +1,4 @@
-"""The run page: its head, its timeline, its log, its config. What the agents did and the charts are other apps' parts."""
+"""The run page: head, timeline, log, config. What the agents did, and the charts, are parts of other apps."""
 
 from __future__ import annotations
 

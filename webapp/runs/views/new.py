@@ -1,4 +1,4 @@
-"""The new-run page: a preset, an old run or a checkpoint to begin from; checked as it is filled; nothing typed is lost."""
+"""The new-run page: begun from a preset, a run or a checkpoint; checked as it is filled; nothing typed is lost."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from webapp.runs.presets import FIRST, Preset, all_presets, find_preset
 from webapp.runs.selectors import checkpoint_visible_to
 from webapp.runs.services import create_run
 from webapp.runs.services.creation import evaluation_config
-from webapp.runs.views.kept_form import kept_words, keep_words, take_kept_words
+from webapp.runs.views.kept_form import keep_words, kept_words, take_kept_words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +74,7 @@ def form_page(
         "base": RunForm(origin.tree).values(),
         "presets": all_presets(),
         "notice": notice,
-        "may_run": can_run(request.user, team),  # type: ignore[arg-type]
+        "may_run": can_run(request.user, team),
         **_rail(origin, form),
     }
     return render(request, "runs/new.html", context, status=status)
@@ -84,7 +84,7 @@ def form_page(
 @signed_in
 def check(request: PersonRequest) -> HttpResponse:
     """The rail for what is in the form now: differences, problems, the result as YAML."""
-    form = RunForm.from_post(request.POST.dict())  # type: ignore[arg-type]
+    form = RunForm.from_post(request.POST.dict())
     return render(request, "runs/parts/rail.html", _rail(origin_of(request, request.POST), form))
 
 
@@ -134,13 +134,13 @@ def origin_of(request: HttpRequest, words: Mapping[str, Any]) -> Origin:
     """What the address or the form's hidden fields say that it began as; the first usable preset if nothing."""
     word = str(words.get("evaluate", ""))
     if word.isdigit():
-        checkpoint = checkpoint_visible_to(request.user, int(word))  # type: ignore[arg-type]
+        checkpoint = checkpoint_visible_to(request.user, int(word))
         if checkpoint is not None and checkpoint.export_path:
             tree = evaluation_config(checkpoint).model_dump(mode="json")
             label = f"{checkpoint.run.name}, step {checkpoint.step}"
             return Origin(tree=tree, label=label, preset=checkpoint.run.preset, checkpoint=checkpoint)
     if words.get("clone"):
-        run = run_visible_to(request.user, str(words["clone"]))  # type: ignore[arg-type]
+        run = run_visible_to(request.user, str(words["clone"]))
         if run is not None:
             tree = {**run.config, "title": f"{run.name} (again)"[:120]}
             return Origin(tree=tree, label=run.name, preset=run.preset, run=run)

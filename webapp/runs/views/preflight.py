@@ -20,7 +20,7 @@ TEMPLATE = "runs/parts/preflight.html"
 def start(request: PersonRequest) -> HttpResponse:
     """Ask for the checks of what is in the form now; settings that do not fit together are not worth a machine."""
     team = current_team(request)
-    form = RunForm.from_post(request.POST.dict())  # type: ignore[arg-type]
+    form = RunForm.from_post(request.POST.dict())
     if not form.is_valid():
         return render(request, TEMPLATE, {"refusal": "Mend the settings first; then it can be checked."})
     if team is None:
