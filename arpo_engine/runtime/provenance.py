@@ -9,13 +9,14 @@ import hashlib
 import socket
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection
 from importlib import metadata
 from pathlib import Path
 
 from arpo_engine.contract.config import RunConfig, config_hash
 from arpo_engine.contract.events import Provenance
 from arpo_engine.contract.tasks import Task
+from arpo_engine.tasks import task_set_hash
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -38,7 +39,9 @@ _GIT_TIMEOUT_S = 10.0
 _CHUNK_BYTES = 1 << 20
 
 
-def gather_provenance(config: RunConfig, *, tasks: Iterable[Task] = (), model_folder: Path | None = None) -> Provenance:
+def gather_provenance(
+    config: RunConfig, *, tasks: Collection[Task] = (), model_folder: Path | None = None
+) -> Provenance:
     """Everything that is known about this process, the tasks it works on and the weights it starts from."""
     commit, dirty = git_state(REPOSITORY)
     return Provenance(
@@ -46,7 +49,7 @@ def gather_provenance(config: RunConfig, *, tasks: Iterable[Task] = (), model_fo
         git_dirty=dirty,
         lock_hash=lock_hash(REPOSITORY / "requirements"),
         config_hash=config_hash(config),
-        task_set_hash=task_set_hash(tasks),
+        task_set_hash=task_set_hash(tasks) if tasks else None,
         model_hash=model_hash(model_folder) if model_folder else None,
         versions=versions(),
         seed=config.seed,
@@ -67,12 +70,6 @@ def git_state(folder: Path) -> tuple[str | None, bool | None]:
 def lock_hash(requirements: Path) -> str | None:
     """Sixteen hex digits over the locked requirements; None when there are none."""
     return _hash_files(sorted(requirements.glob("*.txt")))
-
-
-def task_set_hash(tasks: Iterable[Task]) -> str | None:
-    """Sixteen hex digits over the tasks, whatever their order; None for no tasks."""
-    hashes = sorted(f"{task.id}:{task.content_hash}" for task in tasks)
-    return hashlib.sha256("\n".join(hashes).encode()).hexdigest()[:16] if hashes else None
 
 
 def model_hash(folder: Path) -> str | None:

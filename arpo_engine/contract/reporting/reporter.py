@@ -62,7 +62,7 @@ class Reporter:
         self._deadline = self._last_deadline = float("inf")
         self._failures = 0
         self._complaint = ""
-        self._last_call = 0.0
+        self._last_call = float("-inf")
         self._thread = threading.Thread(target=self._run, name="event-reporter", daemon=True)
 
     def start(self) -> None:

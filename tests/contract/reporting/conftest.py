@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -26,6 +28,7 @@ class ConsoleUnderTest:
     frames: dict[str, bytes] = field(default_factory=dict)
     requests: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
     heartbeats: int = 0
+    answered: int = 0
     directive: str = "run"
     ask_for_frames: bool = True
     frames_at_once: int = 1000
@@ -38,6 +41,10 @@ class ConsoleUnderTest:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def all_answered(self) -> bool:
+        return self.answered == len(self.requests)
 
     def open(self) -> None:
         handler = type("Handler", (_Handler,), {"console": self})
@@ -88,9 +95,15 @@ class _Server(ThreadingHTTPServer):
         self.open_sockets.append(request)
         super().process_request(request, client_address)
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A connection that was cut on purpose."""
+
     def cut_connections(self) -> None:
-        for socket in self.open_sockets:
-            self.shutdown_request(socket)
+        for connection in self.open_sockets:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+            connection.close()
+        self.open_sockets.clear()
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -147,6 +160,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)
+        with self.console.changed:
+            self.console.answered += 1
+            self.console.changed.notify_all()
 
     def log_message(self, format: str, *args: Any) -> None:
         """The test's own assertions say what happened."""

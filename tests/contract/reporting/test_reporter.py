@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import json
+import logging
 import random
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -35,6 +37,32 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def note(number: int, size: int = 0) -> LogWritten:
     return LogWritten(level="info", logger="test", message=f"{number}{'x' * size}")
+
+
+@pytest.fixture
+def said() -> Iterator[Callable[[str], threading.Event]]:
+    """An event that is set when the reporter logs these words."""
+    listeners: list[Listener] = []
+
+    def listen(words: str) -> threading.Event:
+        listeners.append(Listener(words))
+        reporter_module.log.addHandler(listeners[-1])
+        return listeners[-1].heard
+
+    yield listen
+    for listener in listeners:
+        reporter_module.log.removeHandler(listener)
+
+
+class Listener(logging.Handler):
+    def __init__(self, words: str) -> None:
+        super().__init__()
+        self._words = words
+        self.heard = threading.Event()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self._words in record.getMessage():
+            self.heard.set()
 
 
 @contextmanager
@@ -73,9 +101,10 @@ def test_requests_carry_the_token_and_large_ones_are_compressed(tmp_path: Path, 
 
 
 def test_a_console_that_goes_away_and_comes_back_misses_nothing_and_doubles_nothing(
-    tmp_path: Path, console: ConsoleUnderTest, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, console: ConsoleUnderTest, said: Callable[[str], threading.Event], caplog: pytest.LogCaptureFixture
 ) -> None:
     chance = random.Random(7)
+    away = said("the console is away")
     with reporting(tmp_path, console) as recorder:
         number = 0
         for _ in range(3):
@@ -87,6 +116,7 @@ def test_a_console_that_goes_away_and_comes_back_misses_nothing_and_doubles_noth
             for _ in range(chance.randint(50, 300)):
                 recorder.emit(note(number))
                 number += 1
+            assert away.wait(20.0)
             console.open()
         console.wait_for(lambda: console.last_seq(1) == number)
     assert messages(console) == [str(n) for n in range(number)]
@@ -196,7 +226,7 @@ def test_an_idle_connection_that_the_server_closed_is_opened_again_without_a_wor
     with reporting(tmp_path, console) as recorder:
         for number in range(4):
             recorder.emit(note(number))
-            console.wait_for(lambda expected=number + 1: console.last_seq(1) == expected)
+            console.wait_for(lambda sent=number + 1: len(console.batches) == sent and console.all_answered)
             console.cut_connections()
     assert "away" not in caplog.text
 
