@@ -191,3 +191,13 @@ def test_settings_may_stand_anywhere_and_unknown_words_may_not(tmp_path, capsys)
     with pytest.raises(SystemExit) as ended:
         main([*words, "--no-such-option"])
     assert ended.value.code == 2
+
+
+def test_equal_seeds_sample_equal_tokens_however_desktops_happen_to_share_batches(tmp_path):
+    words = ["rollout.group_size=4", "desktops.count=8", "generator.max_new_tokens=16"]
+    episodes = []
+    for name in ("one", "other"):
+        train(tmp_path / name, *words, f"generator.max_batch={8 if name == 'one' else 3}")
+        tokens = read_tokens(tmp_path / name / "results" / "tokens" / "step_000001.npz")
+        episodes.append({key: [turn["reply_ids"] for turn in turns] for key, turns in tokens.items()})
+    assert episodes[0] == episodes[1]
