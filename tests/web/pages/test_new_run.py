@@ -184,7 +184,8 @@ def test_an_ended_session_keeps_what_was_typed(client: Client, runner: User) -> 
     assert sent.status_code == 302 and "sign-in" in sent.url
     assert "your form will be there" in client.get(sent.url).content.decode()
     page = client.post(
-        sent.url, {"username": runner.username, "password": "correct horse battery", "next": "/runs/new/?kept=1"}, follow=True
+        sent.url, {"username": runner.username, "password": "correct horse battery", "next": "/runs/new/?kept=1"},
+        follow=True,
     ).content.decode()  # fmt: skip
     assert 'value="Not lost"' in page
     assert 'value="14"' in page
