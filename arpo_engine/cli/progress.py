@@ -92,6 +92,8 @@ class ProgressSink:
             case CollapseNoticed() | FaultNoticed():
                 self.say(event.message)
             case RunEnded():
+                if self._bar is not None:
+                    self._bar.update(self._task, description=event.outcome)
                 self.say(f"{event.outcome}: {event.reason}")
 
     def _begin(self, event: RunStarted) -> None:
