@@ -31,6 +31,8 @@ POLL_S: Final = 0.2
 
 Report = Callable[[float], None]
 """Called again and again with the seconds since the stage began."""
+Beat = Callable[[], None]
+"""Called again and again while a command runs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,31 +68,32 @@ def install(stage: Stage, log: Path, report: Report) -> None:
     with _one_installer_at_a_time():
         if is_installed(stage):
             return
+        began = time.monotonic()
         if stage is TORCH_STAGE:
-            _install_torch(log, report)
+            _install_torch(log, lambda: report(time.monotonic() - began))
         else:
-            _install_locked(stage, log, report)
+            _install_locked(stage, log, lambda: report(time.monotonic() - began))
         stamp = _stamp_file(stage)
         stamp.write_text(_fingerprint(stage) + "\n", encoding="utf-8")
 
 
-def _install_locked(stage: Stage, log: Path, report: Report) -> None:
+def _install_locked(stage: Stage, log: Path, beat: Beat) -> None:
     words = ["--require-hashes", "-r", str(REQUIREMENTS / f"{stage.name}.txt")]
-    uv = _uv(log, report)
+    uv = _uv(log, beat)
     if uv is not None:
-        code = _run([uv, "pip", "install", "--python", sys.executable, *words], log, report)
+        code = _run([uv, "pip", "install", "--python", sys.executable, *words], log, beat)
         if code == 0:
             return
-    code = _run([*_pip(), "install", *words], log, report)
+    code = _run([*_pip(), "install", *words], log, beat)
     if code != 0:
         raise _failure(stage, code, log)
 
 
-def _install_torch(log: Path, report: Report) -> None:
+def _install_torch(log: Path, beat: Beat) -> None:
     found = torch_version()
     if found is not None and found.partition("+")[0] == TORCH and not os.environ.get("ARPO_TORCH"):
         return
-    code = _run([*_pip(), "install", *wanted_torch()], log, report)
+    code = _run([*_pip(), "install", *wanted_torch()], log, beat)
     if code != 0 and wanted_torch() == [TORCH_BUILDS["cpu"]]:
         raise SupervisorError(
             f"pip found no {TORCH_BUILDS['cpu']}; point pip at PyTorch's index of CPU builds (see pytorch.org, Get "
@@ -108,11 +111,11 @@ def torch_version() -> str | None:
         return None
 
 
-def _uv(log: Path, report: Report) -> str | None:
+def _uv(log: Path, beat: Beat) -> str | None:
     """Uv of this environment, fetched with its locked hash when it is missing; None where it cannot be had."""
     found = Path(sys.executable).with_name("uv")
     if not found.is_file():
-        _run([*_pip(), "install", "--require-hashes", "-r", str(REQUIREMENTS / "installer.txt")], log, report)
+        _run([*_pip(), "install", "--require-hashes", "-r", str(REQUIREMENTS / "installer.txt")], log, beat)
     return str(found) if found.is_file() else None
 
 
@@ -120,8 +123,7 @@ def _pip() -> list[str]:
     return [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input"]
 
 
-def _run(argv: list[str], log: Path, report: Report) -> int:
-    began = time.monotonic()
+def _run(argv: list[str], log: Path, beat: Beat) -> int:
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as out:
         out.write(f"\n$ {shlex.join(argv)}\n".encode())
@@ -129,7 +131,7 @@ def _run(argv: list[str], log: Path, report: Report) -> int:
         process = subprocess.Popen(argv, stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd=BASE_DIR)
         try:
             while process.poll() is None:
-                report(time.monotonic() - began)
+                beat()
                 time.sleep(POLL_S)
         except BaseException:
             process.terminate()

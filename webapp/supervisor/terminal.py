@@ -51,7 +51,7 @@ class Terminal:
         self.live(f"  … {title}")
         try:
             yield
-        except BaseException:
+        except Exception:
             self.live("")
             self.say(f"  {self.bad} {title}")
             raise

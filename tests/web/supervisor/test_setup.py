@@ -31,7 +31,7 @@ def commands(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     """The commands that would be run; each succeeds."""
     ran: list[list[str]] = []
 
-    def run(argv: list[str], log: Path, report: install.Report) -> int:
+    def run(argv: list[str], log: Path, beat: install.Beat) -> int:
         ran.append(argv)
         return 0
 
@@ -60,12 +60,12 @@ def test_only_locked_files_with_their_hashes_are_taken(prefix: Path, commands: l
 def test_pip_does_it_where_uv_fails(prefix: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ran: list[list[str]] = []
 
-    def run(argv: list[str], log: Path, report: install.Report) -> int:
+    def run(argv: list[str], log: Path, beat: install.Beat) -> int:
         ran.append(argv)
         return 1 if "uv" in Path(argv[0]).name else 0
 
     monkeypatch.setattr(install, "_run", run)
-    monkeypatch.setattr(install, "_uv", lambda log, report: "/somewhere/uv")
+    monkeypatch.setattr(install, "_uv", lambda log, beat: "/somewhere/uv")
     install.install(STAGE, prefix / "log", lambda elapsed_s: None)
     assert ran[1][1:3] == ["-m", "pip"]
     assert install.is_installed(STAGE)
@@ -96,7 +96,7 @@ def test_the_build_of_torch_is_a_choice(monkeypatch: pytest.MonkeyPatch, choice:
 
 def test_a_missing_cpu_build_names_the_cure(prefix: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ARPO_TORCH", "cpu")
-    monkeypatch.setattr(install, "_run", lambda argv, log, report: 1)
+    monkeypatch.setattr(install, "_run", lambda argv, log, beat: 1)
     with pytest.raises(SupervisorError, match=r"PyTorch's index of CPU builds.*or set ARPO_TORCH=auto"):
         install.install(install.TORCH_STAGE, prefix / "log", lambda elapsed_s: None)
 
