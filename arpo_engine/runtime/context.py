@@ -110,24 +110,9 @@ async def open_context(
     sink.emit(PhaseChanged(phase="preparing", detail=f"starting {config.desktops.count} desktops"))
     pool: DesktopPool | None = None
     try:
-        hosts = [wrappers.host(host) for host in await executor.start_desktops(config.desktops)]
-        pool = DesktopPool(
-            hosts,
-            reset_timeout_s=config.desktops.reset_timeout_s,
-            step_timeout_s=config.desktops.step_timeout_s,
-            restarts=config.desktops.restarts,
-            sink=sink,
-        )
-        runner = EpisodeRunner(
-            pool=pool,
-            generator=generator,
-            agent=wrappers.agent(AGENTS[config.agent.kind](config, policy)),
-            chat=policy.chat,
-            sink=sink,
-            reward=config.reward,
-            timeout_s=config.rollout.episode_timeout_s,
-        )
-        scheduler = Scheduler(runner, retries=config.rollout.retries)
+        pool = await _open_pool(config, sink, executor, wrappers)
+        agent = wrappers.agent(AGENTS[config.agent.kind](config, policy))
+        scheduler = _build_scheduler(config, sink, policy, pool, generator, agent)
         planner = Planner(
             run_seed=config.seed,
             attempt=attempt,
@@ -152,3 +137,28 @@ async def open_context(
             await pool.close()
         await executor.close()
         await generator.close()
+
+
+async def _open_pool(config: RunConfig, sink: EventSink, executor: Executor, wrappers: Wrappers) -> DesktopPool:
+    return DesktopPool(
+        [wrappers.host(host) for host in await executor.start_desktops(config.desktops)],
+        reset_timeout_s=config.desktops.reset_timeout_s,
+        step_timeout_s=config.desktops.step_timeout_s,
+        restarts=config.desktops.restarts,
+        sink=sink,
+    )
+
+
+def _build_scheduler(
+    config: RunConfig, sink: EventSink, policy: Policy, pool: DesktopPool, generator: Generator, agent: Agent
+) -> Scheduler:
+    runner = EpisodeRunner(
+        pool=pool,
+        generator=generator,
+        agent=agent,
+        chat=policy.chat,
+        sink=sink,
+        reward=config.reward,
+        timeout_s=config.rollout.episode_timeout_s,
+    )
+    return Scheduler(runner, retries=config.rollout.retries)
