@@ -84,6 +84,9 @@ def _ask_ray(attempt: RunAttempt) -> None:
         _job_unknown(attempt)
     elif job.has_ended:
         _job_ended(attempt, job)
+    elif job.status == "PENDING":
+        # Ray gives up by itself when it cannot start a process; until then the process cannot have spoken.
+        _say(attempt, "Ray is starting its process; on a busy machine that takes a while")
     elif _silent(attempt):
         _running_but_silent(attempt)
 
@@ -108,9 +111,11 @@ def _job_ended(attempt: RunAttempt, job: launcher.Job) -> None:
         _preflight_failed(attempt, failed_checks_in_words(checks), text)
         return
     tail = _tail(text) or job.message
-    if job.was_killed:
-        how = f"exit code {job.exit_code}" if job.exit_code is not None else "no exit code"
-        _give_up(attempt, f"its process was ended from outside ({how})", retry=True, tail=tail)
+    if job.was_killed and job.exit_code is None:
+        why = job.message.split("\n")[0][:300] or "no reason given"
+        _give_up(attempt, f"Ray could not keep its process: {why}", retry=True, tail=tail)
+    elif job.was_killed:
+        _give_up(attempt, f"its process was ended from outside (exit code {job.exit_code})", retry=True, tail=tail)
     else:
         how = f"its process ended with exit code {job.exit_code} and said nothing"
         _give_up(attempt, how, retry=False, tail=tail)
@@ -152,6 +157,10 @@ def _preflight_failed(attempt: RunAttempt, words: str, text: str) -> None:
         run = Run.objects.select_for_update().get(pk=attempt.run_id)
         append_console_event(run, "PreflightFailed", {"checks": checks})
     _give_up(attempt, f"it cannot start where it should run: {words}", retry=False)
+
+
+def _say(attempt: RunAttempt, reason: str) -> None:
+    Run.objects.filter(pk=attempt.run_id, status=RunStatus.PREPARING).update(status_reason=reason)
 
 
 @transaction.atomic

@@ -113,6 +113,21 @@ def test_the_last_words_that_did_not_arrive_are_read_from_the_run_folder(
     assert RunEvent.objects.filter(run=run, attempt=1).count() == 6
 
 
+def test_a_process_that_ray_cannot_start_says_so_and_is_tried_again(cluster: FakeCluster, run: Run) -> None:
+    scheduler.dispatch_runs()
+    cluster.jobs[f"arpo-{run.pk}-1"] = {"status": "FAILED", "message": "no worker could be started\nat all"}
+    assert look(run).status == RunStatus.PREPARING
+    assert run.attempts.get(number=1).reason == "Attempt 1: Ray could not keep its process: no worker could be started"
+
+
+def test_a_job_that_ray_has_not_begun_is_waited_for(cluster: FakeCluster, run: Run) -> None:
+    scheduler.dispatch_runs()
+    cluster.jobs[f"arpo-{run.pk}-1"]["status"] = "PENDING"
+    go_silent(run.attempts.get())
+    assert look(run).status == RunStatus.PREPARING
+    assert "Ray is starting its process" in run.status_reason
+
+
 def test_a_cluster_started_anew_knows_no_job_and_the_run_goes_on(
     cluster: FakeCluster, attempt: RunAttempt, run: Run
 ) -> None:

@@ -18,8 +18,8 @@ from webapp.runs.services.status import set_status
 
 START_LEASE: Final = timedelta(minutes=5)
 """How long a process may take from its launch to its first word (imports of torch on a busy machine are slow)."""
-HEARTBEAT_LEASE: Final = timedelta(seconds=45)
-"""How long a process that spoke once may be silent; it speaks at least every few seconds."""
+HEARTBEAT_LEASE: Final = timedelta(seconds=90)
+"""How long a process that spoke once may be silent. It speaks every few seconds, but a busy machine makes it late."""
 
 
 def start_attempt(run: Run, *, reason: str) -> tuple[RunAttempt, str]:
