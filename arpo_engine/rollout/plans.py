@@ -117,7 +117,7 @@ class Planner:
             seed=seed_of(self.run_seed, split, step, place, task.id, slot),
             sampling=sampling,
             max_steps=self.max_steps,
-            # Shifted from group to group and from step to step, so that it is not always the same sibling.
-            keep_frames=(number + place + step) % self.sample_every == 0,
+            # Shifted from group to group, so that it is not always the same sibling; the first episode is always kept.
+            keep_frames=(number + place) % self.sample_every == 0,
             group_id=group_id,
         )
