@@ -148,13 +148,13 @@ def test_a_slow_console_does_not_slow_emit(tmp_path: Path, console: ConsoleUnder
     console.may_answer.clear()
     with reporting(tmp_path, console) as recorder:
         recorder.emit(note(0))
-        began = time.thread_time(), time.monotonic()
+        began = time.thread_time()
         for number in range(1, 1000):
             recorder.emit(note(number))
-        cpu_s, wall_s = time.thread_time() - began[0], time.monotonic() - began[1]
+        spent_s = time.thread_time() - began
+        assert not console.answered, "the console answers only after the last of them"
         console.may_answer.set()
-        assert cpu_s < 0.05
-        assert wall_s < 2.0, "the console answers only after the last of them"
+        assert spent_s < 0.05
     assert console.last_seq(1) == 1000
 
 
@@ -374,7 +374,7 @@ def test_the_end_of_a_run_waits_for_screenshots_that_the_console_asks_for_in_por
             recorder.emit(EpisodeStepTaken(episode_id="e", index=index, frame=frame))
         began = time.monotonic()
     assert len(console.frames) == 20
-    assert time.monotonic() - began < 5.0, "and for nothing else"
+    assert time.monotonic() - began < reporter_module.LONGEST_DRAIN_S / 2, "and for nothing else"
 
 
 def test_a_screenshot_that_is_gone_is_given_up_and_events_go_on(
@@ -404,7 +404,7 @@ def test_closing_does_not_wait_for_a_console_that_never_comes(
     recorder.emit(note(1))
     began = time.monotonic()
     recorder.close()
-    assert time.monotonic() - began < 5.0
+    assert time.monotonic() - began < reporter_module.LONGEST_DRAIN_S / 2
     assert "shipped when the run is resumed" in caplog.text
 
 
