@@ -6,6 +6,7 @@ import { actionWords, outcomeOf } from "./words.js";
 const PLACES = 20;
 const SHOWN_AT_FIRST = 10;
 const STAY_AFTER_END_MS = 2500;
+const RETRY_AFTER_MS = [400, 1000, 2500, 6000];
 
 /** Begin keeping the wall; gives the functions that take events. */
 export function startWall(runUrl) {
@@ -82,23 +83,33 @@ export function startWall(runUrl) {
       put(tile, "task", known?.instruction ?? "");
       tile.querySelector('[data-field="outcome"]').replaceChildren();
     }
-    const image = tile.querySelector("img");
-    image.src = `/api/v1/runs/${runUrl.id}/frames/${event.frame.sha256}`;
-    image.width = event.frame.width;
-    image.height = event.frame.height;
-    image.alt = `Screenshot of ${known?.desktop ?? "a desktop"}`;
-    image.addEventListener("error", () => setTimeout(() => retry(image), 700), { once: true });
+    tile.dataset.frame = event.frame.sha256;
+    showFrame(tile, event, known?.desktop ?? "a desktop");
     tile.querySelector("a").href = `${runUrl.page}episodes/${encodeURIComponent(event.episode_id)}/#step=${event.index + 1}`;
     put(tile, "index", String(event.index + 1));
     put(tile, "action", actionWords(event.action));
     put(tile, "thought", event.thought);
-    drawOverlay(tile.querySelector(".shot"), event.action, event.frame.width, event.frame.height);
   }
 
-  /** The event may be here before the picture's bytes are: ask once more. */
-  function retry(image) {
-    const address = image.src.split("?")[0];
-    image.src = `${address}?again=1`;
+  /** The picture and the drawing on it change together, and only once the picture is here: its bytes may come a moment
+   * after the event that names them. */
+  function showFrame(tile, event, desktop, tries = 0) {
+    const loader = new Image();
+    loader.addEventListener("load", () => {
+      if (tile.dataset.frame !== event.frame.sha256) return;
+      const shot = tile.querySelector(".shot");
+      const image = shot.querySelector("img");
+      image.src = loader.src;
+      image.width = event.frame.width;
+      image.height = event.frame.height;
+      image.alt = `Screenshot of ${desktop}`;
+      drawOverlay(shot, event.action, event.frame.width, event.frame.height);
+    });
+    loader.addEventListener("error", () => {
+      const stillWanted = tile.dataset.frame === event.frame.sha256 && tries < RETRY_AFTER_MS.length;
+      if (stillWanted) setTimeout(() => showFrame(tile, event, desktop, tries + 1), RETRY_AFTER_MS[tries]);
+    });
+    loader.src = `/api/v1/runs/${runUrl.id}/frames/${event.frame.sha256}`;
   }
 
   function episodeEnded(event) {

@@ -1,0 +1,68 @@
+"""The web server as a process of its own on the tests' database, and a Chromium that looks at it."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from django.conf import settings
+from django.db import connection
+
+from webapp.env import BASE_DIR
+
+READY_WITHIN_S = 120.0
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+
+
+class WebServer:
+    """Serves the test database; screenshots are those below `data`/media."""
+
+    def __init__(self, data: Path) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port: int = probe.getsockname()[1]
+        self.url = f"http://127.0.0.1:{port}"
+        database = "postgresql://{USER}:{PASSWORD}@{HOST}:{PORT}/{NAME}".format(**connection.settings_dict)
+        environment = {
+            **os.environ,
+            "DATABASE_URL": database,
+            "ARPO_DATA_DIR": str(data),
+            "SECRET_KEY": settings.SECRET_KEY,
+        }
+        words = [
+            "uvicorn",
+            "webapp.asgi:application",
+            "--port",
+            str(port),
+            "--lifespan",
+            "off",
+            "--log-level",
+            "warning",
+        ]
+        self.process = subprocess.Popen([sys.executable, "-m", *words], env=environment, cwd=BASE_DIR)
+
+    def wait_until_ready(self) -> None:
+        until = time.monotonic() + READY_WITHIN_S
+        while not self._answers():
+            assert self.process.poll() is None, "the web server ended"
+            assert time.monotonic() < until, "the web server did not answer in time"
+            time.sleep(0.1)
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(20)
+
+    def _answers(self) -> bool:
+        try:
+            urllib.request.urlopen(f"{self.url}/healthz", timeout=10).close()
+        except urllib.error.HTTPError:
+            return True
+        except OSError:
+            return False
+        return True
