@@ -157,10 +157,10 @@ function fitBox(width, height) {
   const tall = window.innerHeight * 0.68;
   const small = width <= SMALL_SCREEN;
   const times = Math.min(room / width, tall / height);
-  const whole = small && times >= 1 ? Math.floor(times) : times;
+  const whole = small && times >= 2 ? Math.floor(times) : times;
   box.style.aspectRatio = `${width} / ${height}`;
   box.style.width = `${Math.floor(width * whole) + 2}px`;
-  byId("frame").classList.toggle("small-screen", small && times >= 1);
+  byId("frame").classList.toggle("small-screen", small && times >= 2);
 }
 
 function preload(step) {

@@ -8,6 +8,7 @@ const PLACES = { r: "runs", n: "new" };
 export function startKeyboard() {
   let chordAt = 0;
   document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && event.target.type === "search") event.target.blur();
     if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event)) return;
     const now = Date.now();
     if (now - chordAt < CHORD_MS && PLACES[event.key]) {

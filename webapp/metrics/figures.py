@@ -17,6 +17,7 @@ XAxis = Literal["step", "time", "episodes"]
 X_AXES: dict[str, str] = {"step": "training step", "time": "minutes since the start", "episodes": "episodes"}
 EPISODES_KEY = "episodes"
 RAW_OPACITY = 0.28
+SMALL = {"font": {"size": 12}, "standoff": 4}
 MAX_TABLE_ROWS = 12
 
 
@@ -53,8 +54,8 @@ def draw(chart: Chart, curves: Mapping[str, Curve], view: View) -> Drawn:
         hovermode="x unified",
         showlegend=len(chart.lines) > 1,
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
-        xaxis={"title": {"text": X_AXES[view.x]}, "zeroline": False},
-        yaxis={"title": {"text": chart.unit}, "zeroline": False, **axis},
+        xaxis={"title": {"text": X_AXES[view.x], **SMALL}, "zeroline": False},
+        yaxis={"title": {"text": chart.unit, **SMALL}, "zeroline": False, **axis},
         uirevision=f"{chart.name}:{view.x}",
     )
     described = figure.to_plotly_json()

@@ -132,7 +132,7 @@ def test_keys_move_through_the_runs(page: Page, person: User, team: Team) -> Non
     page.keyboard.type("Run 2")
     expect(page.locator("#runs tbody tr")).to_have_count(1)
     assert "q=Run" in page.url
-    page.locator("body").click(position={"x": 5, "y": 400})
+    page.keyboard.press("Escape")
     page.keyboard.press("?")
     expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
 
