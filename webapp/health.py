@@ -1,4 +1,4 @@
-"""Whether this web process works: asked by the supervisor, by containers and by load balancers. Says nothing private."""
+"""Whether this web process works: for the supervisor, containers and load balancers. Says nothing private."""
 
 from __future__ import annotations
 

