@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import replace
 
 import numpy as np
@@ -17,19 +16,15 @@ from arpo_engine.contract.outcomes import EndedBy
 from arpo_engine.models.policy import Policy
 from arpo_engine.trainer.learner import Learner
 from arpo_engine.types import Group, Member, Step, Trajectory
+from tests.engine.trainer.world import fresh_policy
 
 SIZE = (224, 168)
 OPTIMIZER = OptimizerConfig(lr=1e-3, warmup_steps=0, decay="constant", max_grad_norm=1e9)
 
 
-@pytest.fixture(scope="module")
-def loaded() -> Policy:
-    return Policy.load("builtin:pocket")
-
-
 @pytest.fixture
-def policy(loaded: Policy) -> Policy:
-    return Policy(copy.deepcopy(loaded.module), loaded.tokenizer, loaded.chat.patches)
+def policy() -> Policy:
+    return fresh_policy()
 
 
 def learner(policy: Policy, algorithm: GrpoConfig | None = None, optimizer: OptimizerConfig = OPTIMIZER) -> Learner:
@@ -68,13 +63,13 @@ def weights(policy: Policy) -> dict[str, torch.Tensor]:
     return {name: value.detach().clone() for name, value in policy.module.named_parameters()}
 
 
-def test_skipping_what_has_no_advantage_gives_the_update_of_the_whole_step(policy: Policy, loaded: Policy):
+def test_skipping_what_has_no_advantage_gives_the_update_of_the_whole_step(policy: Policy):
     good, bad, dull = (
         sampled(policy, name, text) for name, text in (("a", "click"), ("b", "type"), ("c", "done done"))
     )
     learner(policy).learn([group((good, 1.0), (bad, -1.0)), group((dull, 0.0), (dull, 0.0))], step=1)
 
-    whole = Policy(copy.deepcopy(loaded.module), loaded.tokenizer, loaded.chat.patches)
+    whole = fresh_policy()
     trajectories = [good, bad, dull, dull]
     new = whole.reply_logprobs(trajectories)
     tokens = float(sum(item.tokens for item in trajectories))

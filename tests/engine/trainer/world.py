@@ -11,6 +11,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from arpo_engine.agents.base import Reply
 from arpo_engine.contract.actions import Click, Finished
 from arpo_engine.contract.config import RunConfig, parse_config
@@ -83,9 +85,21 @@ class EndingGenerator(HfGenerator):
 
 
 @cache
-def _loaded(path: str) -> Policy:
-    """Read once; each world takes a copy of the weights."""
-    return Policy.load(path)
+def untaught() -> Policy:
+    """The pocket network with random weights, so that no test depends on what the shipped policy can do. Read once."""
+    policy = Policy.load("builtin:pocket")
+    noise = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for weight in policy.module.parameters():
+            if weight.dim() > 1:
+                weight.normal_(std=0.02, generator=noise)
+    return policy
+
+
+def fresh_policy() -> Policy:
+    """A copy of it that a test may change."""
+    policy = untaught()
+    return Policy(copy.deepcopy(policy.module), policy.tokenizer, policy.chat.patches)
 
 
 @asynccontextmanager
@@ -99,8 +113,7 @@ async def world(
 ) -> AsyncIterator[Parts]:
     """Parts of a run, as the composition root would build them."""
     sink = MemorySink()
-    loaded = _loaded(config.model.path)
-    policy = Policy(copy.deepcopy(loaded.module), loaded.tokenizer, loaded.chat.patches)
+    policy = fresh_policy()
     generator = EndingGenerator(policy, config.generator)
     host = desktops or SummingDesktops(size=6)
     pool = DesktopPool([host], reset_timeout_s=30.0, step_timeout_s=30.0, restarts=1, sink=sink)
