@@ -1,4 +1,4 @@
-"""Loads the recorded runs that ship with the console, each once, so that there is something to look at from the start."""
+"""Loads the recorded runs that ship with the console, each once, so that there is something to look at at once."""
 
 from __future__ import annotations
 
