@@ -17,6 +17,11 @@ from arpo_engine.models.policy import Policy
 
 VOCABULARY_MULTIPLE = 32
 INITIALIZER_RANGE = 0.05
+EMBEDDING_RANGE = 0.5
+"""Words start ten times louder than the layers that write beside them: a word that is to be copied from the instruction
+must still be heard behind the last layer. With equal ranges the first layers drown it, and copying is hardly learnt."""
+FINAL_NORM = 0.15
+"""Keeps the first logits small although the head is tied to loud embeddings."""
 SHORTEST_WAVE, LONGEST_WAVE = 8.0, 900.0
 """Pixels: the finest and the coarsest wave that a number's starting embedding is made of."""
 
@@ -45,6 +50,7 @@ def build_policy(words: Iterable[str], shape: PocketShape, seed: int) -> Policy:
     model = make(_config(tokenizer, shape))
     embeddings = model.get_input_embeddings().weight
     with torch.no_grad():
+        _set_volumes(model.model.language_model)
         _order_numbers(embeddings, tokenizer)
         _pair_spellings(embeddings, tokenizer)
     model.generation_config.eos_token_id = tokenizer.convert_tokens_to_ids("<|im_end|>")
@@ -98,6 +104,15 @@ def _config(tokenizer: PreTrainedTokenizerFast, shape: PocketShape) -> Qwen2_5_V
     )
 
 
+def _set_volumes(language: Any) -> None:
+    """Loud words, quiet layers."""
+    language.embed_tokens.weight.mul_(EMBEDDING_RANGE / INITIALIZER_RANGE)
+    language.norm.weight.mul_(FINAL_NORM)
+    for layer in language.layers:
+        for projection in (layer.self_attn.o_proj, layer.mlp.down_proj):
+            projection.weight.mul_(1 / math.sqrt(2 * len(language.layers)))
+
+
 def _order_numbers(embeddings: Tensor, tokenizer: PreTrainedTokenizerFast) -> None:
     """Let neighbouring numbers start alike, as places on a screen are."""
     waves = embeddings.shape[1] // 2
@@ -105,7 +120,7 @@ def _order_numbers(embeddings: Tensor, tokenizer: PreTrainedTokenizerFast) -> No
     length = SHORTEST_WAVE * (LONGEST_WAVE / SHORTEST_WAVE) ** steps
     for number in range(NUMBERS):
         angle = 2 * math.pi * number / length
-        vector = INITIALIZER_RANGE * math.sqrt(2) * torch.cat([angle.cos(), angle.sin()])
+        vector = EMBEDDING_RANGE * math.sqrt(2) * torch.cat([angle.cos(), angle.sin()])
         for token in tokenizer.encode(str(number), add_special_tokens=False):
             embeddings[token] = vector
 
@@ -115,6 +130,6 @@ def _pair_spellings(embeddings: Tensor, tokenizer: PreTrainedTokenizerFast) -> N
     vocabulary = tokenizer.get_vocab()
     for piece, token in vocabulary.items():
         if len(piece) > 2 and piece.startswith("Ġ") and piece[1:] in vocabulary and not piece[1:].isdigit():
-            embeddings[token] = embeddings[vocabulary[piece[1:]]] + INITIALIZER_RANGE / 4 * torch.randn(
+            embeddings[token] = embeddings[vocabulary[piece[1:]]] + EMBEDDING_RANGE / 4 * torch.randn(
                 embeddings.shape[1]
             )

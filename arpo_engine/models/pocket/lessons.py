@@ -20,13 +20,14 @@ from arpo_engine.models.policy import Policy
 from arpo_engine.models.positions import mrope_positions
 from arpo_engine.types import Pixels, Step, Trajectory
 
-QUERIES_PER_SCENE = 8
+QUERIES_PER_SCENE, TYPED_PER_SCENE = 8, 3
 FORMAT_WEIGHT = 0.1
 """Loss weight of tokens that are always the same; the places themselves weigh 1."""
 MOST_CELLS_A_SIDE = 64
+CELL_SHARPNESS = 20.0
+"""Logit of a visual token that points exactly where its word does."""
 LABEL_WEIGHT = 0.5
 """Loss weight of naming the label that is asked for."""
-INSTRUCTION = "Open "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +72,7 @@ class SceneTeacher:
             piece[1:]: token for piece, token in vocabulary.items() if piece.startswith("Ġ") and len(piece) > 1
         }
         self._candidates = torch.tensor(sorted(set(self.words.values())))
+        self._typable = sorted(word for word in self.words if word.isalpha() or (word.isdigit() and len(word) == 2))
         # Thrown away after teaching: they only ask that a visual token knows its own place.
         width = policy.module.get_input_embeddings().weight.shape[1]
         self.probes = torch.nn.ModuleList(torch.nn.Linear(width, MOST_CELLS_A_SIDE) for _ in range(2))
@@ -133,24 +135,32 @@ class SceneTeacher:
         ]
         rows, cells, tokens = (torch.tensor(column) for column in zip(*found, strict=True))
         embeddings = self.policy.module.get_input_embeddings().weight[self._candidates]
-        logits = features[rows, cells] @ embeddings.T * embeddings.shape[1] ** 0.5
+        logits = CELL_SHARPNESS * F.normalize(features[rows, cells], dim=-1) @ F.normalize(embeddings, dim=-1).T
         wanted = torch.searchsorted(self._candidates, tokens)
         return F.cross_entropy(logits, wanted), float((logits.argmax(-1) == wanted).float().mean())
+
+    def _asked(self, scene: Scene, rng: np.random.Generator) -> list[str]:
+        """Labels to point at and, among them, a few words to type."""
+        labels = list(scene.labels)
+        typed = [str(word) for word in rng.choice(self._typable, TYPED_PER_SCENE, replace=False)]
+        asked = [labels[place] for place in rng.permutation(len(labels))[: QUERIES_PER_SCENE - TYPED_PER_SCENE]]
+        asked += [word for word in typed if word not in scene.labels]
+        return [asked[place] for place in rng.permutation(len(asked))]
 
     def _questions(self, scene: Scene, rng: np.random.Generator) -> tuple[list[int], list[float]]:
         chat = self.policy.chat
         height, width = scene.pixels.shape[:2]
-        labels = list(scene.labels)
-        asked = [labels[place] for place in rng.permutation(len(labels))[:QUERIES_PER_SCENE]]
+        asked = self._asked(scene, rng)
+        wishes = [f"{'open' if label in scene.labels else 'write'} {label}" for label in asked]
         # Asking in words teaches, beside pointing, to say the words of the instruction one after another.
-        ids = list(chat.opening_ids(self.system, INSTRUCTION + " and ".join(asked), (width, height)))
+        ids = list(chat.opening_ids(self.system, " and ".join(wishes), (width, height)))
         weights = [0.0] * len(ids)
         for number, label in enumerate(asked):
             if number:
                 between = chat.encode("\n<|im_start|>assistant\n")
                 ids += between
                 weights += [0.0] * len(between)
-            for piece, weight in _answer(label, scene.labels[label]):
+            for piece, weight in _answer(label, scene.labels.get(label)):
                 tokens = chat.encode(piece)
                 ids += tokens
                 weights += [weight] * len(tokens)
@@ -161,8 +171,18 @@ def _size(scene: Scene) -> tuple[int, int]:
     return scene.pixels.shape[1], scene.pixels.shape[0]
 
 
-def _answer(label: str, point: tuple[int, int]) -> list[tuple[str, float]]:
-    """Pieces of a reply with their loss weights."""
+def _answer(label: str, point: tuple[int, int] | None) -> list[tuple[str, float]]:
+    """Pieces of a reply with their loss weights; a word without a point is to be typed."""
+    if point is None:
+        return [
+            ("Thought:", FORMAT_WEIGHT),
+            (" type", FORMAT_WEIGHT),
+            (f" {label}", LABEL_WEIGHT),
+            ("\nAction: type(content='", FORMAT_WEIGHT),
+            (label, LABEL_WEIGHT),
+            ("')", FORMAT_WEIGHT),
+            ("<|im_end|>", FORMAT_WEIGHT),
+        ]
     x, y = point
     return [
         ("Thought:", FORMAT_WEIGHT),
