@@ -95,6 +95,7 @@ expect.set_options(timeout=PATIENCE_MS)
 
 
 def live(page: Page) -> None:
+    """Wait until the page's scripts run and its socket is open."""
     expect(page.locator("[data-connection]")).to_have_attribute("data-state", "live")
 
 
@@ -117,6 +118,7 @@ def test_no_page_scrolls_sideways_on_a_phone_or_complains(page: Page, person: Us
 def test_keys_move_through_the_runs(page: Page, person: User, team: Team) -> None:
     runs = [titled_run(person, team, f"Run {number}") for number in range(3)]
     page.goto("/runs/")
+    live(page)
     page.keyboard.press("j")
     page.keyboard.press("j")
     page.keyboard.press("k")
@@ -124,9 +126,11 @@ def test_keys_move_through_the_runs(page: Page, person: User, team: Team) -> Non
     expect(page.locator("tr[data-selected]")).to_have_attribute("data-run", runs[1].pk)
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Run 1", level=1)).to_be_visible()
+    live(page)
     page.keyboard.press("g")
     page.keyboard.press("r")
     expect(page.get_by_role("heading", name="Runs", level=1)).to_be_visible()
+    live(page)
     page.keyboard.press("/")
     expect(page.locator("#search")).to_be_focused()
     page.keyboard.type("Run 2")
