@@ -110,10 +110,10 @@ class ClickingDesktops:
 class WordChat:
     """Turns as made-up ids; a reply's first id is an index into `WORDS`."""
 
-    def opening_ids(self, system: str, user: str, size: tuple[int, int]) -> tuple[int, ...]:
+    def opening_ids(self, system: str, user: str, size: tuple[int, int], caption: str = "") -> tuple[int, ...]:
         return (1, 1, 1)
 
-    def turn_ids(self, size: tuple[int, int]) -> tuple[int, ...]:
+    def turn_ids(self, size: tuple[int, int], caption: str = "") -> tuple[int, ...]:
         return (2, 2)
 
     def decode(self, ids: tuple[int, ...]) -> str:
@@ -131,6 +131,9 @@ class WordAgent:
 
     def user_prompt(self, instruction: str) -> str:
         return instruction
+
+    def caption(self, instruction: str) -> str:
+        return ""
 
     def parse(self, text: str, screen: tuple[int, int]) -> Reply:
         actions: dict[str, Action] = {"click": Click(x=3, y=3), "finish": Finished(), "fail": Fail()}

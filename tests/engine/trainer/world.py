@@ -61,6 +61,9 @@ class AnyWord:
     def user_prompt(self, instruction: str) -> str:
         return instruction
 
+    def caption(self, instruction: str) -> str:
+        return ""
+
     def parse(self, text: str, screen: tuple[int, int]) -> Reply:
         number = zlib.crc32(text.encode())
         action = Finished() if number % 4 == 0 else Click(x=number % 28, y=0)
