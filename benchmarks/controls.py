@@ -57,6 +57,10 @@ class DeafAgent:
     def user_prompt(self, instruction: str) -> str:
         return self._inner.user_prompt(SAME_FOR_ALL)
 
+    def caption(self, instruction: str) -> str:
+        """The same words beside every screenshot of every task."""
+        return self._inner.caption(SAME_FOR_ALL)
+
     def parse(self, text: str, screen: tuple[int, int]) -> Reply:
         return self._inner.parse(text, screen)
 

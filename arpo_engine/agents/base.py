@@ -24,7 +24,11 @@ class Agent(Protocol):
         ...
 
     def user_prompt(self, instruction: str) -> str:
-        """The user turn that comes before the first screenshot."""
+        """The user turn that comes before the first screenshot; empty where there is none."""
+        ...
+
+    def caption(self, instruction: str) -> str:
+        """Words that stand beside every screenshot; empty where the opening alone tells the task."""
         ...
 
     def parse(self, text: str, screen: tuple[int, int]) -> Reply:

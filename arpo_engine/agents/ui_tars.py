@@ -62,11 +62,15 @@ class UiTarsAgent:
         return SHORT_SYSTEM if self.config.prompt == "short" else FULL_SYSTEM
 
     def user_prompt(self, instruction: str) -> str:
-        """The instruction, with the action space before it unless the prompt is `short`."""
+        """The instruction with the action space before it; the `short` prompt says it as a caption instead."""
         if self.config.prompt == "short":
-            return instruction
+            return ""
         # Not str.format: an instruction may hold braces.
         return FULL_USER.replace("{language}", self.config.language).replace("{instruction}", instruction)
+
+    def caption(self, instruction: str) -> str:
+        """The `short` prompt says the instruction with every screenshot: a small policy copies from near by."""
+        return instruction if self.config.prompt == "short" else ""
 
     def parse(self, text: str, screen: tuple[int, int]) -> Reply:
         """Read one reply; see `Agent`."""

@@ -17,7 +17,7 @@ from typing import TypeVar
 from arpo_engine.agents.writing import write_reply
 from arpo_engine.desktops.pocket.desktop import PocketDesktop
 from arpo_engine.desktops.pocket.oracle import demonstrate
-from arpo_engine.desktops.pocket.scenes import random_scene
+from arpo_engine.desktops.pocket.scenes import random_board, random_scene
 from arpo_engine.desktops.pocket.tasks import make_task
 from arpo_engine.desktops.pocket.templates import TEMPLATES
 from arpo_engine.desktops.pocket.vocabulary import POOLS
@@ -26,6 +26,8 @@ from arpo_engine.models.pocket.lessons import Demonstration, Scene
 BATCHES_AHEAD = 6
 NICENESS = 5
 PARENT_CHECK_S = 10.0
+BOARDS = 0.75
+"""Share of the scenes that are boards: on real screens alone the layout is learnt instead of the words."""
 
 Lesson = TypeVar("Lesson")
 Make = Callable[[PocketDesktop, random.Random], Lesson]
@@ -48,8 +50,8 @@ def batches(make: Make[Lesson], *, size: int, seed: int) -> Iterator[Iterator[li
 
 
 def scene(desktop: PocketDesktop, rng: random.Random) -> Scene:
-    """A random screen with its labels."""
-    pixels, labels = random_scene(desktop, rng)
+    """Mostly a board of strewn words, now and then a random screen, with its labels."""
+    pixels, labels = random_board(rng) if rng.random() < BOARDS else random_scene(desktop, rng)
     return Scene(pixels=pixels, labels=labels)
 
 

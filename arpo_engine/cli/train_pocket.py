@@ -43,8 +43,8 @@ SCENE_BATCH, LESSON_BATCH, REFRESHER_BATCH = 32, 16, 12
 LEARNING_RATES = {"ground": 4e-3, "recite": 2e-3, "clone": 1.5e-3, "sloppy": 4e-4}
 """Highest learning rates of the stages."""
 FORGETFUL = {
-    "save": 0.6, "confirm": 0.6, "send": 0.6, "open_file": 0.6, "rename": 0.3, "notice": 0.6,
-    "option": 0.1, "about": 0.15, "copy": 0.15, "cell": 0.1, "delete": 0.1, "note": 0.05,
+    "save": 0.8, "confirm": 0.75, "send": 0.8, "open_file": 0.75, "rename": 0.4, "notice": 0.7,
+    "option": 0.15, "about": 0.3, "copy": 0.3, "cell": 0.2, "delete": 0.2, "note": 0.1,
 }  # fmt: skip
 """What the sloppy demonstrator forgets, and how often."""
 CARD_ATTEMPTS, CARD_TEMPERATURE = 4, 0.5

@@ -36,14 +36,15 @@ class ChatFormat:
         self.end_id = self._id(END_OF_TURN)
         self.encode = lru_cache(maxsize=4096)(self._encode)
 
-    def opening_ids(self, system: str, user: str, size: tuple[int, int]) -> tuple[int, ...]:
-        """The system turn, the instruction and the first screenshot, up to where the reply begins."""
-        text = f"<|im_start|>system\n{system}<|im_end|>\n<|im_start|>user\n{user}<|im_end|>\n"
-        return self.encode(text) + self._screenshot(size)
+    def opening_ids(self, system: str, user: str, size: tuple[int, int], caption: str = "") -> tuple[int, ...]:
+        """The system turn, what the user says (if anything) and the first screenshot with its caption, up to where the
+        reply begins."""
+        said = f"<|im_start|>user\n{user}<|im_end|>\n" if user else ""
+        return self.encode(f"<|im_start|>system\n{system}<|im_end|>\n{said}") + self._screenshot(size, caption)
 
-    def turn_ids(self, size: tuple[int, int]) -> tuple[int, ...]:
-        """What follows a reply that ended with its end-of-turn token: the next screenshot."""
-        return self.encode("\n") + self._screenshot(size)
+    def turn_ids(self, size: tuple[int, int], caption: str = "") -> tuple[int, ...]:
+        """What follows a reply that ended with its end-of-turn token: the next screenshot with its caption."""
+        return self.encode("\n") + self._screenshot(size, caption)
 
     def decode(self, ids: Sequence[int]) -> str:
         """The words of a sampled reply, without its end-of-turn token."""
@@ -60,13 +61,13 @@ class ChatFormat:
         rows, columns = self.patches.grid(*size)
         return rows * columns
 
-    def _screenshot(self, size: tuple[int, int]) -> tuple[int, ...]:
+    def _screenshot(self, size: tuple[int, int], caption: str) -> tuple[int, ...]:
         before, after = SCREENSHOT.split(IMAGE_PAD)
         opening = self.encode(f"<|im_start|>user\n{before}")
         return (
             *opening,
             *[self.image_id] * self.cells(size),
-            *self.encode(f"{after}<|im_end|>\n<|im_start|>assistant\n"),
+            *self.encode(f"{after}{caption}<|im_end|>\n<|im_start|>assistant\n"),
         )
 
     def _encode(self, text: str) -> tuple[int, ...]:

@@ -73,11 +73,11 @@ def forward(
             hidden, asking = _pick(hidden, places), _pick(normed, places)
             at_asking = (_pick(rotation[0], places), _pick(rotation[1], places))
             seen = _seen(columns.gather(1, places), embedded.shape[1] if memory is None else int(columns.max()) + 1)
-        query, key, value = _project(layer.self_attn, asking, normed, at_asking, rotation)
+        query, key, value = project(layer.self_attn, asking, normed, at_asking, rotation)
         if memory is not None:
             memory.cache.write(index, memory.columns, key, value)
             key, value = memory.cache.read(index, int(columns.max()) + 1)
-        hidden = _close(layer, hidden, _attend(query, key, value, seen))
+        hidden = close_layer(layer, hidden, attend(query, key, value, seen))
     final: Tensor = rms_norm(language.norm, hidden)
     return final
 
@@ -104,7 +104,7 @@ def _pick(values: Tensor, places: Tensor) -> Tensor:
     return values.gather(1, places[..., None].expand(-1, -1, values.shape[-1]))
 
 
-def _project(
+def project(
     attention: Any, asking: Tensor, offered: Tensor, at_asking: tuple[Tensor, Tensor], at_offered: tuple[Tensor, Tensor]
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Query of `asking`, key and value of `offered`, each [B, heads, length, D] and rotated to its position."""
@@ -118,7 +118,7 @@ def _project(
     return query, key, heads(attention.v_proj, offered)
 
 
-def _attend(query: Tensor, key: Tensor, value: Tensor, seen: Tensor | None) -> Tensor:
+def attend(query: Tensor, key: Tensor, value: Tensor, seen: Tensor | None) -> Tensor:
     """Attention [B, heads, Q, D]; without a mask it is causal. A single query folds the head groups that share keys
     into the length, so that a cache is not repeated in memory."""
     rows, heads, queries, head_size = query.shape
@@ -132,7 +132,7 @@ def _attend(query: Tensor, key: Tensor, value: Tensor, seen: Tensor | None) -> T
     return F.scaled_dot_product_attention(query, key, value, attn_mask=seen, is_causal=seen is None)
 
 
-def _close(layer: Any, hidden: Tensor, attended: Tensor) -> Tensor:
+def close_layer(layer: Any, hidden: Tensor, attended: Tensor) -> Tensor:
     """The rest of a decoder layer after its attention [B, heads, Q, D]."""
     hidden = hidden + layer.self_attn.o_proj(attended.transpose(1, 2).flatten(2))
     result: Tensor = hidden + layer.mlp(rms_norm(layer.post_attention_layernorm, hidden))

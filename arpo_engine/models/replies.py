@@ -38,7 +38,7 @@ class ReplyLogprobs:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Context:
+class Context:
     """One trajectory as a single row of ids."""
 
     row: int
@@ -63,7 +63,7 @@ def reply_logprobs(policy: Policy, trajectories: Sequence[Trajectory], temperatu
     logprobs = torch.zeros(mask.shape, device=policy.device)
     entropy = torch.zeros(mask.shape, device=policy.device)
     screenshots: dict[bytes, Pixels] = {}
-    contexts = [_context(policy, row, item, screenshots) for row, item in enumerate(trajectories)]
+    contexts = [context_of(policy, row, item, screenshots) for row, item in enumerate(trajectories)]
     features = dict(zip(screenshots, policy.encode_frames(list(screenshots.values())), strict=True))
     for batch in _by_length(contexts):
         rows = torch.tensor([context.row for context in batch], device=policy.device)
@@ -90,7 +90,8 @@ def _mask(trajectories: Sequence[Trajectory]) -> Tensor:
     return torch.arange(int(lengths.max()) if len(lengths) else 0) < lengths[:, None]
 
 
-def _context(policy: Policy, row: int, trajectory: Trajectory, screenshots: dict[bytes, Pixels]) -> _Context:
+def context_of(policy: Policy, row: int, trajectory: Trajectory, screenshots: dict[bytes, Pixels]) -> Context:
+    """A trajectory as one row; its screenshots join those that are already known."""
     ids: list[int] = []
     places: list[int] = []
     frames = []
@@ -102,7 +103,18 @@ def _context(policy: Policy, row: int, trajectory: Trajectory, screenshots: dict
         places += range(len(ids) - 1, len(ids) - 1 + len(step.reply_ids))
         ids += step.reply_ids
     grids = [_grid(policy, step) for step in trajectory.steps]
-    return _Context(row=row, ids=np.array(ids, dtype=np.int64), places=places, frames=frames, grids=grids)
+    return Context(row=row, ids=np.array(ids, dtype=np.int64), places=places, frames=frames, grids=grids)
+
+
+def padded(policy: Policy, batch: Sequence[Context]) -> tuple[Tensor, Tensor]:
+    """Ids [b, L] and positions [3, b, L], padded on the right."""
+    length = max(len(item.ids) for item in batch)
+    ids = np.full((len(batch), length), policy.chat.end_id, dtype=np.int64)
+    positions = np.zeros((3, len(batch), length), dtype=np.int64)
+    for index, item in enumerate(batch):
+        ids[index, : len(item.ids)] = item.ids
+        positions[:, index, : len(item.ids)] = mrope_positions(item.ids, item.grids, policy.chat.image_id)[0]
+    return torch.from_numpy(ids).to(policy.device), torch.from_numpy(positions).to(policy.device)
 
 
 def _grid(policy: Policy, step: Step) -> tuple[int, int]:
@@ -110,9 +122,9 @@ def _grid(policy: Policy, step: Step) -> tuple[int, int]:
     return policy.chat.patches.grid(width, height)
 
 
-def _by_length(contexts: Sequence[_Context]) -> Iterator[list[_Context]]:
+def _by_length(contexts: Sequence[Context]) -> Iterator[list[Context]]:
     """Batches of similar length, so that little is padded."""
-    batch: list[_Context] = []
+    batch: list[Context] = []
     for context in sorted(contexts, key=lambda item: (len(item.ids), item.row)):
         if batch and len(context.ids) * (len(batch) + 1) > TOKENS_PER_PASS:
             yield batch
@@ -123,21 +135,17 @@ def _by_length(contexts: Sequence[_Context]) -> Iterator[list[_Context]]:
 
 
 def _pass(
-    policy: Policy, batch: Sequence[_Context], features: dict[bytes, Tensor], temperature: float
+    policy: Policy, batch: Sequence[Context], features: dict[bytes, Tensor], temperature: float
 ) -> tuple[Tensor, Tensor]:
     """Log-probs and entropies [b, T] of one batch, padded with whatever the first place gives."""
-    length, width = max(len(item.ids) for item in batch), max(len(item.places) for item in batch)
-    ids = np.full((len(batch), length), policy.chat.end_id, dtype=np.int64)
+    width = max(len(item.places) for item in batch)
     places = np.zeros((len(batch), width), dtype=np.int64)
-    positions = np.zeros((3, len(batch), length), dtype=np.int64)
     for index, item in enumerate(batch):
-        ids[index, : len(item.ids)] = item.ids
         places[index, : len(item.places)] = item.places
-        positions[:, index, : len(item.ids)] = mrope_positions(item.ids, item.grids, policy.chat.image_id)[0]
-    ids_BL = torch.from_numpy(ids).to(policy.device)
+    ids_BL, positions = padded(policy, batch)
     places_BT = torch.from_numpy(places).to(policy.device)
     seen = torch.cat([features[key] for item in batch for key in item.frames])
-    hidden = policy.hidden_at(policy.embed(ids_BL, seen), torch.from_numpy(positions).to(policy.device), places_BT)
+    hidden = policy.hidden_at(policy.embed(ids_BL, seen), positions, places_BT)
     spread = (policy.logits(hidden) / temperature).log_softmax(-1)
     sampled = ids_BL.gather(1, places_BT + 1)
     entropy = -(spread.exp() * spread).sum(-1)

@@ -146,11 +146,12 @@ class EpisodeRunner:
 
     def _prompt(self, plan: Plan, index: int, seen: Observation) -> Prompt:
         height, width = seen.pixels.shape[:2]
+        caption = self._agent.caption(plan.task.instruction)
         if index == 0:
             words = self._agent.user_prompt(plan.task.instruction)
-            ids = self._chat.opening_ids(self._agent.system_prompt(), words, (width, height))
+            ids = self._chat.opening_ids(self._agent.system_prompt(), words, (width, height), caption)
         else:
-            ids = self._chat.turn_ids((width, height))
+            ids = self._chat.turn_ids((width, height), caption)
         return Prompt(
             episode_id=plan.episode_id, new_ids=tuple(ids), pixels=seen.pixels, seed=seed_of(plan.seed, "turn", index)
         )

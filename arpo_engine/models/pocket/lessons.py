@@ -16,8 +16,10 @@ from torch import Tensor
 
 from arpo_engine.contract.outcomes import EndedBy
 from arpo_engine.models.chat import ChatFormat
+from arpo_engine.models.pocket.gaze import looks_of, watched_forward
 from arpo_engine.models.policy import Policy
 from arpo_engine.models.positions import mrope_positions
+from arpo_engine.models.replies import context_of, padded
 from arpo_engine.types import Pixels, Step, Trajectory
 
 QUERIES_PER_SCENE, TYPED_PER_SCENE = 8, 3
@@ -57,8 +59,21 @@ class SceneLoss:
     """Knowing, before any language, which word stands in a cell."""
     place: Tensor
     """Knowing, before any language, in which column and row a cell is."""
+    look: Tensor
+    """Looking at the right token while answering."""
     point_right: float
     cell_right: float
+    look_right: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImitationLoss:
+    """Losses of one batch of demonstrations and how often the heads that are watched looked right."""
+
+    imitation: Tensor
+    """Mean negative log-prob of the demonstrators' tokens."""
+    look: Tensor
+    look_right: float
 
 
 class SceneTeacher:
@@ -97,16 +112,21 @@ class SceneTeacher:
         places = np.maximum(np.sort(np.argsort(-weights, 1, kind="stable")[:, :asked], 1), 1)
         ids_BL, places_BQ = torch.from_numpy(ids), torch.from_numpy(places)
         embedded = policy.embed(ids_BL, features.flatten(0, 1))
-        hidden = policy.hidden_at(embedded, torch.from_numpy(positions), places_BQ - 1)
-        logits, wanted = policy.logits(hidden), ids_BL.gather(1, places_BQ)
+        size = _size(scenes[0])
+        looks = [list(looks_of(policy.chat, np.array(row_ids), size)) for row_ids, _ in rows]
+        hidden, look, look_right = watched_forward(policy, embedded, torch.from_numpy(positions), looks)
+        asked_hidden = hidden.gather(1, (places_BQ - 1)[..., None].expand(-1, -1, hidden.shape[-1]))
+        logits, wanted = policy.logits(asked_hidden), ids_BL.gather(1, places_BQ)
         weight = torch.from_numpy(weights).gather(1, places_BQ)
         each = F.cross_entropy(logits.flatten(0, 1), wanted.flatten(), reduction="none").view_as(weight)
         right = (logits.argmax(-1) == wanted)[weight == 1.0].float().mean()
         return SceneLoss(
             point=(each * weight).sum() / weight.sum(),
             cell=cell,
-            place=self._place_loss(features, policy.chat.patches.grid(*_size(scenes[0]))),
+            place=self._place_loss(features, policy.chat.patches.grid(*size)),
+            look=look,
             point_right=float(right),
+            look_right=look_right,
             cell_right=cell_right,
         )
 
@@ -153,7 +173,7 @@ class SceneTeacher:
         asked = self._asked(scene, rng)
         wishes = [f"{'open' if label in scene.labels else 'write'} {label}" for label in asked]
         # Asking in words teaches, beside pointing, to say the words of the instruction one after another.
-        ids = list(chat.opening_ids(self.system, " and ".join(wishes), (width, height)))
+        ids = list(chat.opening_ids(self.system, "", (width, height), " and ".join(wishes)))
         weights = [0.0] * len(ids)
         for number, label in enumerate(asked):
             if number:
@@ -202,7 +222,8 @@ def as_trajectory(chat: ChatFormat, system: str, lesson: Demonstration) -> Traje
     steps = []
     for number, (pixels, reply) in enumerate(lesson.turns):
         size = (pixels.shape[1], pixels.shape[0])
-        prompt = chat.turn_ids(size) if number else chat.opening_ids(system, lesson.instruction, size)
+        task = lesson.instruction
+        prompt = chat.turn_ids(size, task) if number else chat.opening_ids(system, "", size, task)
         ids = chat.reply_ids(reply)
         steps.append(
             Step(
@@ -221,7 +242,18 @@ def as_trajectory(chat: ChatFormat, system: str, lesson: Demonstration) -> Traje
     )
 
 
-def imitation_loss(policy: Policy, system: str, lessons: Sequence[Demonstration]) -> Tensor:
-    """Mean negative log-prob of the demonstrators' tokens."""
-    replies = policy.reply_logprobs([as_trajectory(policy.chat, system, lesson) for lesson in lessons])
-    return -replies.logprobs.sum() / replies.mask.sum()
+def imitation_loss(policy: Policy, system: str, lessons: Sequence[Demonstration]) -> ImitationLoss:
+    """Saying what the demonstrators said, while looking where they must have looked."""
+    screenshots: dict[bytes, Pixels] = {}
+    trajectories = [as_trajectory(policy.chat, system, lesson) for lesson in lessons]
+    batch = [context_of(policy, row, item, screenshots) for row, item in enumerate(trajectories)]
+    features = dict(zip(screenshots, policy.encode_frames(list(screenshots.values())), strict=True))
+    seen = torch.cat([features[key] for item in batch for key in item.frames])
+    pixels = lessons[0].turns[0][0]
+    looks = [list(looks_of(policy.chat, item.ids, (pixels.shape[1], pixels.shape[0]))) for item in batch]
+    ids_BL, positions = padded(policy, batch)
+    hidden, look, look_right = watched_forward(policy, policy.embed(ids_BL, seen), positions, looks)
+    rows = torch.tensor([row for row, item in enumerate(batch) for _ in item.places])
+    places = torch.tensor([place for item in batch for place in item.places])
+    imitation = F.cross_entropy(policy.logits(hidden[rows, places]), ids_BL[rows, places + 1])
+    return ImitationLoss(imitation=imitation, look=look, look_right=look_right)

@@ -42,7 +42,8 @@ def verse(chat: ChatFormat, system: str, lesson: Demonstration) -> Verse:
     grids = []
     for number, (pixels, reply) in enumerate(lesson.turns):
         size = (pixels.shape[1], pixels.shape[0])
-        prompt = chat.turn_ids(size) if number else chat.opening_ids(system, lesson.instruction, size)
+        task = lesson.instruction
+        prompt = chat.turn_ids(size, task) if number else chat.opening_ids(system, "", size, task)
         said = chat.reply_ids(reply)
         seen = [chat.tokenizer.convert_ids_to_tokens(token).isdigit() for token in said]
         ids += (*prompt, *said)

@@ -71,7 +71,7 @@ class WarmStart:
 
         def loss() -> Tensor:
             found = reading()
-            shown.update({"point right": found.point_right, "cell right": found.cell_right})
+            shown.update({"point right": found.point_right, "look right": found.look_right})
             return _total(found)
 
         self._run(stage, loss, shown)
@@ -107,14 +107,15 @@ class WarmStart:
 
         def loss() -> Tensor:
             lessons = next(source)
-            imitation = imitation_loss(self.policy, self.system, lessons)
-            shown["imitation"] = imitation.item()
+            found = imitation_loss(self.policy, self.system, lessons)
+            shown.update({"imitation": found.imitation.item(), "look right": found.look_right})
             shown["demonstrators' success"] = sum(item.succeeded for item in lessons) / len(lessons)
+            total = found.imitation + found.look
             if reading is None:
-                return imitation
-            found = reading()
-            shown["point right"] = found.point_right
-            return imitation + READING_WEIGHT * _total(found)
+                return total
+            read = reading()
+            shown["point right"] = read.point_right
+            return total + READING_WEIGHT * _total(read)
 
         self._run(stage, loss, shown)
 
@@ -146,7 +147,7 @@ class WarmStart:
 
 
 def _total(found: SceneLoss) -> Tensor:
-    return found.point + CELL_WEIGHT * found.cell + PLACE_WEIGHT * found.place
+    return found.point + found.look + CELL_WEIGHT * found.cell + PLACE_WEIGHT * found.place
 
 
 def learning_rate_share(step: int, share: float) -> float:

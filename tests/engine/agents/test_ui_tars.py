@@ -76,7 +76,9 @@ def test_agrees_with_the_published_parser(name: str):
     match action:
         case Click(x=x, y=y, button=button):
             width, height = CASES[name]["screen"]
-            assert (x, y) == pytest.approx((min(numbers[0], width - 1), min(numbers[1], height - 1)), abs=WITHIN_A_PIXEL)
+            assert (x, y) == pytest.approx(
+                (min(numbers[0], width - 1), min(numbers[1], height - 1)), abs=WITHIN_A_PIXEL
+            )
             assert f"button='{button}'" in code
         case Drag(x=x, y=y, to_x=to_x, to_y=to_y):
             assert (x, y, to_x, to_y) == pytest.approx(tuple(numbers[:4]), abs=WITHIN_A_PIXEL)
@@ -164,7 +166,7 @@ def test_garbled_calls_are_refused_with_a_sentence(reply: str):
         Click(x=223, y=167, button="right"),
         Drag(x=1, y=2, to_x=100, to_y=120),
         Scroll(x=14, y=42, direction="down"),
-        TypeText(text="it's a \"tab\"\t and \\n, not\na newline"),
+        TypeText(text='it\'s a "tab"\t and \\n, not\na newline'),
         Hotkey(keys=("ctrl", "s")),
         Wait(seconds=5.0),
         Finished(),
@@ -188,6 +190,8 @@ def test_the_full_prompt_keeps_braces_of_an_instruction():
     assert "Use German in" in prompt
 
 
-def test_the_short_prompt_is_the_instruction_alone():
+def test_the_short_prompt_says_the_instruction_beside_every_screenshot():
     agent = UiTarsAgent(UiTarsAgentConfig(prompt="short"))
-    assert (agent.system_prompt(), agent.user_prompt("Open app Mail")) == ("You are a GUI agent.", "Open app Mail")
+    assert (agent.system_prompt(), agent.user_prompt("Open app Mail")) == ("You are a GUI agent.", "")
+    assert agent.caption("Open app Mail") == "Open app Mail"
+    assert UiTarsAgent(UiTarsAgentConfig()).caption("Open app Mail") == ""

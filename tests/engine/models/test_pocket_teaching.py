@@ -89,10 +89,10 @@ def test_grounding_learns_where_things_are():
 def test_imitation_makes_the_demonstration_likelier():
     policy = small_policy()
     with torch.no_grad():
-        before = imitation_loss(policy, SYSTEM, [demonstration()])
+        before = imitation_loss(policy, SYSTEM, [demonstration()]).imitation
     WarmStart(policy, SYSTEM, 0, lambda _: None).imitate(A_MOMENT, repeat([demonstration()]), repeat([scene()]))
     with torch.no_grad():
-        assert imitation_loss(policy, SYSTEM, [demonstration()]) < before / 2
+        assert imitation_loss(policy, SYSTEM, [demonstration()]).imitation < before / 2
 
 
 def test_progress_is_told_every_so_many_steps():
@@ -108,8 +108,8 @@ def test_a_demonstration_is_an_episode_of_its_turns():
     assert [policy.chat.decode(step.reply_ids) for step in trajectory.steps] == [
         reply for _, reply in demonstration().turns
     ]
-    assert trajectory.steps[0].prompt_ids == policy.chat.opening_ids(SYSTEM, "Turn on WiFi", (224, 168))
-    assert trajectory.steps[1].prompt_ids == policy.chat.turn_ids((224, 168))
+    assert trajectory.steps[0].prompt_ids == policy.chat.opening_ids(SYSTEM, "", (224, 168), "Turn on WiFi")
+    assert trajectory.steps[1].prompt_ids == policy.chat.turn_ids((224, 168), "Turn on WiFi")
 
 
 def test_the_learning_rate_rises_and_falls():
