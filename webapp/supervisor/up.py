@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import webbrowser
 from contextlib import suppress
 from pathlib import Path
@@ -118,6 +119,14 @@ class _Session:
         self._invite(ready)
         for spec in (self.stack.worker_spec(), self.stack.beat_spec()):
             self.supervisor.start(spec, wait=False)
+        # The page is open already; what there is to look at meanwhile follows within seconds.
+        threading.Thread(target=self._load_examples, name="examples", daemon=True).start()
+
+    def _load_examples(self) -> None:
+        try:
+            self._manage("load_example_run")
+        except SupervisorError as error:
+            self.terminal.say(f"  {self.terminal.warn} no example run to look at: {error}")
 
     def _invite(self, ready: dict[str, Any]) -> None:
         link = f"{self.stack.address}{ready['sign_in_path']}"
@@ -167,6 +176,11 @@ class _Session:
         self.terminal.say(f"  The demo run is queued: {self.stack.address}{started['path']}")
 
     def _manage_json(self, command: str) -> dict[str, Any]:
+        answer: dict[str, Any] = json.loads(self._manage(command).strip().splitlines()[-1])
+        return answer
+
+    def _manage(self, command: str) -> str:
+        """Run one of Django's commands to its end and return what it printed."""
         argv = [sys.executable, str(BASE_DIR / "manage.py"), command]
         done = subprocess.run(
             argv, env=self.stack.environment(), cwd=BASE_DIR, capture_output=True, text=True, check=False
@@ -177,8 +191,7 @@ class _Session:
         if done.returncode != 0:
             last = done.stderr.strip().splitlines()[-1:] or ["it said nothing"]
             raise SupervisorError(f"manage.py {command} ended with {done.returncode}: {last[0]}; log: {log}")
-        answer: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
-        return answer
+        return done.stdout
 
     def _tell(self, text: str) -> None:
         self.terminal.say(f"  {text}")
