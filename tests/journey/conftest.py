@@ -36,6 +36,9 @@ def console() -> Iterator[Console]:
         yield console
     finally:
         console.stop()
+        logs = data / "logs"
+        for log in sorted(logs.glob("*.log")):
+            print(f"--- {log.name}", *log.read_text(errors="replace").splitlines()[-12:], sep="\n")  # noqa: T201
         shutil.rmtree(data, ignore_errors=True)
 
 

@@ -38,9 +38,14 @@ def end_leftovers(data: Path) -> int:
     return len(found)
 
 
-def end_descendants(grace_s: float = 2.0) -> None:
-    """The last sweep before we leave: nothing that we started may outlive us."""
-    everyone = psutil.Process().children(recursive=True)
+def descendants() -> frozenset[psutil.Process]:
+    """Every process below this one; compared by process id and start time."""
+    return frozenset(psutil.Process().children(recursive=True))
+
+
+def end_descendants(spare: frozenset[psutil.Process], grace_s: float = 2.0) -> None:
+    """The last sweep before we leave: nothing that we started may outlive us. `spare` was there before we began."""
+    everyone = list(descendants() - spare)
     for process in everyone:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.terminate()

@@ -14,7 +14,7 @@ import psutil
 
 from webapp.supervisor.child import Child, Spec, State
 from webapp.supervisor.errors import SupervisorError
-from webapp.supervisor.leftovers import end_descendants
+from webapp.supervisor.leftovers import descendants, end_descendants
 
 TICK_S: Final = 0.5
 ZOMBIE_S: Final = 10.0
@@ -32,6 +32,8 @@ class Supervisor:
         self._changed = changed
         self._stop_order = tuple(stop_order)
         self._zombies: dict[int, float] = {}
+        self._not_ours = descendants()
+        """Whoever embeds us may have children of its own; they and theirs that run now are left alone."""
         adopt_orphans()
 
     def start(self, spec: Spec, *, wait: bool = True) -> Child:
@@ -75,7 +77,7 @@ class Supervisor:
             if child.state is not State.STOPPED:
                 child.stop(within_s)
                 self._changed()
-        end_descendants()
+        end_descendants(self._not_ours)
 
     def describe(self) -> list[dict[str, Any]]:
         """Each child in plain data, for `./arpo status`."""

@@ -252,3 +252,13 @@ def test_logs_rotate_and_keep_the_last_lines(tmp_path: Path) -> None:
     log.close()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["busy.log", "busy.log.1", "busy.log.2"]
     assert log.tail()[-1] == "line 49 with some words"
+
+
+def test_children_that_were_there_before_outlive_the_last_sweep(tmp_path: Path) -> None:
+    bystander = Child(spec_of(tmp_path, "bystander", PATIENT))
+    bystander.launch()
+    bystander.wait_ready()
+    Supervisor(tell=lambda text: None, changed=lambda: None).stop_all()
+    assert bystander.process is not None
+    assert bystander.process.returncode() is None
+    bystander.stop()
