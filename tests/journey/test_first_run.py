@@ -14,7 +14,7 @@ from playwright.sync_api import Page, expect
 from tests.journey import evidence
 from tests.journey.console import Console
 
-pytestmark = pytest.mark.journey
+pytestmark = [pytest.mark.journey, pytest.mark.slow]
 
 FIRST_FRAME_MS = 240_000
 STEPS_MS = 240_000
@@ -24,7 +24,8 @@ SMALL = {
     "rollout.tasks_per_step": "4",
     "rollout.group_size": "4",
     "optimizer.warmup_steps": "1",
-    "optimizer.lr": "5e-4",
+    "optimizer.lr": "2e-4",
+    "guard.max_returns": "1000",
     "validation.tasks": "4",
     "checkpoint.every_steps": "1",
     "frames.sample_every": "1",
