@@ -82,9 +82,11 @@ def engine(run: Run) -> tuple[RunAttempt, str]:
 def post(client: Client, run: Run, engine: tuple[RunAttempt, str]) -> Post:
     """Ship envelopes (or a raw body) as the run's engine does."""
 
-    def ship(lines: Sequence[Envelope] | bytes, *, secret: str = "", run_id: str = "", **headers: Any) -> HttpResponse:
+    def ship(
+        lines: Sequence[Envelope] | bytes, *, secret: str = "", run_id: str = "", query: str = "", **headers: Any
+    ) -> HttpResponse:
         return client.post(
-            f"/api/v1/runs/{run_id or run.pk}/events",
+            f"/api/v1/runs/{run_id or run.pk}/events{query}",
             lines if isinstance(lines, bytes) else ndjson(lines),
             content_type="application/x-ndjson",
             headers={"Authorization": f"Bearer {secret or engine[1]}", **headers},

@@ -29,11 +29,11 @@ log = logging.getLogger(__name__)
 
 
 def post_events(request: HttpRequest, run_id: str) -> HttpResponse:
-    """Take a batch of envelopes; an empty one is a heartbeat."""
+    """Take a batch of envelopes; an empty one is a heartbeat. `?frames=all` asks for frames asked for just now too."""
     try:
         attempt = attempt_of_request(request, run_id)
         envelopes = parse_envelopes(read_body(request))
-        answer, gap = ingest(attempt, envelopes)
+        answer, gap = ingest(attempt, envelopes, all_frames=request.GET.get("frames") == "all")
     except AttemptRefused as error:
         return refusal(error.status, str(error))
     except BodyTooLarge as error:
@@ -47,8 +47,12 @@ def post_events(request: HttpRequest, run_id: str) -> HttpResponse:
     return typed(answer, status=409 if gap else 200)
 
 
-def ingest(token_attempt: RunAttempt, envelopes: Sequence[Envelope]) -> tuple[IngestAnswer, bool]:
+def ingest(
+    token_attempt: RunAttempt, envelopes: Sequence[Envelope], *, all_frames: bool = False
+) -> tuple[IngestAnswer, bool]:
     """Store what is new of the envelopes; True beside the answer when some were refused because earlier ones lack.
+
+    `all_frames` names the frames in the answer that an earlier answer named, which the engine may not have heard.
 
     Raises:
         BodyUnreadable: an envelope belongs to an attempt that this token may not speak for.
@@ -66,9 +70,8 @@ def ingest(token_attempt: RunAttempt, envelopes: Sequence[Envelope]) -> tuple[In
             gap = gap or _last_seq(lines) > attempt.last_seq + len(fresh)
             _store(run, attempt, fresh)
         shipped = attempts[envelopes[-1].attempt] if envelopes else own
-        answer = IngestAnswer(
-            directive=_directive(run, own), last_seq=shipped.last_seq, missing_frames=episodes.missing_frames(run)
-        )
+        missing = episodes.missing_frames(run, again=all_frames)
+        answer = IngestAnswer(directive=_directive(run, own), last_seq=shipped.last_seq, missing_frames=missing)
     return answer, gap
 
 

@@ -1,6 +1,8 @@
 """The console's door as HTTP calls: what is sent, what each answer means. Knows no spool, no threads, no retries.
 
-POST {console}/api/v1/runs/{run}/events           envelopes of one attempt, one a line; gzip above 8 KB
+POST {console}/api/v1/runs/{run}/events           envelopes of one attempt, one a line; gzip above 8 KB. With
+                                                  ?frames=all the answer also names the missing screenshots that
+                                                  an earlier answer named: nobody knows whether that one arrived
     200, or 409 for a gap   an `IngestAnswer`; its `last_seq` is of the attempt that the lines belong to, and of
                             the token's own attempt when there are no lines
     413                     too many bytes
@@ -66,6 +68,9 @@ class ConsoleClient:
     base: str
     """Path of the run's API, without a slash at the end."""
     token: str
+    answer_lost: bool = True
+    """An answer, perhaps to an earlier attempt, may have named screenshots that nobody heard of; the next call to
+    `post_events` asks for them again. The console by itself asks once and then waits a while."""
     _connection: http.client.HTTPConnection | None = None
 
     @classmethod
@@ -107,12 +112,14 @@ class ConsoleClient:
         if status not in (200, 201, 202, 409):
             raise ConsoleRefused(f"the console answered {status}: {_detail(answer)}")
         try:
-            return IngestAnswer.model_validate_json(answer)
+            heard = IngestAnswer.model_validate_json(answer)
         except ValidationError as error:
             kind = ConsoleRefused if status == 409 else ConsoleAway
             raise kind(
                 f"the console answered {status} with something else than an answer to events: {_detail(answer)}"
             ) from error
+        self.answer_lost = False
+        return heard
 
     def put_frame(self, sha256: str, data: bytes, media_type: str) -> None:
         """Upload a screenshot.
@@ -138,10 +145,12 @@ class ConsoleClient:
             status, answer = self._exchange(method, path, body, headers)
         except (OSError, http.client.HTTPException) as error:
             self.close()
+            self.answer_lost = True
             if reused and isinstance(error, ConnectionError):
                 # Servers close a connection that was idle for a while; that says nothing about their health.
                 return self._call(method, path, body, headers)
             raise ConsoleAway(f"no answer from {self.host}: {str(error) or type(error).__name__}") from error
+        self.answer_lost = self.answer_lost or status >= 500
         if status == 500:
             raise ConsoleBroke(f"{self.host} answered 500: {_detail(answer)}")
         if status > 500 or status in (408, 425, 429):
@@ -150,7 +159,8 @@ class ConsoleClient:
 
     def _exchange(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
         connection = self._connect()
-        connection.request(method, path, body, headers)
+        query = "?frames=all" if method == "POST" and self.answer_lost else ""
+        connection.request(method, path + query, body, headers)
         response = connection.getresponse()
         return response.status, response.read()
 

@@ -116,7 +116,7 @@ class Reporter:
         moved = True
         if batch is not None:
             moved = self._ship(batch)
-        elif self._frames_sent:
+        elif self._frames_sent or (self._closing.is_set() and self._client.answer_lost):
             moved = self._ask()
         elif not self._wanted and self._closing.is_set():
             return None

@@ -32,6 +32,8 @@ class ConsoleUnderTest:
     directive: str = "run"
     ask_for_frames: bool = True
     frames_at_once: int = 1000
+    asked_for: set[str] = field(default_factory=set)
+    answers_to_lose: int = 0
     refuse: Callable[[list[dict[str, Any]], bytes], tuple[int, dict[str, Any]] | None] = lambda lines, body: None
     changed: threading.Condition = field(default_factory=threading.Condition)
     may_answer: threading.Event = field(default_factory=threading.Event)
@@ -75,11 +77,14 @@ class ConsoleUnderTest:
         with self.changed:
             assert self.changed.wait_for(condition, timeout_s), f"the console has {sorted(self.events)[-3:]}"
 
-    def missing_frames(self) -> list[str]:
+    def missing_frames(self, *, again: bool) -> list[str]:
+        """Each is asked for once, as the console does within half a minute, unless the engine wants to hear again."""
         if not self.ask_for_frames:
             return []
         wanted = [envelope["event"].get("frame") for envelope in self.events.values()]
-        missing = [frame["sha256"] for frame in wanted if frame and frame["sha256"] not in self.frames]
+        known = self.frames.keys() if again else self.frames.keys() | self.asked_for
+        missing = [frame["sha256"] for frame in wanted if frame and frame["sha256"] not in known]
+        self.asked_for.update(missing[: self.frames_at_once])
         return missing[: self.frames_at_once]
 
 
@@ -119,8 +124,13 @@ class _Handler(BaseHTTPRequestHandler):
         with console.changed:
             console.requests.append(("POST", self.path, dict(self.headers)))
             status, answer = self._ingest(lines, raw)
+            lost = console.answers_to_lose > 0
+            console.answers_to_lose -= lost
             console.changed.notify_all()
-        self._answer(status, answer)
+        if lost:
+            self.close_connection = True
+        else:
+            self._answer(status, answer)
 
     def do_PUT(self) -> None:
         data = self.rfile.read(int(self.headers["Content-Length"]))
@@ -151,7 +161,7 @@ class _Handler(BaseHTTPRequestHandler):
         return status, {
             "directive": console.directive,
             "last_seq": console.last_seq(attempt),
-            "missing_frames": console.missing_frames(),
+            "missing_frames": console.missing_frames(again=self.path.endswith("?frames=all")),
         }
 
     def _answer(self, status: int, tree: dict[str, Any]) -> None:

@@ -91,8 +91,9 @@ def test_requests_carry_the_token_and_large_ones_are_compressed(tmp_path: Path, 
         recorder.emit(note(0))
         console.wait_for(lambda: (1, 1) in console.events)
         recorder.emit(note(1, size=20_000))
-    method, path, headers = console.requests[0]
-    assert (method, path) == ("POST", f"/api/v1/runs/{RUN_ID}/events")
+    (method, path, headers), (_, second, _), *_ = console.requests
+    assert (method, path) == ("POST", f"/api/v1/runs/{RUN_ID}/events?frames=all")
+    assert second == f"/api/v1/runs/{RUN_ID}/events"
     assert headers["Authorization"] == f"Bearer {TOKEN}"
     assert headers["Content-Type"] == "application/x-ndjson"
     assert "Content-Encoding" not in headers
@@ -375,6 +376,31 @@ def test_the_end_of_a_run_waits_for_screenshots_that_the_console_asks_for_in_por
         began = time.monotonic()
     assert len(console.frames) == 20
     assert time.monotonic() - began < reporter_module.LONGEST_DRAIN_S / 2, "and for nothing else"
+
+
+def test_screenshots_that_an_answer_asked_for_are_shipped_though_the_answer_was_lost(
+    tmp_path: Path, console: ConsoleUnderTest
+) -> None:
+    with reporting(tmp_path, console) as recorder:
+        console.wait_for(lambda: console.heartbeats > 0)
+        console.answers_to_lose = 1
+        frame = recorder.store_frame(np.zeros((168, 224, 3), dtype=np.uint8))
+        recorder.emit(EpisodeStepTaken(episode_id="e", index=0, frame=frame))
+        console.wait_for(lambda: console.answers_to_lose == 0)
+    assert len(console.frames) == 1
+
+
+def test_the_next_attempt_ships_screenshots_that_the_console_asked_the_last_one_for(
+    tmp_path: Path, console: ConsoleUnderTest
+) -> None:
+    console.ask_for_frames = False
+    with reporting(tmp_path, console) as recorder:
+        frame = recorder.store_frame(np.zeros((168, 224, 3), dtype=np.uint8))
+        recorder.emit(EpisodeStepTaken(episode_id="e", index=0, frame=frame))
+    console.ask_for_frames = True
+    assert console.missing_frames(again=False), "asked for, and nobody heard it"
+    with reporting(tmp_path, console, attempt=2):
+        console.wait_for(lambda: len(console.frames) == 1)
 
 
 def test_a_screenshot_that_is_gone_is_given_up_and_events_go_on(

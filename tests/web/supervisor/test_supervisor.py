@@ -205,6 +205,7 @@ def test_a_worker_that_takes_nothing_is_started_again(tmp_path: Path, valkey: st
     clock = Clock()
     watch = QueueWatch(valkey, clock=clock)
     bus = redis.from_url(valkey)
+    bus.delete(QUEUE)  # what the pages' own tests have queued for a worker that is not there
     worker = Child(spec_of(tmp_path, "worker", PATIENT, stuck=watch), clock=clock)
     worker.launch()
     worker.wait_ready()

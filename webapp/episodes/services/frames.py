@@ -85,10 +85,13 @@ def open_frame(run: Run, sha256: str) -> tuple[bytes, str] | None:
         return None
 
 
-def missing_frames(run: Run) -> list[str]:
-    """Frames that events named and that never arrived; each is asked for a bounded number of times, with pauses."""
+def missing_frames(run: Run, *, again: bool = False) -> list[str]:
+    """Frames that events named and that never arrived; each is asked for a bounded number of times, with pauses.
+
+    `again` leaves the pauses out: the engine says that it may not have heard the last answer.
+    """
     now = timezone.now()
-    due = Q(asked_at=None) | Q(asked_at__lt=now - ASK_AGAIN_AFTER)
+    due = Q() if again else Q(asked_at=None) | Q(asked_at__lt=now - ASK_AGAIN_AFTER)
     rows = Frame.objects.filter(due, run=run, stored_at=None, asked_times__lt=ASK_TIMES).order_by("id")
     found = list(rows.values_list("id", "sha256")[:MISSING_LIMIT])
     if found:
