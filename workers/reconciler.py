@@ -17,7 +17,7 @@ from webapp.api.spool import ship_spool
 from webapp.runs.journal import append_console_event
 from webapp.runs.models import Run, RunAttempt, RunStatus
 from webapp.runs.runfolder import run_dir
-from webapp.runs.services import give_up_attempt, reissue_secret, set_status
+from webapp.runs.services import give_up_attempt, secret_of_attempt, set_status
 from workers import launcher, scheduler
 from workers.preflights import checks_in, failed_checks_in_words
 
@@ -94,7 +94,8 @@ def _ask_ray(attempt: RunAttempt) -> None:
 def _job_unknown(attempt: RunAttempt) -> None:
     """Ray has no such job: it was never submitted, or the cluster was started anew."""
     if attempt.state == RunAttempt.State.STARTING and not _silent(attempt):
-        scheduler.launch(attempt.run, attempt, reissue_secret(attempt))
+        secret = secret_of_attempt(attempt.run_id, attempt.number)
+        scheduler.launch(attempt.run, attempt, secret)
         return
     _give_up(attempt, "Ray does not know its job (the cluster was started anew, or lost it)", retry=True)
 

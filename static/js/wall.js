@@ -15,9 +15,11 @@ export function startWall(runUrl) {
   const template = document.getElementById("tile-template");
   const started = new Map();
   const endedAt = new Map();
+  const outcomes = new Map();
 
   for (const tile of tiles()) {
     drawTile(tile);
+    tile.dataset.shown = tile.dataset.episode;
     if ("ended" in tile.dataset) endedAt.set(tile, 0);
   }
   startMore();
@@ -55,6 +57,7 @@ export function startWall(runUrl) {
     if (own) return own;
     if (all.length < PLACES) {
       const tile = template.content.firstElementChild.cloneNode(true);
+      tile.hidden = true;
       wall.append(tile);
       document.getElementById("wall-empty").hidden = true;
       return tile;
@@ -74,53 +77,73 @@ export function startWall(runUrl) {
     if (!event.frame) return;
     const tile = placeFor(event.episode_id);
     if (!tile) return;
-    const known = started.get(event.episode_id);
-    const isNew = tile.dataset.episode !== event.episode_id;
-    if (isNew) {
+    if (tile.dataset.episode !== event.episode_id) {
+      started.delete(tile.dataset.episode);
       tile.dataset.episode = event.episode_id;
-      delete tile.dataset.ended;
+      delete tile.dataset.step;
       endedAt.delete(tile);
-      put(tile, "task", known?.instruction ?? "");
-      tile.querySelector('[data-field="outcome"]').replaceChildren();
+      outcomes.delete(tile);
     }
-    tile.dataset.frame = event.frame.sha256;
-    showFrame(tile, event, known?.desktop ?? "a desktop");
-    tile.querySelector("a").href = `${runUrl.page}episodes/${encodeURIComponent(event.episode_id)}/#step=${event.index + 1}`;
-    put(tile, "index", String(event.index + 1));
-    put(tile, "action", actionWords(event.action));
-    put(tile, "thought", event.thought);
+    load(tile, event);
   }
 
-  /** The picture and the drawing on it change together, and only once the picture is here: its bytes may come a moment
-   * after the event that names them. */
-  function showFrame(tile, event, desktop, tries = 0) {
+  /** Whether the step is a later one than what its place shows. */
+  function isNews(tile, event) {
+    return tile.dataset.episode === event.episode_id && event.index > Number(tile.dataset.step ?? -1);
+  }
+
+  /** A picture's bytes may come a moment after the event that names them. A step is shown once they are here, unless a
+   * later one is shown by then: waiting for the latest alone, a fast episode would show none. */
+  function load(tile, event, tries = 0) {
     const loader = new Image();
     loader.addEventListener("load", () => {
-      if (tile.dataset.frame !== event.frame.sha256) return;
-      const shot = tile.querySelector(".shot");
-      const image = shot.querySelector("img");
-      image.src = loader.src;
-      image.width = event.frame.width;
-      image.height = event.frame.height;
-      image.alt = `Screenshot of ${desktop}`;
-      drawOverlay(shot, event.action, event.frame.width, event.frame.height);
+      if (isNews(tile, event)) show(tile, event, loader.src);
     });
     loader.addEventListener("error", () => {
-      const stillWanted = tile.dataset.frame === event.frame.sha256 && tries < RETRY_AFTER_MS.length;
-      if (stillWanted) setTimeout(() => showFrame(tile, event, desktop, tries + 1), RETRY_AFTER_MS[tries]);
+      if (tries === RETRY_AFTER_MS.length) return;
+      setTimeout(() => isNews(tile, event) && load(tile, event, tries + 1), RETRY_AFTER_MS[tries]);
     });
     loader.src = `/api/v1/runs/${runUrl.id}/frames/${event.frame.sha256}`;
   }
 
+  /** Picture, drawing and words change together. */
+  function show(tile, event, source) {
+    const known = started.get(event.episode_id);
+    const shot = tile.querySelector(".shot");
+    const image = shot.querySelector("img");
+    image.src = source;
+    image.width = event.frame.width;
+    image.height = event.frame.height;
+    image.alt = `Screenshot of ${known?.desktop ?? "a desktop"}`;
+    drawOverlay(shot, event.action, event.frame.width, event.frame.height);
+    tile.querySelector("a").href = `${runUrl.page}episodes/${encodeURIComponent(event.episode_id)}/#step=${event.index + 1}`;
+    if (tile.dataset.shown !== event.episode_id) put(tile, "task", known?.instruction ?? "");
+    put(tile, "index", String(event.index + 1));
+    put(tile, "action", actionWords(event.action));
+    put(tile, "thought", event.thought);
+    tile.dataset.shown = event.episode_id;
+    tile.dataset.step = event.index;
+    tile.hidden = false;
+    showOutcome(tile);
+  }
+
+  function showOutcome(tile) {
+    const ended = outcomes.get(tile);
+    tile.toggleAttribute("data-ended", Boolean(ended));
+    const outcome = ended && outcomeOf(ended);
+    const chips = outcome ? [el("span", { class: `chip ${outcome.tone}` }, icon(outcome.icon), outcome.word)] : [];
+    tile.querySelector('[data-field="outcome"]').replaceChildren(...chips);
+  }
+
   function episodeEnded(event) {
-    started.delete(event.episode_id);
     const tile = tiles().find((one) => one.dataset.episode === event.episode_id);
-    if (!tile) return;
-    tile.dataset.ended = "";
+    if (!tile) {
+      started.delete(event.episode_id);
+      return;
+    }
     endedAt.set(tile, Date.now());
-    const outcome = outcomeOf(event);
-    const chip = el("span", { class: `chip ${outcome.tone}` }, icon(outcome.icon), outcome.word);
-    tile.querySelector('[data-field="outcome"]').replaceChildren(chip);
+    outcomes.set(tile, event);
+    if (tile.dataset.shown === event.episode_id) showOutcome(tile);
   }
 
   return {

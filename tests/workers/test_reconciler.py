@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -20,8 +21,8 @@ from webapp.accounts.models import User
 from webapp.api.ingest import ingest
 from webapp.runs.models import Checkpoint, Run, RunAttempt, RunEvent, RunStatus
 from webapp.runs.runfolder import run_dir
-from webapp.runs.services import force_stop, request_stop, resume_run
-from workers import reconciler, scheduler
+from webapp.runs.services import attempt_of_token, force_stop, request_stop, resume_run
+from workers import launcher, reconciler, scheduler
 
 pytestmark = pytest.mark.django_db
 
@@ -33,6 +34,12 @@ def attempt(cluster: FakeCluster, run: Run) -> RunAttempt:
     attempt = run.attempts.get()
     ingest(attempt, envelopes([started(), *one_step(1)]))
     return attempt
+
+
+def token_of(cluster: FakeCluster) -> str:
+    """What the only job was given to speak with."""
+    (job,) = cluster.submitted
+    return str(job["runtime_env"]["env_vars"]["ARPO_ATTEMPT_TOKEN"])
 
 
 def go_silent(attempt: RunAttempt) -> None:
@@ -208,16 +215,33 @@ def test_a_failed_preflight_fails_the_run_with_its_checks(cluster: FakeCluster, 
     assert RunEvent.objects.get(run=run, kind="PreflightFailed").data["checks"] == checks
 
 
-def test_a_launch_that_was_interrupted_is_done_again_with_a_new_secret(
+def test_a_launch_that_was_interrupted_is_done_again(
     cluster: FakeCluster, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(scheduler, "launch", lambda *_: None)  # the worker died between its commit and the submit
         scheduler.dispatch_runs()
-    old = run.attempts.get().token_hash
     look(run)
-    assert len(cluster.submitted) == 1
-    assert run.attempts.get().token_hash != old
+    assert attempt_of_token(run.pk, token_of(cluster)) == run.attempts.get()
+
+
+def test_a_launch_that_takes_long_is_not_locked_out_by_the_one_that_overtakes_it(
+    cluster: FakeCluster, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submit = launcher.submit_attempt
+
+    def overtaken(*args: Any, **options: Any) -> None:
+        monkeypatch.setattr(launcher, "submit_attempt", submit)
+        reconciler.reconcile()  # the clock finds an attempt without a job and launches it as well
+        cluster.jobs.clear()  # Ray had not heard of either when both asked; it takes the one that came first
+        first_token = token_of(cluster)
+        cluster.submitted.clear()
+        submit(*args, **options)
+        assert token_of(cluster) == first_token
+
+    monkeypatch.setattr(launcher, "submit_attempt", overtaken)
+    scheduler.dispatch_runs()
+    assert attempt_of_token(run.pk, token_of(cluster)) == run.attempts.get()
 
 
 def test_a_run_whose_wake_up_was_lost_is_dispatched_by_the_clock(cluster: FakeCluster, run: Run) -> None:

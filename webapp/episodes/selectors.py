@@ -9,7 +9,7 @@ from django.db.models import Count, Max, Min, Prefetch, Q, QuerySet
 
 from arpo_engine.contract.outcomes import Split
 from webapp.accounts.permissions import Person
-from webapp.episodes.models import Episode, Group, GroupMember, ReplayEntry, ReplayInjection, Step
+from webapp.episodes.models import Episode, Frame, Group, GroupMember, ReplayEntry, ReplayInjection, Step
 from webapp.runs.access import runs_visible_to
 from webapp.runs.models import Run
 
@@ -104,9 +104,10 @@ def latest_episodes_visible_to(person: Person, run: Run, limit: int = 8) -> list
 
 
 def wall_visible_to(person: Person, run: Run, size: int = WALL_SIZE) -> list[Tile]:
-    """The newest episodes that have screenshots, those under way first."""
+    """The newest episodes with screenshots that have arrived, those under way first."""
     newest = list(_episodes(person, run).order_by("-pk")[:WALL_LOOKS_AT])
-    shown = Step.objects.filter(episode__in=newest).exclude(frame="")
+    here = Frame.objects.filter(run=run, stored_at__isnull=False)
+    shown = Step.objects.filter(episode__in=newest, frame__in=here.values("sha256"))
     last = {step.episode_id: step for step in shown.order_by("episode_id", "-index").distinct("episode_id")}
     with_frames = [episode for episode in newest if episode.pk in last]
     with_frames.sort(key=lambda episode: (bool(episode.ended_by), -episode.pk))

@@ -204,7 +204,7 @@ class Reporter:
     def _upload_frames(self) -> None:
         until = time.monotonic() + FRAMES_SLICE_S
         while self._wanted and time.monotonic() < until:
-            sha256 = next(iter(self._wanted))
+            sha256 = next(reversed(self._wanted))  # the newest first: people watch live
             data = read_frame(self._frames_folder, sha256)
             try:
                 if data is None:

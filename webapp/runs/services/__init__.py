@@ -6,8 +6,8 @@ from webapp.runs.services.attempts import (
     extend_lease,
     give_up_attempt,
     mark_submitted,
-    reissue_secret,
     requeue_lost_run,
+    secret_of_attempt,
     start_attempt,
 )
 from webapp.runs.services.control import force_stop, pause_run, request_stop, resume_run, set_priority, undo_stop
@@ -30,11 +30,11 @@ __all__ = [
     "mark_submitted",
     "may_become",
     "pause_run",
-    "reissue_secret",
     "rename_run",
     "request_stop",
     "requeue_lost_run",
     "resume_run",
+    "secret_of_attempt",
     "set_priority",
     "set_status",
     "start_attempt",

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from arpo_engine.contract.outcomes import Directive
-from webapp.accounts.secrets import digest_of, make_secret
+from webapp.accounts.secrets import derived_secret, digest_of
 from webapp.runs.journal import append_console_event
 from webapp.runs.models import Run, RunAttempt, RunStatus
 from webapp.runs.queue import DISPATCH_RUNS, enqueue
@@ -25,7 +25,7 @@ HEARTBEAT_LEASE: Final = timedelta(seconds=90)
 def start_attempt(run: Run, *, reason: str) -> tuple[RunAttempt, str]:
     """The next attempt of a run (its row locked by the caller) and the secret with which its events come in."""
     number = run.attempts.count() + 1
-    secret = make_secret("run")
+    secret = secret_of_attempt(run.pk, number)
     now = timezone.now()
     checkpoint = run.checkpoints.order_by("-step").first()
     attempt = RunAttempt.objects.create(
@@ -40,14 +40,13 @@ def start_attempt(run: Run, *, reason: str) -> tuple[RunAttempt, str]:
     return attempt, secret
 
 
-@transaction.atomic
-def reissue_secret(attempt: RunAttempt) -> str:
-    """A new secret for an attempt whose launch was interrupted before the old one reached the engine."""
-    secret = make_secret("run")
-    now = timezone.now()
-    attempt.token_hash, attempt.lease_until = digest_of(secret), now + START_LEASE
-    attempt.save(update_fields=["token_hash", "lease_until"])
-    return secret
+def secret_of_attempt(run_id: str, number: int) -> str:
+    """The secret with which an attempt's events come in.
+
+    Whoever repeats a launch gets the same one: two launches may be under way at once, and only one of them starts the
+    process, so a secret of each one's own would shut out the engine of the other.
+    """
+    return derived_secret("run", f"{run_id}/{number}")
 
 
 def mark_submitted(attempt: RunAttempt, *, host: str) -> None:
