@@ -24,7 +24,7 @@ from arpo_engine.contract.outcomes import RunOutcome
 from arpo_engine.contract.reporting import SPOOL_NAME, RunRecorder, last_attempt
 from arpo_engine.runtime.event_log import EventLogHandler
 from arpo_engine.runtime.executor import Executor
-from arpo_engine.runtime.local import LocalExecutor
+from arpo_engine.runtime.executors import build_executor
 from arpo_engine.runtime.telemetry import Telemetry
 from arpo_engine.trainer.parts import Ending
 from arpo_engine.trainer.stop import StopSwitch
@@ -95,15 +95,6 @@ def launch(arguments: argparse.Namespace, kind: str, work: Callable[[Launch], Aw
     finally:
         logging.getLogger("arpo_engine").removeHandler(handler)
         progress.close()
-
-
-def build_executor(name: str) -> Executor:
-    """`local` or `ray`; Ray is imported only when it is asked for."""
-    if name == "local":
-        return LocalExecutor()
-    from arpo_engine.runtime.ray import RayExecutor
-
-    return RayExecutor()
 
 
 def _to_its_end(ready: Launch, work: Callable[[Launch], Awaitable[Ending]]) -> Ending:

@@ -10,8 +10,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from arpo_engine.cli.launching import build_executor
 from arpo_engine.contract.config import load_config
+from arpo_engine.runtime.executors import build_executor
 from arpo_engine.runtime.preflight import Check, as_json, preflight
 
 MARKS = {"ok": "[green]✓ ok[/]", "warn": "[yellow]! warn[/]", "fail": "[red]✗ fail[/]"}

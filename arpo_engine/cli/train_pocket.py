@@ -22,7 +22,6 @@ import torch
 from rich.console import Console
 
 from arpo_engine.agents.ui_tars import SHORT_SYSTEM
-from arpo_engine.cli.launching import build_executor
 from arpo_engine.cli.pocket_lessons import batches, demonstration, forgetful, scene
 from arpo_engine.contract.config import RunConfig
 from arpo_engine.contract.config.parts import EvaluationConfig, ModelConfig, UiTarsAgentConfig
@@ -34,8 +33,10 @@ from arpo_engine.models.pocket.build import PocketShape, build_policy
 from arpo_engine.models.pocket.card import Card, SplitResult, write_card
 from arpo_engine.models.pocket.warm_start import Progress, Stage, WarmStart
 from arpo_engine.models.policy import Policy
-from arpo_engine.runtime.context import RESULTS, load_tasks
+from arpo_engine.runtime.context import RESULTS
 from arpo_engine.runtime.evaluating import SUMMARY, run_evaluation
+from arpo_engine.runtime.executors import build_executor
+from arpo_engine.runtime.task_source import load_tasks
 from arpo_engine.trainer.stop import StopSwitch
 
 SYSTEM_WORDS = ("You", "are", "a", "GUI", "agent")

@@ -18,7 +18,7 @@ from transformers.utils import logging as transformers_logging
 
 from arpo_engine.contract.errors import ModelError
 from arpo_engine.models import folder as folders
-from arpo_engine.models import language, replies, vision
+from arpo_engine.models import image_settings, language, replies, vision
 from arpo_engine.models.chat import NEVER_SAMPLED, ChatFormat
 from arpo_engine.models.patches import PatchFormat
 from arpo_engine.types import Pixels, Trajectory
@@ -50,7 +50,7 @@ class Policy:
             tokenizer = AutoTokenizer.from_pretrained(
                 folder, trust_remote_code=trust_remote_code, local_files_only=True
             )
-        return cls(model, tokenizer, folders.read_patch_format(folder))
+        return cls(model, tokenizer, image_settings.read_patch_format(folder))
 
     def load_weights(self, folder: Path) -> None:
         """Take over the weights of a folder of the same shape, in place and exactly."""
@@ -74,7 +74,7 @@ class Policy:
                 state = {name: tensor.to(getattr(torch, dtype)) for name, tensor in self.module.state_dict().items()}
             self.module.save_pretrained(fresh, state_dict=state)
             self.tokenizer.save_pretrained(fresh)
-            folders.write_patch_format(fresh, self.chat.patches)
+            image_settings.write_patch_format(fresh, self.chat.patches)
 
         folders.replace_folder(folder, write)
 

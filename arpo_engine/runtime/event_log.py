@@ -17,7 +17,7 @@ _LEVELS: dict[int, Literal["warning", "error"]] = {
 
 
 class EventLogHandler(logging.Handler):
-    """Emits warnings and errors; those of reporting itself stay out, or a broken sink would feed on its complaints."""
+    """Emits warnings and errors; those of reporting itself go to stderr, or a broken sink would feed on them."""
 
     def __init__(self, sink: EventSink) -> None:
         super().__init__(logging.WARNING)
@@ -26,6 +26,8 @@ class EventLogHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Turn the record into a `LogWritten`."""
         if record.name.startswith(REPORTING):
+            if logging.lastResort:
+                logging.lastResort.handle(record)
             return
         level = _LEVELS.get(record.levelno, "warning")
         self._sink.emit(LogWritten(level=level, logger=record.name, message=record.getMessage()))

@@ -25,8 +25,8 @@ from arpo_engine.contract.errors import ArpoError, ModelError
 from arpo_engine.contract.tasks import Task
 from arpo_engine.desktops.host import Reset
 from arpo_engine.models.folder import locate, read_json
-from arpo_engine.runtime.context import find_source, load_tasks
 from arpo_engine.runtime.executor import Executor
+from arpo_engine.runtime.task_source import find_source, load_tasks
 from arpo_engine.types import Observation
 
 MB = 1_000_000

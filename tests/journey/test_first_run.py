@@ -14,7 +14,7 @@ from playwright.sync_api import Page, expect
 from tests.journey import evidence
 from tests.journey.console import Console
 
-pytestmark = [pytest.mark.journey, pytest.mark.slow]
+pytestmark = pytest.mark.journey
 
 FIRST_FRAME_MS = 240_000
 STEPS_MS = 240_000

@@ -10,6 +10,7 @@ from transformers import AutoTokenizer, Qwen2_5_VLForConditionalGeneration
 
 from arpo_engine.contract.errors import ModelError
 from arpo_engine.models import folder as folders
+from arpo_engine.models import image_settings
 from arpo_engine.models.patches import PatchFormat
 from arpo_engine.models.policy import Policy
 from arpo_engine.models.resize import PixelLimits
@@ -80,7 +81,7 @@ def test_a_save_that_fails_keeps_the_old_folder(saved: Path, monkeypatch: pytest
     def full_disk(*_: object) -> None:
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(folders, "write_patch_format", full_disk)
+    monkeypatch.setattr(image_settings, "write_patch_format", full_disk)
     with pytest.raises(OSError, match="No space"):
         shared_policy().save(saved)
     assert Policy.load(saved).module is not None
