@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from functools import partial
 
 import numpy as np
 
@@ -86,20 +87,18 @@ def main() -> int:
     add_run_arguments(parser)
     arguments = parse(parser, sys.argv[1:])
     arguments.settings = [f"kind={arguments.work}", *arguments.settings]
-    wrappers = CONTROLS[arguments.control]
 
     async def work(ready: Launch) -> Ending:
-        shared = {
-            "run_dir": ready.run_dir,
-            "attempt": ready.attempt,
-            "sink": ready.sink,
-            "executor": ready.executor,
-            "stop": ready.stop,
-            "wrappers": wrappers,
-        }
-        if arguments.work == "train":
-            return await run_training(ready.config, resuming=False, **shared)
-        return await run_evaluation(ready.config, **shared)
+        run = partial(run_training, resuming=False) if arguments.work == "train" else run_evaluation
+        return await run(
+            ready.config,
+            run_dir=ready.run_dir,
+            attempt=ready.attempt,
+            sink=ready.sink,
+            executor=ready.executor,
+            stop=ready.stop,
+            wrappers=CONTROLS[arguments.control],
+        )
 
     print(launch(arguments, arguments.work, work).reason)
     return 0

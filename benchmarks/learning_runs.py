@@ -72,15 +72,18 @@ def _run(words: list[str]) -> None:
 
 def _read(run_dir: Path, seed: int) -> Trained:
     lines = list(read_spool(run_dir / SPOOL_NAME))
-    began, ended = lines[0].at, next(line for line in reversed(lines) if isinstance(line.event, RunEnded))
-    if ended.event.outcome is not RunOutcome.FINISHED:
-        raise SystemExit(f"{run_dir} ended as {ended.event.outcome}: {ended.event.reason}")
-    saved = [line.event for line in lines if isinstance(line.event, CheckpointSaved)][-1]
+    began, last = lines[0].at, lines[-1].at
+    ended = [line.event for line in lines if isinstance(line.event, RunEnded)][-1]
+    if ended.outcome is not RunOutcome.FINISHED:
+        raise SystemExit(f"{run_dir} ended as {ended.outcome}: {ended.reason}")
+    saved = [line.event.export_path for line in lines if isinstance(line.event, CheckpointSaved)][-1]
+    if saved is None:
+        raise SystemExit(f"{run_dir} keeps no policy with its last checkpoint")
     return Trained(
         seed=seed,
-        minutes=(ended.at - began).total_seconds() / 60,
-        steps=ended.event.step,
-        policy=run_dir / saved.export_path,
+        minutes=(last - began).total_seconds() / 60,
+        steps=ended.step,
+        policy=run_dir / saved,
         curve=[_point(line, began) for line in lines if isinstance(line.event, ValidationFinished | MetricsLogged)],
     )
 

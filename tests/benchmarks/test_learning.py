@@ -33,6 +33,7 @@ def test_a_blind_policy_sees_the_same_grey_whatever_happens_and_is_scored_as_eve
 def test_a_deaf_policy_is_told_the_same_for_every_task_and_its_replies_are_read():
     agent = DeafAgent(UiTarsAgent(UiTarsAgentConfig()))
     assert agent.user_prompt("open Mail") == agent.user_prompt("delete cat")
+    assert agent.caption("open Mail") == agent.caption("delete cat")
     assert agent.parse(CLICK, (28, 28)).action is not None
 
 
