@@ -23,6 +23,8 @@ from workers.preflights import checks_in, failed_checks_in_words
 
 RECONCILE_LOCK: Final = 7_202
 """Key of the advisory lock that lets one reconciler work at a time."""
+QUIET: Final = timedelta(seconds=15)
+"""Three heartbeats: an engine that says nothing for so long may be gone, which Ray knows."""
 SILENCE_BORNE: Final = timedelta(minutes=3)
 """How long a job that Ray says is running may stay silent while the console listens."""
 STOP_PATIENCE: Final = timedelta(minutes=10)
@@ -67,10 +69,26 @@ def _look_after(attempt: RunAttempt) -> None:
         _end_processes(attempt, f"ended because it had not stopped {minutes} minutes after it was asked to")
     elif attempt.state == RunAttempt.State.STARTING or _silent(attempt):
         _ask_ray(attempt)
+    elif _quiet(attempt):
+        _notice_end(attempt)
 
 
 def _silent(attempt: RunAttempt) -> bool:
     return attempt.lease_until is None or attempt.lease_until < timezone.now()
+
+
+def _quiet(attempt: RunAttempt) -> bool:
+    return attempt.last_event_at is not None and timezone.now() - attempt.last_event_at > QUIET
+
+
+def _notice_end(attempt: RunAttempt) -> None:
+    """A process that was killed need not be waited for until its lease runs out; one that still runs is left alone."""
+    try:
+        job = launcher.job_of(attempt.ray_submission_id)
+    except launcher.ClusterAway:
+        return
+    if job is not None and job.has_ended:
+        _job_ended(attempt, job)
 
 
 def _ask_ray(attempt: RunAttempt) -> None:

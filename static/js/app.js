@@ -2,6 +2,7 @@
 import { csrfToken } from "./dom.js";
 import { startKeyboard } from "./keyboard.js";
 import { startSetupBanner } from "./setup_banner.js";
+import { startThumbnails } from "./thumbnails.js";
 import { startClock } from "./time.js";
 import { toast, undoable } from "./toast.js";
 
@@ -91,6 +92,7 @@ function startDialogs() {
 startTheme();
 startDensity();
 startMenus();
+startThumbnails();
 startRequests();
 startDialogs();
 startClock();

@@ -127,6 +127,10 @@ function start() {
       show(Number(link.dataset.step));
     });
   }
+  byId("frame").addEventListener("error", () => {
+    byId("frame").hidden = true;
+    byId("no-frame").hidden = false;
+  });
   window.addEventListener("hashchange", () => show(placeInAddress(), { scroll: true }));
   show(placeInAddress(), { scroll: location.hash !== "" });
 

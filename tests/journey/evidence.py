@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 from pydantic import TypeAdapter
 from safetensors.numpy import load_file
 
@@ -23,6 +24,28 @@ def run_folder(data: Path) -> Path:
     """The folder of the only run of a console."""
     (folder,) = (data / "runs").iterdir()
     return folder
+
+
+def engine_of(folder: Path) -> psutil.Process:
+    """The process that trains in a run folder."""
+    (engine,) = _engines_of(folder)
+    return engine
+
+
+def wait_until_engine_is_gone(folder: Path, within_s: float) -> None:
+    """Returns when no process trains in a run folder any more."""
+    _, alive = psutil.wait_procs(_engines_of(folder), timeout=within_s)
+    assert alive == []
+
+
+def _engines_of(folder: Path) -> list[psutil.Process]:
+    wanted = ["arpo_engine", "train", "--run-dir", str(folder)]
+    found = []
+    for process in psutil.process_iter(["cmdline"]):
+        words = process.info["cmdline"] or []
+        if all(word in words for word in wanted):
+            found.append(process)
+    return found
 
 
 def events(folder: Path, kind: str) -> list[dict[str, Any]]:

@@ -19,6 +19,8 @@ pytestmark = pytest.mark.journey
 FIRST_FRAME_MS = 240_000
 STEPS_MS = 240_000
 ENOUGH_STEPS = 3
+GONE_WITHIN_S = 60.0
+PAST_STEP = "(step) => Number(document.querySelector('#run-head progress')?.value ?? 0) > step"
 SMALL = {
     "title": "Journey",
     "rollout.tasks_per_step": "4",
@@ -76,11 +78,7 @@ def test_screenshots_and_points_arrive_without_reload(page: Page, pictures: Path
 def test_a_killed_web_server_comes_back_and_the_page_catches_up(console: Console, page: Page) -> None:
     step = int(page.locator("#run-head progress").first.get_attribute("value") or 0)
     killed = console.kill_web_server()
-    page.wait_for_function(
-        "(step) => Number(document.querySelector('#run-head progress')?.value ?? 0) > step + 1",
-        arg=step,
-        timeout=STEPS_MS,
-    )
+    page.wait_for_function(PAST_STEP, arg=step + 1, timeout=STEPS_MS)
     assert console.web_server() not in (0, killed)
     assert page.evaluate("window.neverReloaded") is True
 
@@ -102,12 +100,35 @@ def test_an_episode_is_stepped_through_with_the_keyboard(console: Console, page:
     expect(page.locator("#position")).to_contain_text("1 /")
 
 
+def test_a_killed_engine_goes_on_from_its_checkpoint(console: Console, page: Page) -> None:
+    folder = evidence.run_folder(console.data)
+    page.goto(f"{console.address}/runs/{folder.name}/")
+    evidence.engine_of(folder).kill()
+    expect(page.locator("#run-head")).to_contain_text("attempt 2", timeout=STEPS_MS)
+    step = evidence.events(folder, "StepFinished")[-1]["step"]
+    page.wait_for_function(PAST_STEP, arg=step + 1, timeout=STEPS_MS)
+    first, second = evidence.events(folder, "RunStarted")
+    assert first["resumed_from_step"] is None
+    assert second["resumed_from_step"] > 0
+
+
+def test_a_paused_run_waits_and_is_resumed(console: Console, page: Page) -> None:
+    folder = evidence.run_folder(console.data)
+    page.get_by_role("button", name="Pause").click()
+    expect(page.locator("#run-head")).to_have_attribute("data-status", "paused", timeout=STEPS_MS)
+    paused_at = evidence.events(folder, "RunEnded")[-1]["step"]
+    evidence.wait_until_engine_is_gone(folder, GONE_WITHIN_S)
+    page.get_by_role("button", name="Resume").click()
+    page.wait_for_function(PAST_STEP, arg=paused_at + 1, timeout=STEPS_MS)
+    assert evidence.events(folder, "RunStarted")[-1]["resumed_from_step"] == paused_at
+
+
 def test_stop_finishes_the_step_and_saves(console: Console, page: Page) -> None:
     folder = evidence.run_folder(console.data)
     page.goto(f"{console.address}/runs/{folder.name}/")
     page.get_by_role("button", name="Stop", exact=True).click()
     expect(page.locator("#run-head")).to_have_attribute("data-status", "stopped", timeout=STEPS_MS)
-    (ended,) = evidence.events(folder, "RunEnded")
+    ended = evidence.events(folder, "RunEnded")[-1]
     assert ended["outcome"] == "stopped"
     assert list(evidence.checkpoints(folder))[-1].name.endswith(f"{ended['step']}")
 

@@ -75,6 +75,16 @@ def test_a_killed_process_is_followed_by_the_next_attempt_from_the_checkpoint(
     assert any("from the checkpoint of step 1" in reason for reason in reasons)
 
 
+def test_a_process_that_was_killed_is_noticed_before_its_lease_runs_out(
+    cluster: FakeCluster, attempt: RunAttempt, run: Run
+) -> None:
+    RunAttempt.objects.filter(pk=attempt.pk).update(last_event_at=timezone.now() - reconciler.QUIET)
+    assert look(run).status == RunStatus.RUNNING, "it only says little"
+    cluster.ends(attempt.ray_submission_id, "FAILED", exit_code=-9)
+    assert look(run).status == RunStatus.PREPARING
+    assert run.attempts.count() == 2
+
+
 def test_a_poison_run_stops_after_its_bound(cluster: FakeCluster, attempt: RunAttempt, run: Run) -> None:
     for number in range(1, run.max_attempts + 1):
         current = run.attempts.get(number=number)

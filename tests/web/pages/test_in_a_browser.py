@@ -16,6 +16,7 @@ from tests.web.builders import make_person, make_team
 from tests.web.pages.browser import FLAGS, WebServer
 from tests.web.pages.factories import Engine, rich_run, titled_run
 from webapp.accounts.models import Role, Team, User
+from webapp.episodes.models import Frame
 from webapp.runs.models import Run, RunStatus
 from webapp.supervisor.browser import SKIP_REASON, WHY_SKIPPED, find_chromium
 
@@ -265,6 +266,18 @@ def test_stop_is_one_press_with_an_undo_and_force_stop_wants_a_word(page: Page, 
     run.refresh_from_db()
     assert run.status == RunStatus.STOPPING
     assert run.force_stop_at is not None
+
+
+def test_a_thumbnail_whose_bytes_come_late_is_shown_when_they_are_there(page: Page, person: User, team: Team) -> None:
+    run, _ = rich_run(person, team)
+    frames = list(Frame.objects.filter(run=run))
+    Frame.objects.filter(run=run).update(stored_at=None)
+    page.goto(f"/runs/{run.pk}/episodes/a1-s1-g0-r1/")
+    thumbnail = page.locator(".step-thumb img").first
+    expect(thumbnail).to_have_class("on-its-way")
+    expect(page.get_by_text("No screenshot was kept of this step")).to_be_visible()
+    Frame.objects.bulk_update(frames, ["stored_at"])
+    expect(thumbnail).to_have_js_property("naturalWidth", 224)
 
 
 def test_the_theme_is_remembered(page: Page) -> None:

@@ -129,7 +129,6 @@ def create_example_run(
         name=name,
         kind=RunKind(config.kind),
         is_example=True,
-        tags=["example"],
         config=config.model_dump(mode="json"),
         config_hash=config_hash(config),
         total_steps=config.limits.steps,
