@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from arpo_engine.contract.reporting import reporter as reporter_module
+
 TOKEN = "attempt-token"
 RUN_ID = "run-1"
 
@@ -176,6 +178,15 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:
         """The test's own assertions say what happened."""
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same behaviour with shorter waits."""
+    monkeypatch.setattr(reporter_module, "GATHER_S", 0.01)
+    monkeypatch.setattr(reporter_module, "FIRST_RETRY_S", 0.02)
+    monkeypatch.setattr(reporter_module, "LAST_RETRY_S", 0.1)
+    monkeypatch.setattr(reporter_module, "HEARTBEAT_S", 0.1)
 
 
 @pytest.fixture

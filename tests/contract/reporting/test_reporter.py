@@ -1,42 +1,26 @@
 from __future__ import annotations
 
-import json
-import logging
 import random
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from arpo_engine.contract.config.parts import FramesConfig
-from arpo_engine.contract.events import EpisodeStepTaken, LogWritten
 from arpo_engine.contract.outcomes import Directive
 from arpo_engine.contract.reporting import RunRecorder
 from arpo_engine.contract.reporting import outbox as outbox_module
 from arpo_engine.contract.reporting import recorder as recorder_module
 from arpo_engine.contract.reporting import reporter as reporter_module
-from arpo_engine.contract.reporting.frames import frame_path
 from tests.contract.reporting.conftest import RUN_ID, TOKEN, ConsoleUnderTest
+from tests.contract.reporting.helpers import Listener, messages, note, reporting
 
-
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same behaviour with shorter waits."""
-    monkeypatch.setattr(reporter_module, "GATHER_S", 0.01)
-    monkeypatch.setattr(reporter_module, "FIRST_RETRY_S", 0.02)
-    monkeypatch.setattr(reporter_module, "LAST_RETRY_S", 0.1)
-    monkeypatch.setattr(reporter_module, "HEARTBEAT_S", 0.1)
-
-
-def note(number: int, size: int = 0) -> LogWritten:
-    return LogWritten(level="info", logger="test", message=f"{number}{'x' * size}")
+pytestmark = pytest.mark.usefixtures("quick")
 
 
 @pytest.fixture
@@ -52,30 +36,6 @@ def said() -> Iterator[Callable[[str], threading.Event]]:
     yield listen
     for listener in listeners:
         reporter_module.log.removeHandler(listener)
-
-
-class Listener(logging.Handler):
-    def __init__(self, words: str) -> None:
-        super().__init__()
-        self._words = words
-        self.heard = threading.Event()
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if self._words in record.getMessage():
-            self.heard.set()
-
-
-@contextmanager
-def reporting(folder: Path, console: ConsoleUnderTest, attempt: int = 1, token: str = TOKEN) -> Iterator[RunRecorder]:
-    recorder = RunRecorder(folder, attempt, frames=FramesConfig(), report_to=console.url, run_id=RUN_ID, token=token)
-    try:
-        yield recorder
-    finally:
-        recorder.close()
-
-
-def messages(console: ConsoleUnderTest, attempt: int = 1) -> list[str]:
-    return [envelope["event"]["message"] for key, envelope in sorted(console.events.items()) if key[0] == attempt]
 
 
 def test_events_arrive_once_and_in_order(tmp_path: Path, console: ConsoleUnderTest) -> None:
@@ -232,116 +192,6 @@ def test_an_idle_connection_that_the_server_closed_is_opened_again_without_a_wor
     assert "away" not in caplog.text
 
 
-def test_a_line_that_the_console_cannot_read_is_left_out_and_says_so(
-    tmp_path: Path, console: ConsoleUnderTest, caplog: pytest.LogCaptureFixture
-) -> None:
-    def picky(lines: list[dict[str, Any]], body: bytes) -> tuple[int, dict[str, Any]] | None:
-        for number, envelope in enumerate(lines, start=1):
-            if envelope["event"]["message"] == "13":
-                return 422, {"line": number, "detail": "nobody likes 13"}
-        return None
-
-    console.refuse = picky
-    with reporting(tmp_path, console) as recorder:
-        for number in range(30):
-            recorder.emit(note(number))
-    received = messages(console)
-    assert len(received) == 30
-    assert "nobody likes 13" in received[13] and "events.jsonl" in received[13]
-    assert received[:13] + received[14:] == [str(n) for n in range(30) if n != 13]
-    assert "an event is left out" in caplog.text
-    assert '"message":"13"' in (tmp_path / "events.jsonl").read_text(), "the spool keeps it"
-
-
-def test_the_bad_line_is_found_when_the_console_does_not_say_which(tmp_path: Path, console: ConsoleUnderTest) -> None:
-    def vague(lines: list[dict[str, Any]], body: bytes) -> tuple[int, dict[str, Any]] | None:
-        bad = any(envelope["event"]["message"] == "13" for envelope in lines)
-        return (422, {"detail": "something is wrong"}) if bad else None
-
-    console.refuse = vague
-    with reporting(tmp_path, console) as recorder:
-        for number in range(30):
-            recorder.emit(note(number))
-    received = messages(console)
-    assert received[:13] + received[14:] == [str(n) for n in range(30) if n != 13]
-
-
-def test_a_batch_that_is_too_large_is_cut_and_a_line_that_is_too_large_is_left_out(
-    tmp_path: Path, console: ConsoleUnderTest
-) -> None:
-    console.refuse = lambda lines, body: (
-        (413, {"detail": "at most 2000 bytes"}) if len(json.dumps(lines)) > 2000 else None
-    )
-    with reporting(tmp_path, console) as recorder:
-        for number in range(30):
-            recorder.emit(note(number, size=3000 if number == 7 else 0))
-    received = messages(console)
-    assert "larger than the console takes" in received[7]
-    assert received[:7] + received[8:] == [str(n) for n in range(30) if n != 7]
-
-
-@pytest.mark.parametrize("status", [401, 403, 404, 409])
-def test_a_refused_run_goes_on_and_ships_when_the_console_has_been_put_right(
-    tmp_path: Path, console: ConsoleUnderTest, caplog: pytest.LogCaptureFixture, status: int
-) -> None:
-    refusals: list[int] = []
-
-    def refuse(lines: list[dict[str, Any]], body: bytes) -> tuple[int, dict[str, Any]]:
-        refusals.append(status)
-        return status, {"detail": "not with this token"}
-
-    console.refuse = refuse
-    with reporting(tmp_path, console) as recorder:
-        recorder.emit(note(1))
-        console.wait_for(lambda: len(refusals) >= 3)
-        console.refuse = lambda lines, body: None
-    assert messages(console) == ["1"]
-    said = [record for record in caplog.records if "not with this token" in record.getMessage()]
-    assert len(said) == 1, "said once, however often it is tried"
-    assert TOKEN not in caplog.text
-
-
-def test_an_answer_that_is_none_is_tried_again(tmp_path: Path, console: ConsoleUnderTest) -> None:
-    strange = [(200, {"hello": "I am a proxy"}), (503, {}), (429, {"detail": "slow down"})]
-    console.refuse = lambda lines, body: strange.pop() if strange else None
-    with reporting(tmp_path, console) as recorder:
-        recorder.emit(note(1))
-    assert messages(console) == ["1"]
-
-
-def test_a_batch_at_which_the_console_breaks_does_not_stop_the_run_for_ever(
-    tmp_path: Path, console: ConsoleUnderTest
-) -> None:
-    def breaks(lines: list[dict[str, Any]], body: bytes) -> tuple[int, dict[str, Any]] | None:
-        bad = any(envelope["event"]["message"] == "13" for envelope in lines)
-        return (500, {"detail": "a bug"}) if bad else None
-
-    console.refuse = breaks
-    with reporting(tmp_path, console) as recorder:
-        for number in range(30):
-            recorder.emit(note(number))
-    received = messages(console)
-    assert "the console broke at it" in received[13]
-    assert received[:13] + received[14:] == [str(n) for n in range(30) if n != 13]
-    assert console.heartbeats >= 3, "a console that does not answer a heartbeat either is broken as a whole"
-
-
-def test_a_console_that_is_broken_as_a_whole_loses_no_event(tmp_path: Path, console: ConsoleUnderTest) -> None:
-    failures: list[int] = []
-
-    def broken(lines: list[dict[str, Any]], body: bytes) -> tuple[int, dict[str, Any]]:
-        failures.append(500)
-        return 500, {"detail": "no database"}
-
-    console.refuse = broken
-    with reporting(tmp_path, console) as recorder:
-        for number in range(30):
-            recorder.emit(note(number))
-        console.wait_for(lambda: len(failures) > 12)
-        console.refuse = lambda lines, body: None
-    assert messages(console) == [str(number) for number in range(30)]
-
-
 def test_a_quiet_run_sends_heartbeats_and_hears_the_directive(tmp_path: Path, console: ConsoleUnderTest) -> None:
     with reporting(tmp_path, console) as recorder:
         console.wait_for(lambda: console.heartbeats >= 2)
@@ -350,75 +200,6 @@ def test_a_quiet_run_sends_heartbeats_and_hears_the_directive(tmp_path: Path, co
         before = console.heartbeats
         console.wait_for(lambda: console.heartbeats >= before + 2)
         assert recorder.directive is Directive.STOP_GRACEFULLY
-
-
-def test_screenshots_are_uploaded_once_when_the_console_asks(tmp_path: Path, console: ConsoleUnderTest) -> None:
-    pictures = [np.full((168, 224, 3), shade, dtype=np.uint8) for shade in (0, 80, 160)]
-    with reporting(tmp_path, console) as recorder:
-        for index in range(9):
-            frame = recorder.store_frame(pictures[index % 3])
-            recorder.emit(EpisodeStepTaken(episode_id="e", index=index, frame=frame))
-        console.wait_for(lambda: len(console.frames) == 3)
-    for sha256, data in console.frames.items():
-        assert frame_path(tmp_path / "frames", sha256).read_bytes() == data
-    uploads = [path for method, path, _ in console.requests if method == "PUT"]
-    assert len(uploads) == 3
-
-
-def test_the_end_of_a_run_waits_for_screenshots_that_the_console_asks_for_in_portions(
-    tmp_path: Path, console: ConsoleUnderTest
-) -> None:
-    console.frames_at_once = 4
-    with reporting(tmp_path, console) as recorder:
-        for index in range(20):
-            frame = recorder.store_frame(np.full((168, 224, 3), index * 10, dtype=np.uint8))
-            recorder.emit(EpisodeStepTaken(episode_id="e", index=index, frame=frame))
-        began = time.monotonic()
-    assert len(console.frames) == 20
-    assert time.monotonic() - began < reporter_module.LONGEST_DRAIN_S / 2, "and for nothing else"
-
-
-def test_screenshots_that_an_answer_asked_for_are_shipped_though_the_answer_was_lost(
-    tmp_path: Path, console: ConsoleUnderTest
-) -> None:
-    with reporting(tmp_path, console) as recorder:
-        console.wait_for(lambda: console.heartbeats > 0)
-        console.answers_to_lose = 1
-        frame = recorder.store_frame(np.zeros((168, 224, 3), dtype=np.uint8))
-        recorder.emit(EpisodeStepTaken(episode_id="e", index=0, frame=frame))
-        console.wait_for(lambda: console.answers_to_lose == 0)
-    assert len(console.frames) == 1
-
-
-def test_the_next_attempt_ships_screenshots_that_the_console_asked_the_last_one_for(
-    tmp_path: Path, console: ConsoleUnderTest
-) -> None:
-    console.ask_for_frames = False
-    with reporting(tmp_path, console) as recorder:
-        frame = recorder.store_frame(np.zeros((168, 224, 3), dtype=np.uint8))
-        recorder.emit(EpisodeStepTaken(episode_id="e", index=0, frame=frame))
-    console.ask_for_frames = True
-    assert console.missing_frames(again=False), "asked for, and nobody heard it"
-    with reporting(tmp_path, console, attempt=2):
-        console.wait_for(lambda: len(console.frames) == 1)
-
-
-def test_a_screenshot_that_is_gone_is_given_up_and_events_go_on(
-    tmp_path: Path, console: ConsoleUnderTest, caplog: pytest.LogCaptureFixture
-) -> None:
-    console.ask_for_frames = False
-    with reporting(tmp_path, console) as recorder:
-        frame = recorder.store_frame(np.zeros((168, 224, 3), dtype=np.uint8))
-        recorder.emit(EpisodeStepTaken(episode_id="e", index=0, frame=frame))
-        console.wait_for(lambda: console.last_seq(1) == 1)
-        for path in (tmp_path / "frames").rglob("*.webp"):
-            path.unlink()
-        console.ask_for_frames = True
-        recorder.emit(note(1))
-        recorder.emit(note(2))
-    assert console.last_seq(1) == 3
-    assert console.frames == {}
-    assert "a screenshot cannot be shipped" in caplog.text
 
 
 def test_closing_does_not_wait_for_a_console_that_never_comes(
