@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
@@ -28,6 +28,8 @@ REQUIREMENTS: Final = BASE_DIR / "requirements"
 TORCH: Final = "2.13.0"
 TORCH_BUILDS: Final = {"auto": f"torch=={TORCH}", "cpu": f"torch=={TORCH}+cpu", "cuda": f"torch=={TORCH}"}
 POLL_S: Final = 0.2
+UV_ONCE: Final = {"UV_HTTP_RETRIES": "0"}
+"""A network that does not reach an index says so at once, and another way is tried."""
 
 Report = Callable[[float], None]
 """Called again and again with the seconds since the stage began."""
@@ -93,6 +95,8 @@ def _install_torch(log: Path, beat: Beat) -> None:
     found = torch_version()
     if found is not None and found.partition("+")[0] == TORCH and not os.environ.get("ARPO_TORCH"):
         return
+    if _smaller_build_will_do() and _install_cpu_build(log, beat):
+        return
     code = _run([*_pip(), "install", *wanted_torch()], log, beat)
     if code != 0 and wanted_torch() == [TORCH_BUILDS["cpu"]]:
         raise SupervisorError(
@@ -101,6 +105,21 @@ def _install_torch(log: Path, beat: Beat) -> None:
         )
     if code != 0:
         raise _failure(TORCH_STAGE, code, log)
+
+
+def _smaller_build_will_do() -> bool:
+    """On Linux the usual torch brings gigabytes of CUDA with it, which a machine without an NVIDIA GPU cannot use."""
+    choice = os.environ.get("ARPO_TORCH", "").strip() or "auto"
+    return choice == "cpu" or (choice == "auto" and sys.platform == "linux" and shutil.which("nvidia-smi") is None)
+
+
+def _install_cpu_build(log: Path, beat: Beat) -> bool:
+    """From PyTorch's own index of CPU builds, which uv knows; False where it cannot be reached, and pip decides."""
+    uv = _uv(log, beat)
+    if uv is None:
+        return False
+    words = ["--torch-backend", "cpu", TORCH_BUILDS["auto"]]
+    return _run([uv, "pip", "install", "--python", sys.executable, *words], log, beat, UV_ONCE) == 0
 
 
 def torch_version() -> str | None:
@@ -123,12 +142,15 @@ def _pip() -> list[str]:
     return [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input"]
 
 
-def _run(argv: list[str], log: Path, beat: Beat) -> int:
+def _run(argv: list[str], log: Path, beat: Beat, variables: Mapping[str, str] | None = None) -> int:
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as out:
         out.write(f"\n$ {shlex.join(argv)}\n".encode())
         out.flush()
-        process = subprocess.Popen(argv, stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd=BASE_DIR)
+        environment = {**os.environ, **(variables or {})}
+        process = subprocess.Popen(
+            argv, stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd=BASE_DIR, env=environment
+        )
         try:
             while process.poll() is None:
                 beat()

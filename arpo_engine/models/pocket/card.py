@@ -73,7 +73,7 @@ find.
 - Seed {card.seed}; minutes of one core: {stages}; {card.wall_minutes:.0f} minutes on the clock.
 - Taught from scripted demonstrations on endless fresh tasks with the words of **both** splits. So it has seen the words
   of the held-out tasks before reinforcement learning begins, which itself never uses them. The lessons are drawn afresh
-  with seeds of their own; no desktop of either split was among them, though a short task (`Open app Setup`) reads alike.
+  with seeds of their own; no desktop of either split was among them; a short task (`Open app Setup`) reads alike.
 - Not useful for anything but the pocket desktop: it reads icons of this desktop's words and nothing else.
 
 Success at temperature {card.temperature:g}, n/N, by kind of task:

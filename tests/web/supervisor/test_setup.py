@@ -94,9 +94,40 @@ def test_the_build_of_torch_is_a_choice(monkeypatch: pytest.MonkeyPatch, choice:
     assert install.wanted_torch() == words
 
 
+@pytest.mark.parametrize(
+    ("choice", "gpu", "tried"),
+    [
+        ("", None, ["--torch-backend cpu", "pip install torch"]),
+        ("", "/usr/bin/nvidia-smi", ["pip install torch"]),
+        ("cuda", None, ["pip install torch"]),
+    ],
+)
+def test_a_linux_without_a_gpu_is_spared_gigabytes_of_cuda_where_that_can_be(
+    prefix: Path, monkeypatch: pytest.MonkeyPatch, choice: str, gpu: str | None, tried: list[str]
+) -> None:
+    asked: list[str] = []
+
+    def cannot_reach_uvs_index(argv: list[str], *_: object) -> int:
+        asked.append(" ".join(argv))
+        return int("--torch-backend" in argv)
+
+    monkeypatch.setenv("ARPO_TORCH", choice)
+    monkeypatch.setattr(install.sys, "platform", "linux")
+    monkeypatch.setattr(install.shutil, "which", lambda name: gpu)
+    monkeypatch.setattr(install, "_run", cannot_reach_uvs_index)
+    monkeypatch.setattr(install, "_uv", lambda log, beat: "uv")
+    monkeypatch.setattr(install, "torch_version", lambda: None)
+    install.install(install.TORCH_STAGE, prefix / "log", lambda elapsed_s: None)
+    assert len(asked) == len(tried)
+    assert all(
+        words in line.replace(" --disable-pip-version-check --no-input", "") for words, line in zip(tried, asked)
+    )
+    assert install.is_installed(install.TORCH_STAGE)
+
+
 def test_a_missing_cpu_build_names_the_cure(prefix: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ARPO_TORCH", "cpu")
-    monkeypatch.setattr(install, "_run", lambda argv, log, beat: 1)
+    monkeypatch.setattr(install, "_run", lambda argv, *_: 1)
     with pytest.raises(SupervisorError, match=r"PyTorch's index of CPU builds.*or set ARPO_TORCH=auto"):
         install.install(install.TORCH_STAGE, prefix / "log", lambda elapsed_s: None)
 
