@@ -118,10 +118,8 @@ def test_a_linux_without_a_gpu_is_spared_gigabytes_of_cuda_where_that_can_be(
     monkeypatch.setattr(install, "_uv", lambda log, beat: "uv")
     monkeypatch.setattr(install, "torch_version", lambda: None)
     install.install(install.TORCH_STAGE, prefix / "log", lambda elapsed_s: None)
-    assert len(asked) == len(tried)
-    assert all(
-        words in line.replace(" --disable-pip-version-check --no-input", "") for words, line in zip(tried, asked)
-    )
+    spoken = [line.replace(" --disable-pip-version-check --no-input", "") for line in asked]
+    assert [words in line for words, line in zip(tried, spoken, strict=True)] == [True] * len(tried)
     assert install.is_installed(install.TORCH_STAGE)
 
 
