@@ -63,9 +63,9 @@ class Plan:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the rebuild; its defaults are what the shipped policy was made with."""
-    parser.add_argument("--minutes-ground", type=float, default=12.0, help="learning to read (minutes of one core)")
-    parser.add_argument("--minutes-recite", type=float, default=5.0, help="learning which words to say")
-    parser.add_argument("--minutes-clone", type=float, default=40.0, help="learning to act")
+    parser.add_argument("--minutes-ground", type=float, default=7.0, help="learning to read (minutes of one core)")
+    parser.add_argument("--minutes-recite", type=float, default=2.0, help="learning which words to say")
+    parser.add_argument("--minutes-clone", type=float, default=16.0, help="learning to act")
     parser.add_argument("--minutes-sloppy", type=float, default=2.0, help="learning to forget")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=BUILTIN["builtin:pocket"], help="folder of the finished policy")
