@@ -84,6 +84,21 @@ def test_text_of_models_and_tasks_is_only_ever_text(as_viewer: Client, runner: U
     assert viewer_data(page)["steps"][0]["thought"] == bad
 
 
+def test_a_step_without_a_screenshot_says_where_there_are_some(as_viewer: Client, runner: User, team: Team) -> None:
+    run = titled_run(runner, team)
+    run.config["frames"]["sample_every"] = 8
+    run.save(update_fields=["config"])
+    engine = Engine(run)
+    engine.start()
+    engine.say(
+        wire.EpisodeStarted(episode_id="e", task_id="t", instruction="i", split=Split.TRAIN, step=1, desktop="d"),
+        wire.EpisodeStepTaken(episode_id="e", index=0, frame=None, thought="", action=None, raw_text=""),
+    )
+    page = as_viewer.get(f"/runs/{run.pk}/episodes/e/").content.decode()
+    assert "one episode in 8" in page
+    assert f'href="/runs/{run.pk}/episodes/?mark=seen"' in page
+
+
 def test_an_episode_that_is_not_there_is_a_404(as_viewer: Client, rich: Run) -> None:
     assert as_viewer.get(f"/runs/{rich.pk}/episodes/nobody/").status_code == 404
 

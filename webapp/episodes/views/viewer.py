@@ -43,6 +43,7 @@ def viewer(request: PersonRequest, run_id: str, key: str) -> HttpResponse:
         "replaced_in": list(episode.replaced_in.select_related("group", "source")),
         "retried_as": Episode.objects.filter(run=run, attempt=episode.attempt, retry_of=episode.key).first(),
         "ending": ending_of(episode),
+        "kept_every": run.config.get("frames", {}).get("sample_every", 1),
         "data": _data(run, episode, steps, _neighbours(episode, members, others)),
     }
     return render(request, "episodes/viewer.html", context)
