@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from arpo_engine.contract.config.algorithm import ClipConfig
+from arpo_engine.contract.config.objective import ClipConfig
 
 LARGEST_LOG_RATIO = 60.0
 """exp(60) is about 1e26: beyond every clip, and finite in float32 with room to multiply."""
