@@ -65,6 +65,10 @@ class Arpo:
                 trajectories[SLOT] = remembered
         return with_advantages(collected, trajectories, replaced, self._eps)
 
+    def remembered(self) -> dict[str, list[str]]:
+        """Task id to the episodes that are remembered for it, the oldest first."""
+        return self._buffer.remembered()
+
     def state_dict(self) -> dict[str, Any]:
         """The memory, unless replay is off."""
         return {"replay": self._buffer.state_dict()} if self._replay.enabled else {}

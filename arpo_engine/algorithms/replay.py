@@ -39,6 +39,10 @@ class ReplayBuffer:
         """Tasks with at least one success."""
         return sum(1 for entries in self._entries.values() if entries)
 
+    def remembered(self) -> dict[str, list[str]]:
+        """Task id to the remembered episodes, the oldest first."""
+        return {task_id: self.episodes_of(task_id) for task_id in self._entries}
+
     def episodes_of(self, task_id: str) -> list[str]:
         """Remembered episodes of a task, the oldest first."""
         return [packed.episode_id for packed in self._entries.get(task_id, ())]
