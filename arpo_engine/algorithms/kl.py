@@ -51,7 +51,7 @@ class KlWeight:
         self.coef = config.coef
 
     def update(self, distance: float, trajectories: int) -> None:
-        """Take in the mean distance (nats a token) of a step of so many trajectories; NaN says nothing and does nothing."""
+        """Take in the mean distance (nats a token) of a step of so many trajectories; NaN changes nothing."""
         if self._config.control == "fixed" or math.isnan(distance):
             return
         error = max(-LARGEST_ERROR, min(LARGEST_ERROR, distance / self._config.target - 1))

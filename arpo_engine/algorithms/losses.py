@@ -1,4 +1,4 @@
-"""The policy loss: a clipped ratio with a higher upper bound and the dual clip, or one of its relatives. Knows no models.
+"""The policy loss: PPO's clipped ratio with a dual clip, or a relative of it. Knows tensors, no models.
 
 Suffixes: B trajectories, T their sampled tokens (right-padded).
 """
@@ -59,8 +59,8 @@ def policy_loss(
         mask_BT: which tokens were sampled.
         clip: bounds of the ratio.
         normaliser: number of tokens, or of trajectories where `per_trajectory` is set; below 1 it counts as 1.
-        kind: `ppo` clips each token's ratio, `gspo` that of the whole trajectory, `cispo` keeps every gradient and clips
-            only its weight.
+        kind: `ppo` clips each token's ratio, `gspo` that of the whole trajectory, `cispo` keeps every gradient and
+            clips only its weight.
         per_trajectory: take the mean within each trajectory first, so that all of them weigh alike.
         weights_BT: importance weights that the loss of each token is multiplied by.
     """

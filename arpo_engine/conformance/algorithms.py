@@ -43,8 +43,8 @@ def judge(case: Case) -> Verdict:
             found, rule = _numeric_difference(function, case)
     except (AttributeError, KeyError, TypeError) as error:
         raise ConfigError(
-            f"case {name!r} of {function} cannot be understood ({type(error).__name__}: {error}); compare it with a case "
-            "of tests/data/algo_cases.json"
+            f"case {name!r} of {function} cannot be understood ({type(error).__name__}: {error}); compare it with a "
+            "case of tests/data/algo_cases.json"
         ) from error
     if found:
         return Verdict(case=name, outcome="mismatch", detail=found)

@@ -95,7 +95,9 @@ def _score_is_broadcast(given: Inputs) -> bool:
 
 def _broadcast_score(given: Inputs) -> Values:
     ours = FUNCTIONS["apply_kl_penalty"](given)
-    without = FUNCTIONS["apply_kl_penalty"]({**given, "token_level_scores": torch.zeros_like(given["token_level_scores"])})
+    without = FUNCTIONS["apply_kl_penalty"](
+        {**given, "token_level_scores": torch.zeros_like(given["token_level_scores"])}
+    )
     return {**ours, "token_level_rewards": given["token_level_scores"] + without["token_level_rewards"]}
 
 

@@ -50,9 +50,7 @@ def _gae(given: Inputs) -> Values:
 
 def _value_loss(given: Inputs) -> Values:
     mask = given["action_mask"] if "action_mask" in given else given["response_mask"]
-    loss, share = critic.value_loss(
-        given["vpreds"], given["returns"], given["values"], mask, given["cliprange_value"]
-    )
+    loss, share = critic.value_loss(given["vpreds"], given["returns"], given["values"], mask, given["cliprange_value"])
     return {"vf_loss": loss, "vf_clipfrac": share}
 
 
