@@ -78,9 +78,8 @@ def _plain_difference(expected: Any, ours: Any) -> str:
     if isinstance(wanted, list):
         if not isinstance(got, list) or len(wanted) != len(got):
             return f"{wanted!r} expected, {got!r} came"
-        return next(
-            (found for want, have in zip(wanted, got, strict=True) if (found := _plain_difference(want, have))), ""
-        )
+        differences = (_plain_difference(want, have) for want, have in zip(wanted, got, strict=True))
+        return next(filter(None, differences), "")
     if isinstance(wanted, int | float) and isinstance(got, int | float):
         return "" if same_number(wanted, got, TOLERANCE["float64"]) else f"{wanted!r} expected, {got!r} came"
     return "" if wanted == got else f"{wanted!r} expected, {got!r} came"

@@ -1,7 +1,7 @@
 """Faults of the published code that we do not have, each with the inputs that show it and what it makes of them.
 
-A rule looks at a case's input alone. It knows what the fault gives there, too, so that a deviation is no blank cheque: an
-expected output that is neither ours nor the fault's is a mismatch. docs/fidelity.md tells each rule by its name.
+A rule looks at a case's input alone. It knows what the fault gives there, too, so that a deviation is no blank cheque:
+an expected output that is neither ours nor the fault's is a mismatch. docs/fidelity.md tells each rule by its name.
 """
 
 from __future__ import annotations
@@ -66,7 +66,6 @@ def _unguarded_loss(given: Inputs) -> Values:
     higher = torch.max(plain, cut)
     chosen = torch.where(advantages < 0, torch.min(higher, bound), higher)
     loss = masked.masked_mean(chosen, mask)
-    loss.backward()
     shares = ((plain < cut).float(), (higher > bound).float() * (advantages < 0).float(), -log_ratio.detach())
     higher_share, lower_share, distance = (masked.masked_mean(share, mask) for share in shares)
     return {
@@ -74,7 +73,7 @@ def _unguarded_loss(given: Inputs) -> Values:
         "pg_clipfrac_higher": higher_share,
         "pg_clipfrac_lower": lower_share,
         "ppo_kl": distance,
-        "grad_log_probs": new.grad,
+        "grad_log_probs": torch.autograd.grad(loss, new)[0],
     }
 
 
@@ -95,10 +94,9 @@ def _score_is_broadcast(given: Inputs) -> bool:
 
 def _broadcast_score(given: Inputs) -> Values:
     ours = FUNCTIONS["apply_kl_penalty"](given)
-    without = FUNCTIONS["apply_kl_penalty"](
-        {**given, "token_level_scores": torch.zeros_like(given["token_level_scores"])}
-    )
-    return {**ours, "token_level_rewards": given["token_level_scores"] + without["token_level_rewards"]}
+    scores = given["token_level_scores"]
+    penalties = FUNCTIONS["apply_kl_penalty"]({**given, "token_level_scores": torch.zeros_like(scores)})
+    return {**ours, "token_level_rewards": scores + penalties["token_level_rewards"]}
 
 
 def _distance_is_nan(given: Inputs) -> bool:

@@ -7,7 +7,7 @@ The names and arguments are those of verl/trainer/core_algos.py, verl/utils/torc
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -69,14 +69,13 @@ def policy_loss(given: Inputs) -> Values:
         normaliser=1.0,
     )
     loss = outcome.loss / tokens
-    loss.backward()
     like = given["log_probs"].dtype
     return {
         "pg_loss": loss.detach(),
         "pg_clipfrac_higher": torch.tensor(outcome.clipped / tokens, dtype=like),
         "pg_clipfrac_lower": torch.tensor(outcome.clipped_dual / tokens, dtype=like),
         "ppo_kl": torch.tensor(outcome.kl_sum / tokens, dtype=like),
-        "grad_log_probs": new.grad,
+        "grad_log_probs": torch.autograd.grad(loss, new)[0],
     }
 
 
@@ -121,7 +120,7 @@ def _kl_penalty(given: Inputs) -> Values:
     }
 
 
-def _kl_weight(control: str) -> Callable[[Inputs], Values]:
+def _kl_weight(control: Literal["fixed", "adaptive"]) -> Callable[[Inputs], Values]:
     def follow(given: Inputs) -> Values:
         config = KlConfig.model_construct(
             coef=given["init_kl_coef"],

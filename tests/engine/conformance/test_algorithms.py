@@ -118,7 +118,7 @@ def test_a_lone_rollout_is_refused_as_the_published_code_refuses_it():
 
 
 def test_the_clipped_value_loss_is_that_worked_out_by_hand():
-    # Errors 1 and 2 before clipping; values clipped to 0.5 and 0.5 have errors 0.5 and 1.5, so none counts: (1 + 4) / 2 / 2.
+    # Errors of 1 and 2; clipped to 0.5 both values are nearer, so the larger errors count: (1 + 4) / 2 / 2.
     inputs = {
         "vpreds": array([[1.0, 2.0]]),
         "returns": array([[0.0, 0.0]]),
