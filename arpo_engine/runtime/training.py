@@ -8,14 +8,17 @@ from arpo_engine.algorithms import build_algorithm
 from arpo_engine.contract.config import RunConfig
 from arpo_engine.contract.reporting import EventSink
 from arpo_engine.models.folder import locate
+from arpo_engine.models.policy import Policy
 from arpo_engine.runtime.context import CHECKPOINTS, Context, Wrappers, open_context
 from arpo_engine.runtime.executor import Executor
 from arpo_engine.runtime.provenance import gather_provenance
 from arpo_engine.trainer.checkpoint import CheckpointStore
 from arpo_engine.trainer.guard import Guard
+from arpo_engine.trainer.kl_penalty import KlPenalty
 from arpo_engine.trainer.learner import Learner
 from arpo_engine.trainer.loop import train
 from arpo_engine.trainer.parts import Ending, Parts, Progress
+from arpo_engine.trainer.reference import Reference
 from arpo_engine.trainer.stop import StopSwitch
 from arpo_engine.trainer.task_order import TaskOrder
 
@@ -41,6 +44,13 @@ async def run_training(
 def build_parts(context: Context) -> Parts:
     """What the loop needs, from what training and evaluating share."""
     config = context.config
+    kl = config.algorithm.kl
+    penalty = None
+    if kl.place != "off":
+        start = config.model
+        frozen = Policy.load(kl.reference or start.path, dtype=start.dtype, trust_remote_code=start.trust_remote_code)
+        reference = Reference(frozen, device=context.policy.device, offload=kl.offload)
+        penalty = KlPenalty(kl, reference, config.rollout.temperature)
     learner = Learner(
         context.policy,
         algorithm=config.algorithm,
@@ -48,6 +58,7 @@ def build_parts(context: Context) -> Parts:
         temperature=config.rollout.temperature,
         total_steps=config.limits.steps,
         seed=config.seed,
+        penalty=penalty,
     )
     return Parts(
         config=config,

@@ -7,49 +7,52 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from arpo_engine.contract.base import Strict
-
-
-class ClipConfig(Strict):
-    """PPO's clipped ratio with a higher upper bound, and the dual clip for negative advantages."""
-
-    low: float = Field(0.2, gt=0, lt=1)
-    """Lower bound of the ratio is 1 - low."""
-    high: float = Field(0.3, gt=0)
-    """Upper bound of the ratio is 1 + high (clip-higher)."""
-    dual: float = Field(3.0, gt=1)
-    """Bound on the loss of a token with a negative advantage, as a multiple of the advantage."""
-
-
-class ReplayConfig(Strict):
-    """Experience replay as ARPO has it: a group of rollouts that all failed gets back one remembered success."""
-
-    enabled: bool = True
-    """Off really is off: nothing is remembered and nothing is injected."""
-    capacity_per_task: int = Field(8, ge=1)
-    """Successes remembered for one task; the oldest leaves first."""
-    admit_above: float = Field(0.1, ge=0)
-    """A rollout is remembered when its task score is above this."""
-    inject_if_std_below: float = Field(0.05, ge=0)
-    """A group is rescued when its task scores spread less than this (population standard deviation, format left out, as
-    the published code has it) ..."""
-    inject_if_mean_below: float = Field(0.2)
-    """... and their mean is below this."""
-    old_logprobs: Literal["behaviour", "recomputed"] = "behaviour"
-    """Old log-probs of a replayed success: those it was sampled with (importance-corrected), or recomputed with the
-    current policy, which makes the ratio 1, as the published code does."""
+from arpo_engine.contract.config.objective import ClipConfig, KlConfig, LossConfig
+from arpo_engine.contract.config.replay import ReplayConfig
 
 
 class GrpoConfig(Strict):
     """Group-relative policy optimisation: each rollout is compared with its siblings on the same task."""
 
     kind: Literal["grpo"] = "grpo"
+    mode: Literal["corrected", "paper"] = "corrected"
+    """`paper` does what the published code does, its questionable choices among them; `corrected` mends them. It
+    decides every setting here that is left at `as_mode`."""
+    estimator: Literal["grpo", "dr_grpo", "rloo", "reinforce_pp", "remax"] = "grpo"
+    """What a reward is compared with. `grpo`: mean and spread of its siblings. `dr_grpo`: their mean only (arXiv
+    2503.20783). `rloo`: the mean of the others (arXiv 2402.14740). `reinforce_pp`: mean and spread of all tokens of the
+    step (arXiv 2501.03262). `remax`: one extra greedy rollout a task (arXiv 2310.10505), which costs 1/group_size more
+    rollouts."""
     clip: ClipConfig = ClipConfig()
+    loss: LossConfig = LossConfig()
+    kl: KlConfig = KlConfig()
     epochs: int = Field(1, ge=1, le=8)
     """Passes over the trajectories of one step."""
     minibatches: int = Field(2, ge=1)
     """Optimizer updates per pass; the trajectories of a step are split evenly over them."""
     advantage_eps: float = Field(1e-6, gt=0)
     """Added to the group's standard deviation before dividing."""
+    old_logprobs: Literal["as_mode", "behaviour", "recomputed"] = "as_mode"
+    """Old log-probs of fresh rollouts. `behaviour`: those they were sampled with (corrected mode). `recomputed`:
+    computed again before the update, as the published code does (paper mode); it hides what the generator computes
+    differently and costs a forward pass."""
+    zero_variance: Literal["as_mode", "keep", "drop", "sample_more"] = "as_mode"
+    """Trajectories whose advantage is zero, because their siblings were rewarded alike. `keep`: they take part in
+    minibatches, so that the optimizer moves by its momentum and its weight decay although nothing was learnt (paper
+    mode). `drop`: they are never computed; their tokens still count in the mean, so that a step's size does not depend
+    on them (corrected mode). `sample_more`: such a group is first given more rollouts, at most extra_rollouts."""
+    extra_rollouts: int = Field(8, ge=1)
+    """For `sample_more`: most rollouts that a task gets in one step beyond rollout.group_size."""
+    same_task_twice: Literal["as_mode", "apart", "merged"] = "as_mode"
+    """Two groups of the same task in one step. `apart`: each is compared within itself (corrected mode). `merged`: as
+    one group, as the published code does, whose groups are named by their task (paper mode)."""
+    max_learnt_tokens: int | None = Field(None, ge=1)
+    """Longest trajectory that is learnt from (tokens, screenshots among them); a longer one is cut at the last turn
+    that fits, together with its screenshots. None for no limit. (The published code cuts tokens in the middle of an
+    action and keeps the pixels.)"""
+    retokenise: bool = False
+    """Learn from the reply's text tokenised again instead of the tokens that were sampled, as the published code does.
+    Their log-probs are then recomputed, since they were never sampled."""
 
 
 class ArpoConfig(GrpoConfig):

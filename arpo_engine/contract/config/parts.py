@@ -99,16 +99,27 @@ class RewardConfig(Strict):
 class OptimizerConfig(Strict):
     """AdamW with warm-up and decay."""
 
+    kind: Literal["adamw", "adamw_bf16"] = "adamw"
+    """`adamw_bf16` keeps both moments in bfloat16 and what rounding lost in a third bfloat16 number (Kahan), which
+    takes 6 instead of 8 bytes a weight and lets bfloat16 weights move by less than their own rounding; what the
+    published scripts use."""
     lr: float = Field(2.5e-4, gt=0)
     """Highest learning rate."""
     warmup_steps: int = Field(5, ge=0)
     """Training steps over which the rate rises to it."""
+    warmup_ratio: float | None = Field(None, ge=0, lt=1)
+    """Warm-up as a share of all training steps (rounded down), instead of warmup_steps; none to use those."""
+    warmup: Literal["linear", "from_zero"] = "linear"
+    """`linear`: the first step already has its share of the rate. `from_zero`: the first step has rate 0, as the
+    published code's schedule has it, and so teaches nothing."""
     decay: Literal["constant", "linear", "cosine"] = "cosine"
     min_lr_ratio: float = Field(0.1, ge=0, le=1)
     """Lowest rate as a share of the highest."""
     weight_decay: float = Field(0.01, ge=0)
     beta1: float = Field(0.9, ge=0, lt=1)
     beta2: float = Field(0.999, ge=0, lt=1)
+    eps: float = Field(1e-8, gt=0)
+    """Added to the root of the second moment before dividing."""
     max_grad_norm: float = Field(1.0, gt=0)
 
 

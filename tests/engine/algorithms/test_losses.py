@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from arpo_engine.algorithms.losses import PolicyLoss, policy_loss
-from arpo_engine.contract.config.algorithm import ClipConfig
+from arpo_engine.contract.config.objective import ClipConfig
 
 CASES = json.loads((Path(__file__).parents[2] / "data" / "algo_cases.json").read_text(encoding="utf-8"))["cases"]
 LOSS_CASES = [case for case in CASES if case["function"] == "compute_policy_loss"]
