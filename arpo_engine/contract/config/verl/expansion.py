@@ -31,7 +31,7 @@ class Word:
     def __add__(self, other: Word) -> Word:
         if len(self.text) + len(other.text) > MAX_WORD:
             raise ConfigError(
-                f"a word of the script grows beyond {MAX_WORD} characters through its variables; write its value instead"
+                f"a word of the script grows beyond {MAX_WORD} characters through its variables; write its value"
             )
         return Word(self.text + other.text, self.problem or other.problem)
 

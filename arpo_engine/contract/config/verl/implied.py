@@ -1,4 +1,4 @@
-"""What the published code does without a key for it, as rows of the same table. Source: revision 7489ae3, the files named."""
+"""What the published code does without a key for it, as rows of the same table (revision 7489ae3)."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def implied_findings() -> list[Finding]:
             key=f"({name})",
             written=f"({name})",
             value=value,
-            origin="default",
+            origin="code",
             verdict=judgement.verdict,
             note=judgement.note,
             sets=judgement.sets,

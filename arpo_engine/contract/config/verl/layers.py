@@ -18,7 +18,8 @@ from arpo_engine.contract.errors import ConfigError
 
 ReadFile = Callable[[str], str | None]
 """Gives the text of a file that the script names; None where it cannot be had."""
-Origin = Literal["command", "file", "base", "default"]
+Origin = Literal["command", "file", "base", "default", "code"]
+"""The command line, the config file, the published base config, a default, or the published code itself."""
 
 _FLOAT = re.compile(r"[-+]?(\d[\d_]*)?\.?\d+([eE][-+]?\d+)?|[-+]?\d+\.([eE][-+]?\d+)?")
 _CONSTANTS: dict[str, Any] = {

@@ -1,5 +1,5 @@
-"""What a key has when nobody writes it: the defaults of the published ARPO code (revision 7489ae3) and the values of its
-base config `examples/config.yaml`; and the keys and the renamings of later EasyR1 (revision b44b311).
+"""What a key has when nobody writes it: the defaults of the published ARPO code (revision 7489ae3) and the values of
+its base config `examples/config.yaml`; and the keys and the renamings of later EasyR1 (revision b44b311).
 
 Plain data. Knows no verdicts.
 """
@@ -10,7 +10,8 @@ from typing import Any
 
 _FSDP = {
     "enable_full_shard": True, "enable_cpu_offload": False, "enable_rank0_init": False, "use_orig_params": False,
-    "torch_dtype": None, "fsdp_size": -1, "mp_param_dtype": "bf16", "mp_reduce_dtype": "fp32", "mp_buffer_dtype": "fp32",
+    "torch_dtype": None, "fsdp_size": -1, "mp_param_dtype": "bf16", "mp_reduce_dtype": "fp32",
+    "mp_buffer_dtype": "fp32",
 }  # fmt: skip
 _OFFLOAD = {"offload_params": False, "offload_optimizer": False}
 _MODEL = {

@@ -61,8 +61,8 @@ def _use_kl_loss(reading: Reading, key: str) -> Judgement:
 def _kl_penalty(reading: Reading, key: str) -> Judgement:
     if reading.get(key) == "full":
         raise Refusal(
-            "full needs the whole distribution of every token, which is not computed (nor in the original, which raises "
-            "an error); use low_var_kl, kl, abs or mse"
+            "full needs the whole distribution of every token, which is not computed (nor in the original, which "
+            "raises an error); use low_var_kl, kl, abs or mse"
         )
     estimator = reading.one_of(key, _KL)
     return inert("disable_kl is on") if _kl_off(reading) else mapped(algorithm__kl__estimator=estimator)
@@ -98,8 +98,8 @@ def _minibatches(reading: Reading, key: str) -> Judgement:
     prompts, per_update = reading.whole("data.rollout_batch_size"), reading.whole(key)
     if prompts % per_update:
         raise Refusal(
-            f"data.rollout_batch_size = {prompts} is no multiple of {per_update}, which the original refuses as well; use "
-            "a divisor"
+            f"data.rollout_batch_size = {prompts} is no multiple of {per_update}, which the original refuses as well; "
+            "use a divisor"
         )
     n, updates = reading.whole("worker.rollout.n"), prompts // per_update
     note = f"{per_update} prompts x {n} rollouts = {per_update * n} trajectories an update, so {updates} updates a step"

@@ -1,6 +1,6 @@
 """What the keys below `data.`, `env.` and `trainer.` become: tasks, lengths, desktops, how long, what is kept.
 
-Sources: the published code's `ray_trainer.py`, `gui_agent.py` and `logger.py` (revision 7489ae3), and EasyR1's additions.
+Sources: the published code's `ray_trainer.py`, `gui_agent.py` and `logger.py` (revision 7489ae3), and EasyR1's.
 """
 
 from __future__ import annotations
@@ -106,8 +106,8 @@ def steps_per_epoch(reading: Reading) -> int:
     batch = reading.whole("data.rollout_batch_size")
     if reading.tasks is None:
         raise Refusal(
-            f"how many tasks {reading.get('data.train_files')} has is not known here, so neither how many steps an epoch "
-            "has; put the list beside the script, or write trainer.max_steps"
+            f"how many tasks {reading.get('data.train_files')} has is not known here, so neither how many steps an "
+            "epoch has; put the list beside the script, or write trainer.max_steps"
         )
     if reading.tasks < batch:
         raise Refusal(
@@ -191,8 +191,8 @@ def _resumed(reading: Reading, key: str) -> Judgement:
     if reading.get(key) is None:
         return inert("empty; a run begins anew")
     raise Refusal(
-        f"{reading.get(key)} is a checkpoint in the original's form, which is not read here; merge it into a model folder "
-        "and name that as worker.actor.model.model_path"
+        f"{reading.get(key)} is a checkpoint in the original's form, which is not read here; merge it into a model "
+        "folder and name that as worker.actor.model.model_path"
     )
 
 

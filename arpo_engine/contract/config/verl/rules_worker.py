@@ -31,11 +31,16 @@ _DTYPES = {"bf16": "bfloat16", "bfloat16": "bfloat16", "fp32": "float32", "float
 _OLD_SCALE = re.compile(r"UI-TARS-(?:2B|7B|72B)", re.IGNORECASE)
 
 
+def reads_thousandths(path: object) -> bool:
+    """Whether a model, by its name, says coordinates in thousandths of the screen (UI-TARS 1.0)."""
+    return isinstance(path, str) and _OLD_SCALE.search(path) is not None
+
+
 def _model(reading: Reading, key: str) -> Judgement:
     path = reading.get(key)
     if not isinstance(path, str) or not path:
         raise Refusal("no model is named; give a folder or a hub name")
-    if _OLD_SCALE.search(path):
+    if reads_thousandths(path):
         note = "UI-TARS 1.0 says thousandths of the screen; the published code always reads pixels, as 1.5 says them"
         return mapped(note, model__path=path, agent__version="1.0")
     return mapped(model__path=path, agent__version="1.5")
@@ -196,7 +201,7 @@ _ACTOR: dict[str, Rule] = {
     "rollout.seed": done_by_itself("sampling is seeded by the run's seed"),
     "rollout.limit_images": _images,
     "rollout.ignore_eos": only(False, "a reply ends where the model ends it", "replies would not end; use false"),
-    "rollout.max_model_len": done_by_itself("the model's own context counts; an episode beyond it ends as context_full"),
+    "rollout.max_model_len": done_by_itself("the model's own context counts; an episode beyond ends as context_full"),
     **{
         f"rollout.{name}": done_by_itself(_ENGINE)
         for name in (
@@ -208,8 +213,8 @@ _ACTOR: dict[str, Rule] = {
     "rollout.max_num_seqs": never_read("never handed to vLLM"),
     "rollout.val_override_config.temperature": number_to("validation.temperature"),
     "rollout.val_override_config.n": whole_to("validation.attempts"),
-    "reward.reward_type": never_read("the reward is the task's own evaluator; this manager is made and never called"),
-    "reward.score_function": never_read("the reward is the task's own evaluator; this manager is made and never called"),
+    "reward.reward_type": never_read("tasks have evaluators of their own; this manager is made and never called"),
+    "reward.score_function": never_read("tasks have evaluators of their own; this manager is made and never called"),
     "reward.skip_special_tokens": never_read("read by a reward manager that is made and never called"),
     "reward.reward_function": only(
         None, "the reward is the task's own evaluator", "the reward is the task's own evaluator here; leave it out"
@@ -232,7 +237,7 @@ RULES: dict[str, Rule] = {
 def free_form(key: str) -> str | None:
     """Why a key of an open mapping is refused; None for any other key."""
     places: dict[str, Any] = {
-        "worker.actor.model.override_config.": "the model's own config is not overridden; change config.json in its folder",
+        "worker.actor.model.override_config.": "the model's config is not overridden; change config.json in its folder",
         "worker.critic.model.override_config.": "there is no critic; leave it out",
         "worker.rollout.val_override_config.": "this cannot be set for validation alone; leave it out",
         "worker.reward.reward_function_kwargs.": "the reward is the task's own evaluator; leave it out",
