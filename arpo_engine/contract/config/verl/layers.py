@@ -99,17 +99,16 @@ def _put_config_file(layers: Layers, command: TrainingCommand, read_file: ReadFi
         return
     path, problem = named[-1].text, named[-1].problem
     text = None if problem else read_file(path)
+    origin: Origin = "file"
     if text is not None:
         _put_tree(layers, _mapping(text, path), "file")
     elif path.replace("\\", "/").endswith(BASE_CONFIG_NAME) and not problem:
+        origin = "base"
         for key, value in BASE_CONFIG.items():
             layers.settings[key] = Setting(key=key, written=key, value=value, origin="base")
-        layers.notes.append(f"{path} is not here; the values of the published base config stand in for it")
     else:
-        reason = problem or f"the file {path} is not here; give it too, or run from the folder that it is in"
-        layers.settings["config"] = Setting(
-            key="config", written="config", value=path, origin="command", problem=reason
-        )
+        problem = problem or f"the file {path} is not here; give it too, or run from the folder that it is in"
+    layers.settings["config"] = Setting(key="config", written="config", value=path, origin=origin, problem=problem)
 
 
 def _mapping(text: str, name: str) -> dict[str, Any]:

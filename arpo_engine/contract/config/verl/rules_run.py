@@ -180,10 +180,11 @@ def _only_validate(reading: Reading, key: str) -> Judgement:
 
 
 def _before(reading: Reading, key: str) -> Judgement:
-    if reading.truth(key):
-        return mapped("as here, where validation also runs before the first step")
+    asked = reading.truth(key)
     if reading.whole("trainer.val_freq", -1) <= 0:
-        return adapted("validation is off here (val_freq)")
+        return adapted("there once before the first step; here validation is off altogether (val_freq)")
+    if asked:
+        return mapped("as here, where validation also runs before the first step")
     return adapted("validation always runs before the first step too, so that a curve has its beginning")
 
 
@@ -196,7 +197,14 @@ def _resumed(reading: Reading, key: str) -> Judgement:
     )
 
 
+def _config_file(reading: Reading, key: str) -> Judgement:
+    if reading.settings[key].origin == "base":
+        return adapted("the file is not here; the values of the published base config stand in for it")
+    return mapped("read, and its keys are in this table")
+
+
 RULES: dict[str, Rule] = {
+    "config": _config_file,
     "data.train_files": _train_files,
     "data.val_files": _val_files,
     **{

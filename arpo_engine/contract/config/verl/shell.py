@@ -18,6 +18,8 @@ MAX_SCRIPT = 256 * 1024
 """Longest script (characters)."""
 MAX_WORDS = 5_000
 """Most words of one command or array."""
+MAX_EXPANDED = 2_000_000
+"""Most characters of all words together, once variables stand for their values."""
 _ARRAY = re.compile(r"([A-Za-z_]\w*)(\+?)=\(")
 _HEREDOC = re.compile(r"<<-?\s*['\"]?([A-Za-z_]\w*)['\"]?")
 _REDIRECTION = re.compile(r"\d*[<>][<>&|]*[ \t]*")
@@ -77,6 +79,7 @@ class _Reader:
         self._words: list[Word] = []
         self._begun_at = 0
         self._heredocs: list[str] = []
+        self._expanded = 0
 
     def read(self) -> Script:
         while self._at < len(self._text):
@@ -126,9 +129,19 @@ class _Reader:
     def _may_assign(self) -> bool:
         return not self._words or self._words[0].text in _ASSIGNERS
 
+    def _read_word(self) -> list[Word]:
+        words, after = read_word(self._text, self._at, self._script.variables)
+        self._at = max(after, self._at + 1)
+        self._expanded += sum(len(word.text) for word in words)
+        if self._expanded > MAX_EXPANDED:
+            raise ConfigError(
+                f"the script grows beyond {MAX_EXPANDED} characters through its variables; write its values"
+            )
+        return words
+
     def _word(self) -> None:
         begun = self._at
-        words, self._at = read_word(self._text, self._at, self._script.variables)
+        words = self._read_word()
         if not self._words:
             self._begun_at = begun
         for word in words:
@@ -161,9 +174,7 @@ class _Reader:
             elif letter in " \t\n" or self._text.startswith("\\\n", self._at):
                 self._at += 2 if letter == "\\" else 1
             else:
-                words, after = read_word(self._text, self._at, self._script.variables)
-                values += words
-                self._at = max(after, self._at + 1)
+                values += self._read_word()
             _check_count(values)
         self._at += 1
         self._script.variables[found[1]] = tuple(values)
