@@ -74,8 +74,7 @@ def _back_from_ours(arguments: argparse.Namespace) -> int:
 
 
 def _write(config: RunConfig, path: Path) -> None:
-    tree = config.model_dump(mode="json", exclude_defaults=True)
-    text = yaml.safe_dump({"kind": config.kind, **tree}, sort_keys=False, allow_unicode=True, width=100)
+    text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=100)
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:

@@ -35,7 +35,7 @@ def test_a_yaml_bomb_in_our_own_config_or_in_a_value_is_none_either(tmp_path: Pa
         load_config(tmp_path / "bomb.yaml")
     lists = "[" * 5000
     assert with_words("data.seed=3").config is not None
-    with pytest.raises(ConfigError, match="nested too deeply|not YAML"):
+    with pytest.raises(ConfigError, match=r"nested too deeply|not YAML"):
         with_words(f"trainer.logger={lists}")
 
 
@@ -79,8 +79,8 @@ def test_a_script_with_rm_in_it_runs_nothing_and_reports_it(tmp_path: Path, monk
     )
     imported = import_verl(script)
     assert keep.read_text() == "here"
-    assert [line for line in imported.others if "rm -rf" in line][0].startswith("line 1: rm -rf")
-    assert len([line for line in imported.others if "rm -rf" in line]) == 2
+    first, second = [line for line in imported.others if "rm -rf" in line]
+    assert first.startswith("line 1: rm -rf") and second.startswith("line 40: rm -rf")
     assert {row.written for row in imported.refused} >= {
         "rm",
         "-rf",

@@ -144,6 +144,7 @@ def test_a_text_without_one_training_command_says_what_it_is(text: str, message:
         ("python verl/trainer/main.py a.b=1", True),
         ("data.seed=1 trainer.nnodes=1", True),
         ("data:\n  seed: 1", False),
+        ("# a story\ntitle: x\nstory: >-\n  It says\n  python3 -m verl.trainer.main", False),
     ],
 )
 def test_a_command_is_told_from_a_yaml_file(text: str, command: bool) -> None:

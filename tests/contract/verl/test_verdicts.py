@@ -131,7 +131,7 @@ def test_what_cannot_be_done_is_refused_with_a_cure(word: str, reason: str) -> N
     assert key in refused
     assert any(reason in note for note in refused.values())
     assert imported.config is None
-    with pytest.raises(ConfigError, match="data|worker|algorithm|trainer"):
+    with pytest.raises(ConfigError, match=r"data|worker|algorithm|trainer"):
         imported.ready()
 
 

@@ -15,6 +15,7 @@ from arpo_engine.contract.errors import ConfigError
 _TRAINER = re.compile(r"(?:^|/)verl[./]trainer[./](main(?:_ppo)?)(?:\.py)?$")
 _MENTIONED = re.compile(r"verl[./]trainer[./]main")
 _SETTING = re.compile(r"\+{0,2}[A-Za-z_][\w.]*=")
+_YAML_LINE = re.compile(r"---|\{|[\w\"'-]+\s*:(\s|$)")
 _COMMAND_LINE = re.compile(r"^\s*(python3?|set|export|bash|sh|nohup|ray|torchrun|rm|cd|source|#!)\b", re.MULTILINE)
 
 
@@ -33,6 +34,9 @@ class TrainingCommand:
 
 def looks_like_a_command(text: str) -> bool:
     """Whether a text is a script or a command line, and not a YAML file."""
+    lines = (line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#"))
+    if _YAML_LINE.match(next(lines, "")):
+        return False
     if _MENTIONED.search(text) or _COMMAND_LINE.search(text):
         return True
     words = text.split()
