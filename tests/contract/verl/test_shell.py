@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import random
 import time
 
 import pytest
 
+from arpo_engine.contract.config.verl import import_verl
 from arpo_engine.contract.config.verl.arithmetic import ArithmeticProblem, calculate
 from arpo_engine.contract.config.verl.commands import looks_like_a_command, read_command
 from arpo_engine.contract.config.verl.shell import read_script
@@ -151,3 +153,20 @@ def test_a_command_is_told_from_a_yaml_file(text: str, command: bool) -> None:
     assert looks_like_a_command(text) is command
     if command:
         assert len(read_command(text).settings) in (1, 2)
+
+
+def test_no_text_that_people_paste_is_a_crash() -> None:
+    """Two thousand seeded scrambles of a script: read, or refused in words, never another error."""
+    chance = random.Random(2026)
+    pieces = ["$", "${", "}", "$((", "))", "(", ")", '"', "'", "`", "\\", "\\\n", "\n", " ", "#", "=", "A", "A=", "A=(",
+              "[@]", ":-", "<<EOF", ">", "&", "|", ";", "1", "**", "python3 -m verl.trainer.main ", "data.seed=", "é",
+              "\x00", "{", "[", "if ", "\t"]  # fmt: skip
+    read = 0
+    for _ in range(2_000):
+        text = "".join(chance.choices(pieces, k=chance.randint(1, 40)))
+        try:
+            import_verl(text)
+            read += 1
+        except ConfigError as error:
+            assert str(error)
+    assert read > 0

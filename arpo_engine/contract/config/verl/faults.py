@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from arpo_engine.contract.config.verl.rules_worker import reads_thousandths
+from arpo_engine.contract.config.verl.shapes import says_thousandths
 from arpo_engine.contract.config.verl.verdicts import Reading, Refusal
 
 TOKENS_PER_SCREENSHOT = 2_691
@@ -130,7 +130,7 @@ def _lost_screenshots(reading: Reading) -> str | None:
 
 
 def _wrong_coordinates(reading: Reading) -> str | None:
-    if not reads_thousandths(reading.get("worker.actor.model.model_path")):
+    if not says_thousandths(reading.get("worker.actor.model.model_path")):
         return None
     return "UI-TARS 1.0 answers in thousandths of the screen and is read as pixels: its clicks land elsewhere"
 

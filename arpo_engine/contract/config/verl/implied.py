@@ -35,11 +35,11 @@ _IN_THE_CODE: tuple[tuple[str, str, Judgement], ...] = (
         adapted("the sampled tokens; algorithm.retokenise=true does as there", algorithm__retokenise=False),
     ),
     ("collapse guard", "none", mapped("", guard__enabled=False)),
-    ("prompt", "the full action space", mapped("gui_agent.py", agent__prompt="full")),
+    ("prompt", "the full action space", mapped("gui_agent.py", agent__kind="ui_tars", agent__prompt="full")),
     (
         "desktops",
         "OSWorld in virtual machines (Docker)",
-        adapted("the desktops of this engine; see what keeps the run from starting"),
+        adapted("the desktops of this engine; see what keeps the run from starting", desktops__kind="pocket"),
     ),
 )
 

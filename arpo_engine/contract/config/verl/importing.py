@@ -16,14 +16,19 @@ from pydantic import ValidationError
 
 from arpo_engine.contract.config.explaining import explain
 from arpo_engine.contract.config.run import RunConfig
-from arpo_engine.contract.config.verl import rules_algorithm, rules_run, rules_worker
+from arpo_engine.contract.config.verl import rules_algorithm, rules_data, rules_trainer, rules_worker
 from arpo_engine.contract.config.verl.implied import implied_findings
 from arpo_engine.contract.config.verl.layers import ReadFile, Setting, read_layers, scalar
 from arpo_engine.contract.config.verl.published import SPELLINGS, TASK_LISTS
 from arpo_engine.contract.config.verl.verdicts import Finding, Judgement, Reading, Refusal, Rule, Verdict
 from arpo_engine.contract.errors import ConfigError
 
-RULES: dict[str, Rule] = {**rules_run.RULES, **rules_algorithm.RULES, **rules_worker.RULES}
+RULES: dict[str, Rule] = {
+    **rules_data.RULES,
+    **rules_algorithm.RULES,
+    **rules_worker.RULES,
+    **rules_trainer.RULES,
+}
 """Every key that is known, in the spelling of the published code."""
 STORY = "Imported from a command of the published ARPO code; every key and what became of it is in the key table."
 

@@ -186,7 +186,7 @@ def _of_trajectories(
         how="at least, of one trajectory if computed at once",
     )  # fmt: skip
     cache = tokens * shape.kv_values_per_token / GB
-    at_once = min(config.desktops.count, config.generator.max_batch)
+    at_once = config.desktops.count
     there = -(-config.desktops.count // gpus)
     yield MemoryRow(
         component="cache of contexts", there=there * cache * 2, here=at_once * cache * width,

@@ -5,9 +5,9 @@ Sources: the published code's `workers/` (revision 7489ae3), and EasyR1's additi
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
+from arpo_engine.contract.config.verl.shapes import says_thousandths
 from arpo_engine.contract.config.verl.verdicts import (
     Judgement,
     Reading,
@@ -28,19 +28,13 @@ _NO_CRITIC = "only the estimator gae has a critic"
 _NUMBERS = "there are no mixed numbers here: everything is computed in model.dtype, so the last digits differ"
 _ENGINE = "a setting of vLLM; the generator here has none such, and it changes no result"
 _DTYPES = {"bf16": "bfloat16", "bfloat16": "bfloat16", "fp32": "float32", "float32": "float32"}
-_OLD_SCALE = re.compile(r"UI-TARS-(?:2B|7B|72B)", re.IGNORECASE)
-
-
-def reads_thousandths(path: object) -> bool:
-    """Whether a model, by its name, says coordinates in thousandths of the screen (UI-TARS 1.0)."""
-    return isinstance(path, str) and _OLD_SCALE.search(path) is not None
 
 
 def _model(reading: Reading, key: str) -> Judgement:
     path = reading.get(key)
     if not isinstance(path, str) or not path:
         raise Refusal("no model is named; give a folder or a hub name")
-    if reads_thousandths(path):
+    if says_thousandths(path):
         note = "UI-TARS 1.0 says thousandths of the screen; the published code always reads pixels, as 1.5 says them"
         return mapped(note, model__path=path, agent__version="1.0")
     return mapped(model__path=path, agent__version="1.5")
@@ -114,6 +108,12 @@ def _group_size(reading: Reading, key: str) -> Judgement:
     if reading.whole(key) < 2:
         raise Refusal("rewards are compared with siblings, so a task needs 2 rollouts or more; use 8")
     return mapped(rollout__group_size=reading.whole(key))
+
+
+def _sampler(reading: Reading, key: str) -> Judgement:
+    if reading.get(key) != "vllm":
+        raise Refusal(f"{reading.get(key)!r}: only vllm is imported; use vllm")
+    return adapted("sampled with transformers in the learner's process", generator__kind="hf")
 
 
 def _images(reading: Reading, key: str) -> Judgement:
@@ -193,7 +193,7 @@ _ACTOR: dict[str, Rule] = {
     "actor.optim.min_lr_ratio": _lowest_rate,
     "actor.optim.warmup_style": never_read("never read: after the warm-up the rate is constant"),
     "actor.optim.lr_scheduler_type": _schedule,
-    "rollout.name": only("vllm", "the generator here is named in `generator`", "only vllm is imported; use vllm"),
+    "rollout.name": _sampler,
     "rollout.n": _group_size,
     "rollout.temperature": number_to("rollout.temperature"),
     "rollout.top_p": number_to("rollout.top_p"),

@@ -35,7 +35,13 @@ _72B = ModelShape(parameters=73.4e9, layers=80, hidden=8192, kv_heads=8, head_si
 
 _BY_SIZE = {"2B": _2B, "3B": _3B, "7B": _7B, "32B": _32B, "72B": _72B}
 """Qwen2-VL and Qwen2.5-VL, which UI-TARS 1.0 and 1.5 are; the vision tower is counted in."""
+_UI_TARS_1_0 = re.compile(r"UI-TARS-(?:2B|7B|72B)", re.IGNORECASE)
 _SIZE = re.compile(r"(?<![\d.])(\d+)B(?![a-z])", re.IGNORECASE)
+
+
+def says_thousandths(model: object) -> bool:
+    """Whether a model, by its name, says coordinates in thousandths of the screen (UI-TARS 1.0)."""
+    return isinstance(model, str) and _UI_TARS_1_0.search(model) is not None
 
 
 def shape_of(model: str) -> ModelShape | None:
