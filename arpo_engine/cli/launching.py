@@ -17,7 +17,9 @@ from datetime import datetime
 from pathlib import Path
 
 from arpo_engine.cli.progress import ProgressSink
+from arpo_engine.cli.scripts import load_script
 from arpo_engine.contract.config import RunConfig, load_config
+from arpo_engine.contract.config.verl import obstacles_of
 from arpo_engine.contract.errors import ArpoError, ConfigError
 from arpo_engine.contract.events import RunEnded
 from arpo_engine.contract.outcomes import RunOutcome
@@ -49,8 +51,10 @@ class Launch:
 
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of a run."""
-    parser.add_argument(
-        "--config", type=Path, required=True, help="YAML or JSON file, such as configs/pocket_demo.yaml"
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--config", type=Path, help="YAML or JSON file, such as configs/pocket_demo.yaml")
+    source.add_argument(
+        "--from", dest="script", type=Path, metavar="SCRIPT", help="a script or command of ARPO or EasyR1, as it is"
     )
     parser.add_argument("settings", nargs="*", metavar="key=value", help="change a setting: optimizer.lr=1e-4")
     parser.add_argument("--run-dir", type=Path, help="folder of the run (default: a new one under runs/)")
@@ -68,7 +72,7 @@ def launch(arguments: argparse.Namespace, kind: str, work: Callable[[Launch], Aw
         ArpoError: it could not be done; the run folder and the console have been told.
         KeyboardInterrupt: it was stopped at once.
     """
-    config = load_config(arguments.config, arguments.settings)
+    config = _config(arguments)
     if config.kind != kind:
         raise ConfigError(f"kind is {config.kind!r}; use `python -m arpo_engine {config.kind}`, or set kind={kind}")
     run_dir = arguments.run_dir or _new_run_dir(config)
@@ -95,6 +99,21 @@ def launch(arguments: argparse.Namespace, kind: str, work: Callable[[Launch], Aw
     finally:
         logging.getLogger("arpo_engine").removeHandler(handler)
         progress.close()
+
+
+def _config(arguments: argparse.Namespace) -> RunConfig:
+    """The run's config from our YAML, or from a command of the published code."""
+    if arguments.script is None:
+        return load_config(arguments.config, arguments.settings)
+    imported = load_script(arguments.script, arguments.settings)
+    config = imported.ready()
+    obstacles = obstacles_of(config)
+    if obstacles:
+        raise ConfigError(f"{arguments.script} is imported, but cannot start here: {'; '.join(obstacles)}")
+    if not arguments.quiet:
+        counts = ", ".join(f"{count} {verdict.value}" for verdict, count in imported.counts.items())
+        print(f"{arguments.script}: keys {counts}; `import-config {arguments.script}` shows each of them")
+    return config
 
 
 def _to_its_end(ready: Launch, work: Callable[[Launch], Awaitable[Ending]]) -> Ending:

@@ -63,9 +63,8 @@ function checkSoon() {
   timer = setTimeout(() => document.body.dispatchEvent(new CustomEvent("arpo:check")), CHECK_AFTER_MS);
 }
 
-function limitPaste() {
-  const area = document.getElementById("yaml");
-  const error = document.getElementById("yaml-error");
+function limitPaste(area) {
+  const error = document.getElementById(`${area.id}-error`);
   area.addEventListener("input", () => {
     const size = new Blob([area.value]).size;
     const most = Number(area.dataset.maxBytes);
@@ -102,5 +101,6 @@ document.addEventListener("click", (event) => {
 showWhatCounts();
 markChanged();
 openWhatNeedsEyes();
-limitPaste();
+document.querySelectorAll("textarea[data-max-bytes]").forEach(limitPaste);
 document.getElementById("problems")?.focus();
+document.getElementById("imported")?.scrollIntoView();

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from arpo_engine.contract.config import RunConfig, explain
+from arpo_engine.contract.config.yaml_text import read_yaml
+from arpo_engine.contract.errors import ConfigError
 from webapp.runs.config_tree import flatten, set_path
 from webapp.runs.schema_form import Condition, FormField, FormSection, form_fields, form_sections
 
@@ -64,11 +65,9 @@ class RunForm:
                 "Paste only the run's settings, not its tasks or results."
             )
         try:
-            tree = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise PastedYamlError(
-                f"The pasted text is not YAML: {error}. Mend that line and paste it again."
-            ) from error
+            tree = read_yaml(text, "The pasted text")
+        except ConfigError as error:
+            raise PastedYamlError(f"{error}, and paste it again.") from error
         if not isinstance(tree, dict):
             raise PastedYamlError("The pasted text holds no settings; it should look like `rollout: {group_size: 8}`.")
         form = cls(tree)
@@ -143,9 +142,9 @@ def _parse(field: FormField, word: str | None) -> Any:
         raise ValueError(f"is empty; give a number, such as {field.default}")
     if field.kind == "yaml":
         try:
-            return yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise ValueError(f"is not YAML: {error}") from error
+            return read_yaml(text, field.path)
+        except ConfigError as error:
+            raise ValueError(str(error)) from error
     if field.kind in ("text", "long_text"):
         return word.replace("\r\n", "\n") if word is not None else field.default
     return _number(field, text)

@@ -3,7 +3,7 @@
 from django.urls import path
 from django.views.generic import RedirectView
 
-from webapp.runs.views import control, detail, listing, new, preflight
+from webapp.runs.views import control, detail, imported, listing, new, preflight
 
 app_name = "runs"
 
@@ -18,6 +18,7 @@ urlpatterns = [
     path("runs/new/preflight/", preflight.start, name="preflight"),
     path("runs/new/preflight/<str:report_id>/", preflight.state, name="preflight_state"),
     path("runs/new/paste/", new.paste, name="paste"),
+    path("runs/new/paste-command/", imported.paste_command, name="paste_command"),
     path("runs/<str:run_id>/", detail.overview, name="detail"),
     path("runs/<str:run_id>/head/", detail.head, name="head"),
     path("runs/<str:run_id>/timeline/", detail.timeline, name="timeline"),

@@ -209,7 +209,10 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "test": Command(does="run all tests that need no GPU and no Docker engine", run=_test),
     "check": Command(does="format, lint, types, import contracts, migrations, spelling", run=_check),
     "bench": Command(does="run a benchmark: bench NAME [--json] [--quick]", run=_bench),
-    "train": Command(does="train from the shell: train --config configs/NAME.yaml [key=value …]", run=_engine("train")),
+    "train": Command(
+        does="train from the shell: train --config FILE or --from SCRIPT [key=value …]", run=_engine("train")
+    ),
+    "import-config": Command(does="what a command of ARPO or EasyR1 becomes here", run=_engine("import-config")),
     "evaluate": Command(does="measure a policy: attempts per task, success with n/N", run=_engine("evaluate")),
     "preflight": Command(does="check that a run could start here: model, desktops, disk", run=_engine("preflight")),
     "train-pocket": Command(does="rebuild the small policy that is shipped", run=_engine("train-pocket")),

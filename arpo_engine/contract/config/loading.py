@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from arpo_engine.contract.config.explaining import explain
 from arpo_engine.contract.config.run import RunConfig
+from arpo_engine.contract.config.yaml_text import read_yaml
 from arpo_engine.contract.errors import ConfigError
 
 
@@ -26,10 +26,7 @@ def load_config(path: Path, overrides: Iterable[str] = ()) -> RunConfig:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"cannot read the config {path}: {error.strerror}; give the path of a YAML file") from error
-    try:
-        tree = yaml.safe_load(text) or {}
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path} is not YAML: {error}; mend that line") from error
+    tree = read_yaml(text, str(path)) or {}
     if not isinstance(tree, dict):
         raise ConfigError(
             f"{path} holds a {type(tree).__name__}, not a mapping of settings; start it with `kind: train`"
@@ -77,6 +74,6 @@ def config_hash(config: RunConfig) -> str:
 
 def _scalar(key: str, value: str) -> Any:
     try:
-        return yaml.safe_load(value) if value else None
-    except yaml.YAMLError as error:
+        return read_yaml(value, key) if value else None
+    except ConfigError as error:
         raise ConfigError(f"{key}: {value!r} cannot be read as a value; put it in quotes: {key}='\"…\"'") from error

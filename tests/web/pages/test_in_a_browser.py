@@ -295,3 +295,20 @@ def _is_a_problem(said: ConsoleMessage) -> bool:
 
 def _log(message: str) -> LogWritten:
     return LogWritten(level="info", logger="arpo_engine.trainer", message=message)
+
+
+@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+def test_a_pasted_command_is_answered_with_its_keys_and_a_filled_form(
+    page: Page, problems: list[str], size: dict
+) -> None:
+    page.set_viewport_size(size)
+    page.goto("/runs/new/")
+    page.get_by_text("Paste an ARPO or verl command").click()
+    page.locator("#command").fill(Path("tests/data/verl/subset32.sh").read_text(encoding="utf-8"))
+    page.get_by_role("button", name="Show what becomes of it").click()
+    expect(page.locator("#imported")).to_contain_text("0 refused")
+    page.locator("#imported summary", has_text="Every key").click()
+    expect(page.locator("#imported td", has_text="worker.actor.global_batch_size").first).to_be_visible()
+    expect(page.locator('[id="f-title"]')).to_have_value("osworld_cot_7b_nokl_subset32")
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    assert problems == []

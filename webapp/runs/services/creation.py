@@ -36,6 +36,8 @@ def create_run(
 ) -> Run:
     """Save a run, queue it, and wake the dispatcher after the commit."""
     require_role(owner, team, Role.RUNNER, "start a run")
+    if config.model.trust_remote_code:
+        require_role(owner, team, Role.ADMIN, "run the code that comes with a model (model.trust_remote_code)")
     run = Run.objects.create(
         team=team,
         owner=owner,

@@ -20,6 +20,7 @@ from webapp.runs.access import run_visible_to
 from webapp.runs.config_tree import as_yaml, differences
 from webapp.runs.errors import RunRefused
 from webapp.runs.forms import PastedYamlError, RunForm
+from webapp.runs.imported import ImportedPage
 from webapp.runs.models import Checkpoint, Run
 from webapp.runs.presets import FIRST, Preset, all_presets, find_preset
 from webapp.runs.selectors import checkpoint_visible_to
@@ -63,9 +64,16 @@ def _new_run(request: PersonRequest) -> HttpResponse:
 
 
 def form_page(
-    request: HttpRequest, team: Team, origin: Origin, form: RunForm, *, notice: str = "", status: int = 200
+    request: HttpRequest,
+    team: Team,
+    origin: Origin,
+    form: RunForm,
+    *,
+    notice: str = "",
+    imported: ImportedPage | None = None,
+    status: int = 200,
 ) -> HttpResponse:
-    """The whole page with this form in it."""
+    """The whole page with this form in it, and with what became of a pasted command, if one was."""
     context = {
         "section": "new",
         "origin": origin,
@@ -74,6 +82,7 @@ def form_page(
         "base": RunForm(origin.tree).values(),
         "presets": all_presets(),
         "notice": notice,
+        "imported": imported,
         "may_run": can_run(request.user, team),
         **_rail(origin, form),
     }

@@ -1,0 +1,155 @@
+"""What the keys below `trainer.` become: how long a run goes on, what it keeps, whom it tells.
+
+Sources: the published code's `ray_trainer.py` and `logger.py` (revision 7489ae3), and EasyR1's.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from arpo_engine.contract.config.verl.rules_data import is_placeholder
+from arpo_engine.contract.config.verl.verdicts import (
+    Judgement,
+    Reading,
+    Refusal,
+    Rule,
+    adapted,
+    done_by_itself,
+    inert,
+    mapped,
+    only,
+)
+
+_MIRRORS = ("wandb", "tensorboard", "mlflow", "swanlab", "file")
+
+
+def steps_per_epoch(reading: Reading) -> int:
+    """Whole batches of an epoch, as the published data loader counts them (the last one is dropped if incomplete).
+
+    Raises:
+        Refusal: the tasks cannot be counted, or make no batch.
+    """
+    batch = reading.whole("data.rollout_batch_size")
+    if reading.tasks is None:
+        raise Refusal(
+            f"how many tasks {reading.get('data.train_files')} has is not known here, so neither how many steps an "
+            "epoch has; put the list beside the script, or write trainer.max_steps"
+        )
+    if reading.tasks < batch:
+        raise Refusal(
+            f"the list has {reading.tasks} tasks and a batch {batch}, so there is no step; use a smaller batch"
+        )
+    return reading.tasks // batch
+
+
+def _epochs(reading: Reading, key: str) -> Judgement:
+    epochs = reading.whole(key)
+    most = reading.get("trainer.max_steps")
+    if reading.tasks is None and most is not None:
+        return adapted("trainer.max_steps decides; the epochs cannot be counted without the list")
+    if not reading.is_command and is_placeholder(reading, "data.train_files"):
+        return adapted(f"{epochs} epochs; how many steps that are follows from the list that a script gives")
+    an_epoch = steps_per_epoch(reading)
+    steps = epochs * an_epoch if most is None else min(epochs * an_epoch, reading.whole("trainer.max_steps"))
+    note = (
+        f"{epochs} epochs of {an_epoch} steps ({reading.tasks} tasks, {reading.get('data.rollout_batch_size')} a step)"
+    )
+    return adapted(note, limits__steps=steps)
+
+
+def _most_steps(reading: Reading, key: str) -> Judgement:
+    if reading.get(key) is None:
+        return inert("empty; the epochs decide")
+    steps = reading.whole(key)
+    return mapped(limits__steps=steps) if reading.tasks is None else mapped("at most, beside the epochs")
+
+
+def _title(reading: Reading, key: str) -> Judgement:
+    name, project = reading.get("trainer.experiment_name"), reading.get("trainer.project_name")
+    return adapted(f"the run's name ({project} is the project)", title=str(name)[:120] or "Untitled run")
+
+
+def _logger(reading: Reading, key: str) -> Judgement:
+    value: Any = reading.get(key)
+    names = [value] if isinstance(value, str) else value
+    if not isinstance(names, list) or not all(name in ("console", *_MIRRORS) for name in names):
+        raise Refusal(f"{value!r}: use a list of {', '.join(('console', *_MIRRORS))}")
+    elsewhere = [name for name in names if name in _MIRRORS]
+    away = f"; nothing is sent to {', '.join(elsewhere)}" if elsewhere else ""
+    return adapted(f"every number goes to the run's own events and pages{away}")
+
+
+def _every(path: str, never: int | None, words: str) -> Rule:
+    """A frequency in steps; -1 and 0 mean never there."""
+
+    def rule(reading: Reading, key: str) -> Judgement:
+        every = reading.whole(key, -1)
+        if every > 0:
+            return Judgement(verdict=mapped().verdict, sets={path: every})
+        return adapted(words, **({path.replace(".", "__"): never} if never is not None else {}))
+
+    return rule
+
+
+def _keep(reading: Reading, key: str) -> Judgement:
+    limit = reading.whole(key, -1)
+    if limit > 0:
+        return mapped("beside the best one and the last one", checkpoint__keep=limit)
+    return adapted("all of them there; here the newest 100, beside the best one and the last one", checkpoint__keep=100)
+
+
+def _only_validate(reading: Reading, key: str) -> Judgement:
+    if not reading.truth(key):
+        return mapped()
+    attempts = reading.get("worker.rollout.val_override_config.n") or 1
+    return mapped("nothing is trained", kind="evaluate", evaluation__attempts=attempts)
+
+
+def _before(reading: Reading, key: str) -> Judgement:
+    asked = reading.truth(key)
+    if reading.whole("trainer.val_freq", -1) <= 0:
+        return adapted("there once before the first step; here validation is off altogether (val_freq)")
+    if asked:
+        return mapped("as here, where validation also runs before the first step")
+    return adapted("validation always runs before the first step too, so that a curve has its beginning")
+
+
+def _resumed(reading: Reading, key: str) -> Judgement:
+    if reading.get(key) is None:
+        return inert("empty; a run begins anew")
+    raise Refusal(
+        f"{reading.get(key)} is a checkpoint in the original's form, which is not read here; merge it into a model "
+        "folder and name that as worker.actor.model.model_path"
+    )
+
+
+RULES: dict[str, Rule] = {
+    "trainer.total_episodes": _epochs,
+    "trainer.max_steps": _most_steps,
+    "trainer.project_name": done_by_itself("a part of paths and of loggers there; the run's name is the experiment's"),
+    "trainer.experiment_name": _title,
+    "trainer.logger": _logger,
+    "trainer.nnodes": done_by_itself(
+        "the policy learns on one device here; the plan counts with the devices that are named"
+    ),
+    "trainer.n_gpus_per_node": done_by_itself(
+        "the policy learns on one device here; the plan counts with the devices that are named"
+    ),
+    "trainer.val_freq": _every("validation.every_steps", 0, "off; there it still runs once at the very end"),
+    "trainer.val_before_train": _before,
+    "trainer.val_only": _only_validate,
+    "trainer.val_generations_to_log": done_by_itself(
+        "every measured episode is kept with its screenshots, not so many"
+    ),
+    "trainer.save_freq": _every("checkpoint.every_steps", None, "at the end only there; here every 10 steps too"),
+    "trainer.save_limit": _keep,
+    "trainer.save_model_only": only(
+        False, "a checkpoint can be resumed", "resuming needs the optimizer's state; use false"
+    ),
+    "trainer.save_checkpoint_path": done_by_itself("checkpoints lie in the run's folder; choose that with --run-dir"),
+    "trainer.load_checkpoint_path": _resumed,
+    "trainer.find_last_checkpoint": done_by_itself(
+        "a run folder is always resumed from its newest checkpoint; --no-resume"
+    ),
+    "trainer.ray_timeline": only(None, "no such file", "no timeline of Ray is written; leave it out"),
+}

@@ -1,0 +1,160 @@
+"""What people paste by mistake, and what they should not: each has a clear message, and nothing is executed or lost."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from arpo_engine.contract.config import load_config
+from arpo_engine.contract.config.verl import Verdict, import_verl
+from arpo_engine.contract.config.yaml_text import MAX_CHARACTERS, read_yaml
+from arpo_engine.contract.errors import ConfigError
+from tests.contract.verl.scripts import SUBSET32, finding, with_words
+
+BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "\n".join(
+    f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]" for before, name in zip("abcdefgh", "bcdefghi", strict=True)
+)
+"""Nine levels of nine aliases: 400 bytes that are 400 million values."""
+
+
+def test_a_yaml_bomb_is_counted_and_not_lit() -> None:
+    begun = time.monotonic()
+    for read in (lambda: import_verl(BOMB), lambda: read_yaml(BOMB)):
+        with pytest.raises(ConfigError, match="once its aliases are written out; a config has at most"):
+            read()
+    assert time.monotonic() - begun < 2
+
+
+def test_a_yaml_bomb_in_our_own_config_or_in_a_value_is_none_either(tmp_path: Path) -> None:
+    (tmp_path / "bomb.yaml").write_text(BOMB)
+    with pytest.raises(ConfigError, match="aliases"):
+        load_config(tmp_path / "bomb.yaml")
+    lists = "[" * 5000
+    assert with_words("data.seed=3").config is not None
+    with pytest.raises(ConfigError, match=r"nested too deeply|not YAML"):
+        with_words(f"trainer.logger={lists}")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: &a [*a]", "holds itself through an alias"),
+        ("[" * 10_000, "nested too deeply"),
+        ("a: [1", "is not YAML"),
+        ("a: !!python/object/apply:os.system ['true']", "is not YAML"),
+        ("a: 2001-99-99", "cannot be read"),
+        ("x" * (MAX_CHARACTERS + 1), "a config has at most"),
+        ("just words", "holds no settings"),
+        ("- a\n- b", "holds no settings"),
+        ("", "holds no settings"),
+        ("\x00", "not YAML"),
+    ],
+)
+def test_a_text_that_is_no_config_says_why(text: str, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        import_verl(text)
+    assert message in str(caught.value)
+
+
+def test_aliases_in_measure_are_read() -> None:
+    assert read_yaml("a: &x {b: 1}\nc: *x") == {"a": {"b": 1}, "c": {"b": 1}}
+    assert read_yaml("") is None
+
+
+def test_a_script_with_rm_in_it_runs_nothing_and_reports_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(*words: object, **more: object) -> None:
+        raise AssertionError(f"something was executed: {words}")
+
+    for module, name in ((os, "system"), (os, "popen"), (os, "execvp"), (subprocess, "Popen"), (subprocess, "run")):
+        monkeypatch.setattr(module, name, forbidden)
+    keep = tmp_path / "keep"
+    keep.write_text("here")
+    script = (
+        f"rm -rf {tmp_path}; OUT=$(rm -rf {tmp_path})\n{SUBSET32.rstrip()} trainer.project_name=$OUT "
+        f"data.seed=`rm -rf {tmp_path}` rm -rf {tmp_path} && rm -rf {tmp_path}\n"
+    )
+    imported = import_verl(script)
+    assert keep.read_text() == "here"
+    first, second = [line for line in imported.others if "rm -rf" in line]
+    assert first.startswith("line 1: rm -rf") and second.startswith("line 40: rm -rf")
+    assert {row.written for row in imported.refused} >= {
+        "rm",
+        "-rf",
+        str(tmp_path),
+        "data.seed",
+        "trainer.project_name",
+    }
+    assert "nothing is executed" in finding(imported, "data.seed").note
+    assert imported.config is None
+
+
+def test_two_names_of_one_key_that_contradict_are_refused() -> None:
+    row = finding(import_verl(f"{SUBSET32.rstrip()} trainer.total_epochs=3"), "trainer.total_epochs")
+    assert row.verdict is Verdict.REFUSED
+    assert row.note == "trainer.total_episodes is 15 and trainer.total_epochs is 3, two names of one key; keep one"
+
+
+def test_two_names_of_one_key_that_agree_are_welcome() -> None:
+    assert import_verl(f"{SUBSET32.rstrip()} trainer.total_epochs=15").ready().limits.steps == 240
+
+
+def test_both_spellings_mean_the_same() -> None:
+    later = SUBSET32.replace("trainer.total_episodes", "trainer.total_epochs").replace(
+        "worker.actor.ulysses_sequence_parallel_size", "worker.actor.ulysses_size"
+    )
+    assert later != SUBSET32
+    assert import_verl(later).ready() == import_verl(SUBSET32).ready()
+
+
+def test_a_key_given_twice_counts_as_it_did_there_and_that_is_said() -> None:
+    imported = import_verl(f"{SUBSET32.rstrip()} data.seed=5 data.seed=6")
+    assert imported.ready().seed == 6
+    assert "data.seed is given twice, 5 and 6; the last one counts, as there" in imported.notes
+
+
+def test_the_command_line_wins_over_the_file_and_that_over_the_base() -> None:
+    files = {"mine.yaml": "data: {seed: 7}\nworker: {rollout: {n: 4}}\ntrainer: {total_epochs: 2}"}
+    script = SUBSET32.replace("examples/config.yaml", "mine.yaml").replace("trainer.total_episodes=15", "")
+    config = import_verl(script, read_file=files.get).ready()
+    assert (config.seed, config.rollout.group_size, config.limits.steps) == (7, 8, 32)
+
+
+def test_settings_of_ours_that_contradict_are_told_with_the_key_that_brought_them() -> None:
+    imported = with_words("worker.rollout.n=2", "data.rollout_batch_size=8", "worker.actor.clip_ratio_low=1.5")
+    assert imported.config is None
+    fields = dict(imported.problems)
+    assert "algorithm.clip.low (from worker.actor.clip_ratio_low)" in fields
+    with pytest.raises(ConfigError, match="use less than 1"):
+        imported.ready()
+
+
+def test_a_setting_of_ours_may_follow_and_wins() -> None:
+    config = with_words("algorithm.replay.enabled=false", "agent.prompt=short", "title='By hand'").ready()
+    assert config.algorithm.kind == "arpo" and not config.algorithm.replay.enabled
+    assert (config.agent.prompt, config.title) == ("short", "By hand")
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [("nonsense", "write it as key=value"), ("rollout=3", "not a group of settings"), ("=3", "write it as key=value")],
+)
+def test_a_further_word_that_is_no_setting_says_so(word: str, message: str) -> None:
+    if message.startswith("not a group"):
+        with pytest.raises(ConfigError, match="rollout"):
+            with_words(word).ready()
+        return
+    with pytest.raises(ConfigError, match=message):
+        with_words(word)
+
+
+def test_a_mapping_on_the_command_line_is_its_keys() -> None:
+    imported = with_words("worker.rollout.val_override_config={temperature: 0.0, n: 2}")
+    assert (imported.ready().validation.temperature, imported.ready().validation.attempts) == (0.0, 2)
+
+
+def test_a_group_that_is_given_a_value_is_an_unknown_key() -> None:
+    assert finding(with_words("worker.actor=3"), "worker.actor").verdict is Verdict.REFUSED

@@ -1,0 +1,104 @@
+"""What an imported run needs, and which faults of the published code it would have met."""
+
+from __future__ import annotations
+
+import pytest
+
+from arpo_engine.contract.config.verl import cautions_of, faults_of, import_verl, obstacles_of, plan_of
+from arpo_engine.contract.config.verl.shapes import shape_of
+from tests.contract.verl.scripts import FULL128, SUBSET32, with_words
+
+POCKET = ("data.train_files=configs/tasks/pocket/train.json", "data.val_files=configs/tasks/pocket/train.json")
+POCKET_MODEL = "worker.actor.model.model_path=builtin:pocket"
+
+
+def faults(*words: str) -> dict[str, str]:
+    return {fault.name: fault.what for fault in faults_of(with_words(*words).reading)}
+
+
+def test_the_plan_of_128_desktops_is_worked_out() -> None:
+    imported = import_verl(FULL128)
+    plan = plan_of(imported.ready(), imported.reading)
+    assert (plan.gpus, plan.rollouts, plan.measured) == (16, 15_360, 2_048)
+    assert plan.desktop_hours == pytest.approx((15_360 + 2_048) * (60 + 15 * 3) / 3600)
+    assert plan.least_hours == pytest.approx(plan.desktop_hours / 128)
+    assert plan.frames_gb == pytest.approx((15_360 + 2_048) * 15 * 1920 * 1080 * 0.07 / 1e9)
+    assert plan.frames_kept_gb == 0.5
+
+
+def test_memory_is_told_for_each_component_on_both_sides() -> None:
+    imported = import_verl(SUBSET32)
+    rows = {row.component: row for row in plan_of(imported.ready(), imported.reading).memory}
+    assert rows["weights that learn"].here == pytest.approx(8.29 * 2)
+    assert rows["weights that learn"].there == pytest.approx(8.29 * 2 / 8)
+    assert rows["optimizer"].here == pytest.approx(8.29 * 6)
+    assert rows["weights that sample"].here is None
+    assert rows["desktops (main memory)"].there == 16 * 4
+    assert "reference policy" not in rows
+    with_kl = with_words("algorithm.disable_kl=false")
+    assert "reference policy" in {row.component for row in plan_of(with_kl.ready(), with_kl.reading).memory}
+
+
+def test_an_unknown_model_has_no_memory_plan_and_says_so() -> None:
+    imported = with_words("worker.actor.model.model_path=/models/mine")
+    assert plan_of(imported.ready(), imported.reading).memory == ()
+    assert any("there is no memory plan" in line for line in cautions_of(imported.ready()))
+
+
+@pytest.mark.parametrize(
+    ("model", "billions"),
+    [("UI-TARS-1.5-7B", 8.29), ("ByteDance-Seed/UI-TARS-2B-SFT", 2.21), ("Qwen/Qwen2.5-VL-72B-Instruct", 73.4)],
+)
+def test_a_models_size_is_read_from_its_name(model: str, billions: float) -> None:
+    shape = shape_of(model)
+    assert shape is not None and shape.parameters / 1e9 == pytest.approx(billions)
+
+
+def test_a_list_that_was_never_published_is_named() -> None:
+    assert any("never published" in line for line in cautions_of(import_verl(SUBSET32).ready()))
+    assert not any("never published" in line for line in cautions_of(import_verl(FULL128).ready()))
+
+
+def test_what_keeps_a_run_from_starting_is_said_honestly() -> None:
+    (obstacle,) = obstacles_of(import_verl(SUBSET32).ready())
+    assert "the only desktops of this engine are `pocket`" in obstacle
+    imported = with_words(*POCKET, POCKET_MODEL, "trainer.max_steps=2")
+    assert obstacles_of(imported.ready()) == ()
+    plan = plan_of(imported.ready(), imported.reading)
+    assert plan.desktop_hours is None and plan.least_hours is None
+
+
+@pytest.mark.parametrize(
+    ("words", "name", "told"),
+    [
+        ((), "replay cannot be switched off", "enable_replay=True is never read"),
+        ((), "one lost desktop ends the run", "assertion"),
+        ((), "measured on what is practised", "very tasks that are practised"),
+        (("env.num_envs=8",), "environments must fit exactly", "8 environments are not 2 x 8 = 16"),
+        (("trainer.n_gpus_per_node=16",), "fewer trajectories than GPUs", "8 trajectories an update"),
+        (("worker.rollout.max_num_batched_tokens=8192",), "batched tokens too few", "below 72192"),
+        (("env.max_steps=16",), "screenshots beyond the limit", "16 screenshots and vLLM takes 15"),
+        (("data.max_prompt_length=32000",), "a cut trajectory keeps its pixels", "40365 tokens; beyond 32000"),
+        (("data.rollout_batch_size=3",), "tasks that never come", "2 of 32 tasks are dropped"),
+        (("worker.actor.optim.min_lr_ratio=0.1",), "a schedule that is not read", "min_lr_ratio"),
+        (("trainer.val_only=true", "trainer.val_before_train=false"), "validation alone trains", "it trains"),
+        (("worker.actor.model.model_path=UI-TARS-2B-SFT",), "coordinates of another model", "thousandths"),
+    ],
+)
+def test_a_fault_that_would_have_hit_is_told_with_the_runs_numbers(
+    words: tuple[str, ...], name: str, told: str
+) -> None:
+    assert told in faults(*words)[name]
+
+
+def test_a_fault_that_would_not_have_hit_is_not_told() -> None:
+    names = set(faults())
+    assert not names & {
+        "environments must fit exactly", "fewer trajectories than GPUs", "batched tokens too few",
+        "screenshots beyond the limit", "a cut trajectory keeps its pixels", "tasks that never come",
+        "a schedule that is not read", "validation alone trains", "coordinates of another model",
+        "infeasible tasks among the others",
+    }  # fmt: skip
+    full = {fault.name: fault.what for fault in faults_of(import_verl(FULL128).reading)}
+    assert full["infeasible tasks among the others"].startswith("26 of the 128 tasks")
+    assert full["replay cannot be switched off"].startswith("replay is on although nobody asked")

@@ -1,0 +1,65 @@
+"""What was read can be written back, in either spelling, and means the same again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from arpo_engine.contract.config import load_config
+from arpo_engine.contract.config.verl import import_verl, write_verl
+from tests.contract.verl.scripts import FULL128, SUBSET32, with_words
+from tests.contract.verl.test_verdicts import base_config
+
+
+@pytest.mark.parametrize("spelling", ["arpo", "easyr1"])
+@pytest.mark.parametrize("text", [SUBSET32, FULL128], ids=["subset32", "full128"])
+def test_a_run_goes_there_and_back_unchanged(text: str, spelling: str) -> None:
+    imported = import_verl(text)
+    written = write_verl(imported.ready(), imported=imported, spelling=spelling)
+    again = import_verl(written.command())
+    assert again.ready() == imported.ready()
+    values = {key: setting.value for key, setting in imported.reading.settings.items() if setting.origin != "default"}
+    assert {key: setting.value for key, setting in again.reading.settings.items() if key in values} == values
+    assert written.left_out == ()
+    assert (f"trainer.total_{'epochs' if spelling == 'easyr1' else 'episodes'}=15") in written.command()
+
+
+def test_the_base_config_keeps_its_placeholders() -> None:
+    imported = import_verl(base_config())
+    words = dict(write_verl(imported.ready(), imported=imported).words)
+    assert words["data.train_files"] == "hiyouga/math12k@train"
+    assert words["algorithm.use_kl_loss"] is True
+
+
+def test_a_text_with_blanks_is_quoted() -> None:
+    imported = import_verl(SUBSET32)
+    assert (
+        "data.format_prompt='You are helpful assistant.'" in write_verl(imported.ready(), imported=imported).command()
+    )
+
+
+def test_what_was_changed_since_is_written_in_their_words() -> None:
+    imported = import_verl(SUBSET32)
+    changed = with_words(
+        "rollout.group_size=4", "algorithm.kl.place=reward", "algorithm.kl.coef=0.02", "limits.steps=10", "seed=9",
+        "validation.every_steps=0", "model.dtype=float32",
+    ).ready()  # fmt: skip
+    written = write_verl(changed, imported=imported)
+    words = dict(written.words)
+    assert (words["worker.rollout.n"], words["trainer.max_steps"], words["data.seed"]) == (4, 10, 9)
+    assert (words["algorithm.disable_kl"], words["algorithm.use_kl_loss"]) == (False, False)
+    assert (words["algorithm.kl_coef"], words["trainer.val_freq"]) == (0.02, -1)
+    assert words["worker.actor.fsdp.torch_dtype"] is None
+    assert import_verl(written.command()).ready().model_dump(exclude={"title"}) == changed.model_dump(exclude={"title"})
+
+
+def test_a_config_of_ours_is_said_in_their_words_and_what_they_lack_is_named() -> None:
+    written = write_verl(load_config(Path("configs/pocket_grpo.yaml")))
+    words = dict(written.words)
+    assert (words["worker.rollout.n"], words["data.rollout_batch_size"]) == (8, 8)
+    assert words["data.train_files"] == "configs/tasks/pocket/train.json"
+    left_out = " ".join(written.left_out)
+    for told in ("replay off: there it is always on", "algorithm.mode=corrected", "optimizer.decay=cosine", "guard"):
+        assert told in left_out
+    assert import_verl(written.command()).refused == ()

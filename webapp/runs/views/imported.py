@@ -1,0 +1,39 @@
+"""The new-run page, filled from a pasted command of ARPO or EasyR1, with what became of each of its keys."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect
+from django.views.decorators.http import require_POST
+
+from webapp.accounts.decorators import PersonRequest, signed_in
+from webapp.accounts.frame import current_team
+from webapp.accounts.models import Role
+from webapp.accounts.permissions import PermissionRefused, can_administer, require_role
+from webapp.runs.forms import PastedYamlError, RunForm
+from webapp.runs.imported import import_command
+from webapp.runs.views.new import form_page, origin_of
+
+
+@require_POST
+@signed_in
+def paste_command(request: PersonRequest) -> HttpResponse:
+    """Show what becomes of each key, and the form with what could be imported; nothing is started or executed."""
+    team = current_team(request)
+    if team is None:
+        return redirect("runs:list")
+    origin = origin_of(request, request.POST)
+    try:
+        require_role(request.user, team, Role.RUNNER, "import a command")
+        page = import_command(
+            request.POST.get("command", ""), request.POST.get("base", ""), by_admin=can_administer(request.user, team)
+        )
+    except (PermissionRefused, PastedYamlError) as refusal:
+        messages.error(request, str(refusal))
+        status = 403 if isinstance(refusal, PermissionRefused) else 422
+        return form_page(request, team, origin, RunForm(origin.tree), status=status)
+    form = RunForm(page.tree)
+    fine = form.is_valid() and not page.refused
+    notice = "The form now holds the imported run; check it and start it." if fine else ""
+    return form_page(request, team, origin, form, notice=notice, imported=page, status=200 if fine else 422)
