@@ -9,7 +9,18 @@ import pytest
 
 from arpo_engine.agents import UiTarsAgent
 from arpo_engine.agents.writing import write_reply
-from arpo_engine.contract.actions import Action, Click, Drag, Fail, Finished, Hotkey, Scroll, TypeText, Wait
+from arpo_engine.contract.actions import (
+    Action,
+    Click,
+    Drag,
+    Fail,
+    Finished,
+    Hotkey,
+    Move,
+    Scroll,
+    TypeText,
+    Wait,
+)
 from arpo_engine.contract.config.parts import UiTarsAgentConfig
 from arpo_engine.contract.errors import ActionUnreadable
 from arpo_engine.models.resize import PixelLimits
@@ -34,7 +45,6 @@ BOTH_REFUSE = [
 ]  # fmt: skip
 WE_REFUSE = {
     "click_out_of_range": "it clicks outside of the screen; a place that is not on the screenshot is not guessed at",
-    "hover": "there is no action without an effect in the closed set of actions",
     "drag_missing_end": "it silently does nothing, which hides a broken reply from the format reward",
     "keyup": "it leaves keys half-pressed; our hotkeys press and release together",
     "unknown_action": "it becomes a comment that does nothing; the format reward should see it",
@@ -47,6 +57,7 @@ WE_READ = {
     "press_key": (Hotkey(keys=("enter",)), "it crashes on an unset variable"),
     "type_real_newline": (TypeText(text="line one\nline two"), "it types the call itself, 'type(content=…'"),
     "type_literal_backslash_n_tail": (TypeText(text="run\\n"), "it eats the last letters"),
+    "hover": (Move(x=50, y=59), "the same place"),
     "type_empty": (TypeText(text=""), "it gives no action at all"),
     "type_double_quoted_arg": (TypeText(text="hello"), "it types the call itself, 'type(content=…'"),
     "scroll_left": (Scroll(x=954, y=534, direction="left"), "it does nothing"),
