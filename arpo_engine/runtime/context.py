@@ -24,6 +24,7 @@ from arpo_engine.models.policy import Policy
 from arpo_engine.models.resize import PixelLimits
 from arpo_engine.rollout.episode import EpisodeRunner
 from arpo_engine.rollout.plans import Planner
+from arpo_engine.rollout.prompts import History
 from arpo_engine.rollout.scheduler import Scheduler
 from arpo_engine.runtime.executor import Executor
 from arpo_engine.runtime.task_source import load_tasks
@@ -142,5 +143,7 @@ def _build_scheduler(
         sink=sink,
         reward=config.reward,
         timeout_s=config.rollout.episode_timeout_s,
+        # UI-TARS was taught with its old replies in sight, Qwen-VL with a list of what was done.
+        history=History(images=config.agent.history_images, old_replies=config.agent.kind == "ui_tars"),
     )
     return Scheduler(runner, retries=config.rollout.retries)
