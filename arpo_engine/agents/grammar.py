@@ -32,7 +32,7 @@ QUOTED = {
     '"': re.compile(r'"([^"\\]*(?:\\.[^"\\]*)*)"', re.DOTALL),
 }
 COMMENT = re.compile(r"[ \t]*(?:#[^\n]*)?")
-LOOSE = re.compile(r"\s*([a-z_]+)\(content=(['\"])(.*)(?<!\\)\2\)\s*", re.DOTALL)
+LOOSE = re.compile(r"\s*(type|finished)\(content=(['\"])(.*)(?<!\\)\2\)\s*", re.DOTALL)
 ESCAPE = re.compile(
     r"\\(\n|[0-7]{1,3}|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|N\{[^}\n]{1,100}\}|.)", re.DOTALL
 )

@@ -13,7 +13,6 @@ from arpo_engine.contract.errors import ActionUnreadable
 
 START = ("start_box", "point", "start_point")
 END = ("end_box", "end_point")
-LONGEST_NUMBER = 32
 
 POINT = re.compile(r"\s*<(point|bbox)>([^<]*)</\1>\s*")
 BOX = re.compile(r"\s*<\|box_start\|>([^<]*)<\|box_end\|>\s*")
@@ -21,8 +20,8 @@ SQUARE = re.compile(r"\s*\[([^\[\]]*)\]\s*")
 
 
 def names_place(arguments: Mapping[str, str], keys: tuple[str, ...]) -> bool:
-    """Whether one of these arguments is there."""
-    return any(key in arguments for key in keys)
+    """Whether one of these arguments is there and not empty."""
+    return any(arguments.get(key, "").strip() for key in keys)
 
 
 def numbers_of(arguments: Mapping[str, str], keys: tuple[str, ...]) -> list[float]:
@@ -31,7 +30,7 @@ def numbers_of(arguments: Mapping[str, str], keys: tuple[str, ...]) -> list[floa
     Raises:
         ActionUnreadable: none is there, or what it holds are no finite numbers.
     """
-    text = next((arguments[key] for key in keys if key in arguments), None)
+    text = next((arguments[key] for key in keys if arguments.get(key, "").strip()), None)
     if text is None:
         raise ActionUnreadable(f"the action names no place; give {keys[0]}='(x,y)'")
     return read_numbers(text)
@@ -55,8 +54,6 @@ def read_numbers(text: str) -> list[float]:
 
 def _number(part: str, text: str) -> float:
     try:
-        if len(part) > LONGEST_NUMBER:
-            raise ValueError
         number = float(part)
     except ValueError:
         raise ActionUnreadable(f"{text[:60]!r} is no place; it is a point of 2 numbers or a box of 4") from None

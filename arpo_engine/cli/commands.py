@@ -14,6 +14,10 @@ COMMANDS = {
     "evaluate": ("arpo_engine.cli.evaluate", "measure a policy: success with n/N"),
     "preflight": ("arpo_engine.cli.preflight", "say whether a run can start here, and what to do if not"),
     "film": ("arpo_engine.cli.film", "one task before and after training, side by side, as a moving picture"),
+    "conformance": (
+        "arpo_engine.cli.conformance",
+        "our answers beside recorded ones of the published code, case by case",
+    ),
     "train-pocket": ("arpo_engine.cli.train_pocket", "rebuild the small policy that ships with the engine"),
 }
 
