@@ -25,8 +25,8 @@ SEPARATOR = "\n\n"
 SHOWN = 60
 """Characters of a reply that an error repeats."""
 
-BLANKS = re.compile(r"\s*")
-NAME = re.compile(r"\s*([A-Za-z_]+)[ \t]*")
+BLANKS = re.compile(r"[ \t\f\n]*")
+NAME = re.compile(r"[ \t\f\n]*([A-Za-z_]+)[ \t\f]*")
 QUOTED = {
     "'": re.compile(r"'([^'\\]*(?:\\.[^'\\]*)*)'", re.DOTALL),
     '"': re.compile(r'"([^"\\]*(?:\\.[^"\\]*)*)"', re.DOTALL),

@@ -16,7 +16,7 @@ COMMANDS = {
     "film": ("arpo_engine.cli.film", "one task before and after training, side by side, as a moving picture"),
     "conformance": (
         "arpo_engine.cli.conformance",
-        "our answers beside recorded ones of the published code, case by case",
+        "our answers beside the published code's, case by case",
     ),
     "train-pocket": ("arpo_engine.cli.train_pocket", "rebuild the small policy that ships with the engine"),
 }

@@ -2,7 +2,7 @@
 
 A case holds a reply, the screen, the model's family, its pixel limits, and what the published functions returned. It is
 a match when everything that was recorded equals ours: the resized frame, each action and its arguments, the effects on
-the desktop, the format reward, the thought. Where it does not, a rule that was settled on the reply alone must allow it.
+the desktop, the format reward, the thought. Where it does not, a rule settled on the reply alone must allow it.
 What other parsers returned (PyPI's ui-tars, bytedance's) is passed over.
 """
 
@@ -16,10 +16,11 @@ from arpo_engine.agents.actions import action_of
 from arpo_engine.agents.grammar import Call
 from arpo_engine.agents.screens import Frame, resized_frame, thousandths
 from arpo_engine.agents.ui_tars import read_reply
-from arpo_engine.conformance.agent_rules import THIN, Manner, Rule, Written, rules_of
+from arpo_engine.conformance.agent_rules import Manner, Rule, rules_of
 from arpo_engine.conformance.effects import Effect, effects_of_action, effects_of_code, same_effects
-from arpo_engine.conformance.records import contradictions
+from arpo_engine.conformance.records import contradictions, same_box
 from arpo_engine.conformance.verdict import Case, Verdict
+from arpo_engine.conformance.written import THIN, Written
 from arpo_engine.contract.actions import Several, SingleAction, unfolded
 from arpo_engine.contract.errors import ActionUnreadable, ConfigError
 from arpo_engine.models.resize import PixelLimits, smart_resize
@@ -55,10 +56,11 @@ def judge(case: Case) -> Verdict:
     if not any(key in case for key in RECORDED):
         raise ConfigError(f"case {name!r} records nothing to compare with; give one of {', '.join(RECORDED)}")
     text, frame, limits = _need(case, "input", str), *_frame_of(case)
-    rules = rules_of(Written(text=text, frame=frame))
+    written = Written(text=text, frame=frame)
+    rules = rules_of(written)
     ours = _answer(text, frame)
     differences = [*_frame_differences(case, frame, limits), *_differences(case, ours, frame)]
-    unsound = list(contradictions(case, frame))
+    unsound = list(contradictions(case, written))
     if not differences and not unsound:
         return Verdict(case=name, outcome="match")
     unlike = [*unsound, *_unlike(rules, case, ours)]
@@ -77,16 +79,15 @@ def _need(case: Case, key: str, kind: type) -> Any:
 
 def _frame_of(case: Case) -> tuple[Frame, PixelLimits]:
     screen = case.get("screen")
-    if not (
-        isinstance(screen, list) and len(screen) == 2 and all(isinstance(side, int) and side > 0 for side in screen)
-    ):
+    sides = [side for side in screen if isinstance(side, int) and side > 0] if isinstance(screen, list) else []
+    if screen != sides or len(sides) != 2:
         raise ConfigError(f"case {case['name']!r} has the screen {screen!r}; give [width, height] in pixels")
     defaults = PixelLimits(min_pixels=100 * 28 * 28)
     limits = PixelLimits(
         min_pixels=int(case.get("min_pixels") or defaults.min_pixels),
         max_pixels=int(case.get("max_pixels") or defaults.max_pixels),
     )
-    size = (screen[0], screen[1])
+    size = (sides[0], sides[1])
     try:
         if case.get("model_type", "qwen25vl") == "qwen25vl":
             return resized_frame(size, limits), limits
@@ -148,7 +149,7 @@ def _code_differences(case: Case, ours: Answer) -> Iterator[str]:
     if len(theirs) != len(ours.calls):
         yield f"there are {len(ours.calls)} actions, recorded {len(theirs)}"
     for call, one, other in zip(ours.calls, theirs, ours.effects, strict=False):
-        # wait and the ways of giving up are words of the environment; the published code writes only a comment for them.
+        # wait and giving up are words of the environment; the published code has only a comment for them.
         if call.name not in ("wait", "call_user", "error_env") and not same_effects(one or [], other):
             yield f"{call.name} has the effects {list(other)}, recorded {one}"
 
@@ -162,7 +163,7 @@ def _call_differences(recorded: list[Mapping[str, Any]], ours: Answer, frame: Fr
         if set(given) != set(inputs):
             yield f"the arguments are {sorted(given)}, recorded {sorted(inputs)}"
         for key in set(given).intersection(inputs):
-            same = _same_box(given[key], inputs[key], frame) if key.endswith("_box") else given[key] == inputs[key]
+            same = same_box(given[key], inputs[key], frame) if key.endswith("_box") else given[key] == inputs[key]
             if not same:
                 yield f"{call.name}'s {key} is {given[key]!r}, recorded {inputs[key]!r}"
         thought = theirs.get("thought")

@@ -1,7 +1,7 @@
-"""What a reply does to a desktop, in one form for both sides: the code that the published parser wrote, and our actions.
+"""What a reply does to a desktop, in one form for both sides: the published parser's code, and our actions.
 
-An effect is a tuple such as `("click", 954.037, 534.066, "left")`; `("DONE",)`, `("WAIT",)` and `("FAIL",)` are OSWorld's
-own words. Code is read as a syntax tree and never run. Knows no rules.
+An effect is a tuple such as `("click", 954.037, 534.066, "left")`; `("DONE",)`, `("WAIT",)` and `("FAIL",)` are
+OSWorld's own words. Code is read as a syntax tree and never run. Knows no rules.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def effects_of_action(call: Call, action: SingleAction, frame: Frame) -> list[Ef
 
 
 def _place(call: Call, keys: tuple[str, ...], pixel: tuple[int, int], frame: Frame) -> tuple[float, float]:
-    """What the call's numbers mean before rounding, if `pixel` is that place; otherwise the pixel, which then differs."""
+    """What the call's numbers mean before rounding, if `pixel` is that place; otherwise `pixel`, which then differs."""
     shares = frame.shares(numbers_of(call.arguments, keys))
     exact = tuple(round((shares[axis] + shares[axis - 2]) / 2 * frame.screen[axis], DECIMALS) for axis in (0, 1))
     near = all(

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from arpo_engine.agents.screens import Frame
-from arpo_engine.conformance.agent_rules import BOX, Written
 from arpo_engine.conformance.effects import DECIMALS, Effect, effects_of_code, same_effects
 from arpo_engine.conformance.verdict import Case
+from arpo_engine.conformance.written import BOX, NARROWEST, PLAIN_CALL, Written, skeleton
 
 WORDS = {"finished": "DONE", "wait": "WAIT", "error_env": "FAIL", "call_user": "FAIL"}
 """Actions that the published environment takes alone, dropping all others of the reply."""
@@ -29,16 +29,25 @@ def contradictions(case: Case, written: Written) -> Iterator[str]:
     yield from _environment(case)
     frame = written.frame
     for action, piece, name in zip(case.get("reference_actions") or (), written.pieces, written.names(), strict=False):
-        if re.fullmatch(r"[A-Za-z_]+", name) and action.get("action_type") != name:
+        bare = skeleton(piece)
+        alone = bare.count("(") == 1 and "\n" not in bare and re.fullmatch(r"[A-Za-z_]+", name)
+        if alone and action.get("action_type") != name:
             yield f"the reply calls {name}, and the recorded action is {action.get('action_type')}"
-        inputs, boxes = action.get("action_inputs") or {}, {match[1]: match[3] for match in BOX.finditer(piece)}
-        for key in set(inputs).intersection(boxes):
-            if not same_box(boxes[key], inputs[key], frame):
-                yield f"{key} is {boxes[key]!r}, and the recorded shares are {inputs[key]}"
+        if PLAIN_CALL.fullmatch(bare):
+            yield from _foreign_boxes(action.get("action_inputs") or {}, piece, frame)
     for action, code in zip(case.get("reference_actions") or (), case.get("reference_pyautogui") or (), strict=False):
         expected, recorded = _places(action, frame), effects_of_code(str(code))
         if expected is not None and recorded is not None and not same_effects(_without_buttons(recorded), expected):
             yield f"the recorded code does {recorded}, and its own shares give {expected}"
+
+
+def _foreign_boxes(inputs: Mapping[str, Any], piece: str, frame: Frame) -> Iterator[str]:
+    """Recorded shares that are not those of the places in the reply; a narrow screen has another frame there."""
+    last = {match[1]: match[3] for match in BOX.finditer(piece)}  # of two with one name the last counts
+    for key, text in last.items():
+        finite = not re.search(r"[a-z]", text.lower())
+        if key in inputs and finite and min(frame.screen) >= NARROWEST and not same_box(text, inputs[key], frame):
+            yield f"{key} is {text!r}, and the recorded shares are {inputs[key]}"
 
 
 def same_box(text: str, recorded: object, frame: Frame) -> bool:
