@@ -88,7 +88,7 @@ RULES = (
     Rule(
         name="text_after_content",
         holds=lambda it: any(
-            (match := EXACT_CONTENT.search(piece)) is not None and match[0] != piece.strip() for piece in it.pieces
+            (match := EXACT_CONTENT.search(piece)) is not None and match[0] != piece.lstrip() for piece in it.pieces
         ),
     ),
     Rule(name="inexact_content", holds=lambda it: any(is_inexact(piece) for piece in it.pieces)),

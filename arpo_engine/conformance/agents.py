@@ -163,7 +163,11 @@ def _call_differences(recorded: list[Mapping[str, Any]], ours: Answer, frame: Fr
         if set(given) != set(inputs):
             yield f"the arguments are {sorted(given)}, recorded {sorted(inputs)}"
         for key in set(given).intersection(inputs):
-            same = same_box(given[key], inputs[key], frame) if key.endswith("_box") else given[key] == inputs[key]
+            same = (
+                same_box(given[key], inputs[key], frame)
+                if key in ("start_box", "end_box")
+                else given[key] == inputs[key]
+            )
             if not same:
                 yield f"{call.name}'s {key} is {given[key]!r}, recorded {inputs[key]!r}"
         thought = theirs.get("thought")

@@ -33,7 +33,7 @@ def contradictions(case: Case, written: Written) -> Iterator[str]:
         alone = bare.count("(") == 1 and "\n" not in bare and re.fullmatch(r"[A-Za-z_]+", name)
         if alone and action.get("action_type") != name:
             yield f"the reply calls {name}, and the recorded action is {action.get('action_type')}"
-        if PLAIN_CALL.fullmatch(bare):
+        if PLAIN_CALL.fullmatch(bare) and "#" not in bare:
             yield from _foreign_boxes(action.get("action_inputs") or {}, piece, frame)
     for action, code in zip(case.get("reference_actions") or (), case.get("reference_pyautogui") or (), strict=False):
         expected, recorded = _places(action, frame), effects_of_code(str(code))

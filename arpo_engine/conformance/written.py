@@ -141,5 +141,5 @@ def no_keyboard(written: Written) -> bool:
 
 def twice(piece: str) -> bool:
     """Whether an argument stands twice."""
-    names = re.findall(r"([A-Za-z_]+) *= *''", skeleton(piece))
+    names = re.findall(r"([A-Za-z_]+) *= *''", skeleton(piece).partition("#")[0])
     return len(set(names)) < len(names)
