@@ -77,7 +77,7 @@ class QwenVlAgent:
     def system_prompt(self) -> str:
         """The tool, and how to call it."""
         system = SYSTEM.replace("{tools}", json.dumps(self._tool()))
-        return system + FORMAT_3 if self.config.version == "3" else HELPFUL + system
+        return system + FORMAT_3 if self.config.series == "3" else HELPFUL + system
 
     def user_prompt(self, instruction: str) -> str:
         """None: the instruction stands beside the first screenshot."""
@@ -101,7 +101,7 @@ class QwenVlAgent:
 
     def frame(self, screen: tuple[int, int]) -> Frame:
         """What the model's coordinates are measured in."""
-        return steps_of_999(screen) if self.config.version == "3" else resized_frame(screen, self.limits)
+        return steps_of_999(screen) if self.config.series == "3" else resized_frame(screen, self.limits)
 
     def _tool(self) -> dict[str, Any]:
         statuses = ["success", "failure"] if self.config.offer_fail else ["success"]
@@ -117,7 +117,7 @@ class QwenVlAgent:
         function = {
             "name_for_human": TOOL,
             "name": TOOL,
-            "description": ABOUT_3 if self.config.version == "3" else ABOUT,
+            "description": ABOUT_3 if self.config.series == "3" else ABOUT,
             "parameters": {"properties": properties, "required": ["action"], "type": "object"},
             "args_format": "Format the arguments as a JSON object.",
         }

@@ -193,11 +193,15 @@ def _unlike(rules: list[Rule], case: Case, ours: Answer) -> list[str]:
     return [
         f"under {names} {who} should do one of {sorted(allowed)}, and does this: {manner}"
         for who, manner, allowed in sides
-        if manner not in allowed and not (manner != "refuses" and "reads" in allowed)
+        if manner not in allowed
+        and not (manner != "refuses" and "reads" in allowed)
+        and not (manner == "reads" and allowed != {"refuses"})
     ]
 
 
 def _manner_of_record(case: Case) -> Manner:
     if case.get("arpo_format_reward", -1.0 if case.get("error") else 0.0) == -1.0:
         return "refuses"
+    if "arpo_env_step_actions" not in case:
+        return "reads"
     return "acts" if _recorded_effects(case) else "nothing"

@@ -60,36 +60,36 @@ class UiTarsAgentConfig(Strict):
     max_images: int = Field(15, ge=1)
     """Screenshots kept in the context; an episode that needs more ends as `context_full`."""
     history_images: int | None = Field(None, ge=1)
-    """Screenshots that the policy sees at once, the newest ones; none: all of the episode. With a number the replies of
-    older turns stay without their screenshots, and each turn is trained on as a sample of its own, exactly as it was
-    sampled."""
+    """Screenshots that the policy sees at once, the newest ones; none: all of the episode. With a number older turns
+    stay as words only, and each turn from there on is trained on as a sample of its own, exactly as it was sampled."""
     actions_per_reply: int = Field(1, ge=1, le=16)
-    """Most actions that one reply may hold, an empty line between them; they are carried out without looking in
-    between, and each counts as a step of rollout.max_steps. A reply with more is unreadable."""
+    """Most actions that one reply may hold; they are carried out without looking in between, and each counts as a step
+    of rollout.max_steps. A reply with more is unreadable."""
+    offer_fail: bool = True
+    """The prompt offers a way to say that a task cannot be done (`call_user()`, or `terminate` with `failure`), which
+    counts as OSWorld's FAIL. The published training prompt offers none, though its parser reads it."""
     syntax: Literal["start_box", "point"] = "start_box"
     """How the `full` prompt asks for places: `start_box='(x,y)'` with box tokens, or `point='<point>x y</point>'`. Both
     are read, whatever was asked for."""
-    offer_fail: bool = True
-    """The `full` prompt offers `call_user()` for a task that cannot be done, which counts as OSWorld's FAIL. The
-    published training prompt offers no such action, though its parser reads it."""
 
 
 class QwenVlAgentConfig(Strict):
     """Qwen-VL's own `computer_use` tool: one or more `<tool_call>` blocks of JSON in a reply."""
 
     kind: Literal["qwen_vl"] = "qwen_vl"
-    version: Literal["2.5", "3"] = "2.5"
+    series: Literal["2.5", "3"] = "2.5"
     """2.5: coordinates are pixels of the resized screenshot; 3: a grid of 1000 x 1000 that counts from 0."""
     max_images: int = Field(15, ge=1)
     """Screenshots kept in the context; an episode that needs more ends as `context_full`."""
     history_images: int | None = Field(None, ge=1)
     """Screenshots that the policy sees at once, the newest ones; none: all of the episode. With a number older turns
-    are told as a list of what was done, and each turn is trained on as a sample of its own, exactly as it was
-    sampled."""
+    stay as words only, and each turn from there on is trained on as a sample of its own, exactly as it was sampled."""
     actions_per_reply: int = Field(1, ge=1, le=16)
-    """Most tool calls that one reply may hold; a reply with more is unreadable."""
+    """Most actions that one reply may hold; they are carried out without looking in between, and each counts as a step
+    of rollout.max_steps. A reply with more is unreadable."""
     offer_fail: bool = True
-    """The tool's description offers `terminate` with the status `failure`, which counts as OSWorld's FAIL."""
+    """The prompt offers a way to say that a task cannot be done (`call_user()`, or `terminate` with `failure`), which
+    counts as OSWorld's FAIL. The published training prompt offers none, though its parser reads it."""
 
 
 AgentConfig = Annotated[UiTarsAgentConfig | QwenVlAgentConfig, Field(discriminator="kind")]

@@ -160,8 +160,9 @@ def test_other_alphabets_are_typed_as_they_are():
 
 PIECES = (
     "Thought: ", "Action:", "Action: ", "\n", "\n\n", " ", "click", "type", "hotkey", "drag", "scroll", "finished",
-    "wait", "(", ")", "()", "[", "]", "start_box=", "end_box=", "content=", "key=", "direction=", "'", '"', "\\", "\\x4",
-    "\\u", "\\ud800", "\\N{", "}", ",", "(1,2)", "(960,540)", "<point>1 2</point>", "<|box_start|>", "<|box_end|>",
+    "wait", "(", ")", "()", "[", "]", "start_box=", "end_box=", "content=", "key=", "direction=", "'", '"', "\\",
+    "\\x4", "\\u",
+    "\\ud800", "\\N{", "}", ",", "(1,2)", "(960,540)", "<point>1 2</point>", "<|box_start|>", "<|box_end|>",
     "<|im_end|>", "nan", "1e999", "-0", "9" * 40, "\0", "\r", "\u202e", "\u200b", "\ud83d", "ﬁ", "١٢",
     "__import__('os')", "#", ";", "{}", "<tool_call>", "</tool_call>", '{"name": "computer_use", "arguments": ',
     '{"action": "left_click", ', '"coordinate": ', "[1, 2]", "[NaN, 2]", "null", "1" * 5000, "[" * 3000, "true",

@@ -27,7 +27,7 @@ from arpo_engine.models.resize import PixelLimits
 SCREEN = (1920, 1080)
 LIMITS = PixelLimits(max_pixels=2116800)
 TWO_FIVE = QwenVlAgent(QwenVlAgentConfig(), LIMITS)
-THREE = QwenVlAgent(QwenVlAgentConfig(version="3"), LIMITS)
+THREE = QwenVlAgent(QwenVlAgentConfig(series="3"), LIMITS)
 
 
 def call(name: str = "computer_use", **arguments: object) -> str:
@@ -72,7 +72,7 @@ def test_every_action_of_the_tool_is_read(arguments: dict[str, object], meant: A
         "<tool_call>{'name': 'computer_use'}</tool_call>",
         '<tool_call>{"name": "computer_use"}</tool_call>',
         '<tool_call>{"name": "computer_use", "arguments": {"action": "wait", "action": "type"}}</tool_call>',
-        '<tool_call>{"name": "computer_use", "arguments": {"action": "left_click", "coordinate": [NaN, 1]}}</tool_call>',
+        '<tool_call>{"name": "computer_use", "arguments": {"action": "wait", "time": NaN}}</tool_call>',
         f'<tool_call>{{"name": "computer_use", "arguments": {{"action": {"[" * 5000}</tool_call>',
         call("shell", action="wait"),
         call(action="explode"),
@@ -129,13 +129,13 @@ def test_the_instruction_stands_beside_the_first_screenshot_with_what_was_done_b
     assert told.endswith("Previous actions:\nStep 1: click {instruction}\nStep 2: type")
 
 
-@pytest.mark.parametrize("version", ["2.5", "3"])
-def test_the_tool_offers_failure_only_where_it_is_asked_to(version: str):
+@pytest.mark.parametrize("series", ["2.5", "3"])
+def test_the_tool_offers_failure_only_where_it_is_asked_to(series: str):
     def statuses(offer: bool) -> list[str]:
-        system = QwenVlAgent(QwenVlAgentConfig(version=version, offer_fail=offer)).system_prompt()  # type: ignore[arg-type]
+        system = QwenVlAgent(QwenVlAgentConfig(series=series, offer_fail=offer)).system_prompt()  # type: ignore[arg-type]
         tools = system.partition("<tools>\n")[2].partition("\n</tools>")[0]
         return json.loads(tools)["function"]["parameters"]["properties"]["status"]["enum"]
 
     assert statuses(True) == ["success", "failure"]
     assert statuses(False) == ["success"]
-    assert ("1000x1000" in QwenVlAgent(QwenVlAgentConfig(version=version)).system_prompt()) is (version == "3")  # type: ignore[arg-type]
+    assert ("1000x1000" in QwenVlAgent(QwenVlAgentConfig(series=series)).system_prompt()) is (series == "3")  # type: ignore[arg-type]

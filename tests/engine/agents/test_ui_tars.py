@@ -18,6 +18,7 @@ from arpo_engine.contract.actions import (
     Hotkey,
     Move,
     Scroll,
+    Several,
     TypeText,
     Wait,
 )
@@ -183,10 +184,12 @@ def test_garbled_calls_are_refused_with_a_sentence(reply: str):
         Finished(),
         Finished(answer="42"),
         Fail(),
+        Move(x=3, y=4),
+        Several(actions=(Click(x=1, y=2), TypeText(text="a"))),
     ],
 )
 def test_what_a_demonstrator_writes_is_read_back(action: Action):
-    reply = UiTarsAgent(UiTarsAgentConfig()).parse(write_reply("click Save", action), (224, 168))
+    reply = UiTarsAgent(UiTarsAgentConfig(actions_per_reply=2)).parse(write_reply("click Save", action), (224, 168))
     assert (reply.thought, reply.action) == ("click Save", action)
 
 
@@ -199,6 +202,23 @@ def test_the_full_prompt_keeps_braces_of_an_instruction():
     prompt = UiTarsAgent(UiTarsAgentConfig(language="German")).user_prompt("write {x: 1}")
     assert prompt.endswith("write {x: 1}")
     assert "Use German in" in prompt
+
+
+def test_the_prompt_asks_for_places_in_either_syntax():
+    boxes, points = (
+        UiTarsAgent(UiTarsAgentConfig(syntax=syntax)).user_prompt("do it") for syntax in ("start_box", "point")
+    )
+    assert "click(start_box='<|box_start|>(x1,y1)<|box_end|>')" in boxes
+    assert "drag(start_point='<point>x1 y1</point>', end_point='<point>x2 y2</point>')" in points
+    assert "start_box" not in points
+
+
+def test_giving_up_is_offered_only_where_it_is_asked_to_and_read_in_any_case():
+    silent = UiTarsAgent(UiTarsAgentConfig(offer_fail=False))
+    assert "call_user" in UiTarsAgent(UiTarsAgentConfig()).user_prompt("do it")
+    assert "call_user" not in silent.user_prompt("do it")
+    for word in ("call_user", "error_env"):
+        assert silent.parse(f"Action: {word}()", SCREEN).action == Fail()
 
 
 def test_the_short_prompt_says_the_instruction_beside_every_screenshot():
