@@ -14,7 +14,7 @@ from typing import Any
 
 from arpo_engine.agents.actions import action_of
 from arpo_engine.agents.grammar import Call
-from arpo_engine.agents.screens import Frame, resized_frame, thousandths
+from arpo_engine.agents.screens import THOUSANDTHS, Frame, resized_frame, thousandths
 from arpo_engine.agents.ui_tars import read_reply
 from arpo_engine.conformance.agent_rules import Manner, Rule, rules_of
 from arpo_engine.conformance.effects import Effect, effects_of_action, effects_of_code, same_effects
@@ -23,8 +23,12 @@ from arpo_engine.conformance.verdict import Case, Verdict
 from arpo_engine.conformance.written import THIN, Written
 from arpo_engine.contract.actions import Several, SingleAction, unfolded
 from arpo_engine.contract.errors import ActionUnreadable, ConfigError
-from arpo_engine.models.resize import PixelLimits, smart_resize
+from arpo_engine.models.resize import PixelLimits
 
+ABSOLUTE = "qwen25vl"
+"""The model type whose places are pixels of the resized screenshot; of all others they are parts of the screen."""
+MIN_PIXELS = 100 * 28 * 28
+"""The published parser's own, where a case gives none."""
 RECORDED = ("reference_actions", "reference_pyautogui", "arpo_env_step_actions", "arpo_format_reward", "resized")
 THOUGHT_LABELS = ("Thought: ", "Action_Summary: ")
 
@@ -46,6 +50,17 @@ class Answer:
         return [effect for effects in self.effects for effect in effects]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """Where a case's reply points."""
+
+    frame: Frame
+    resized: tuple[int, int] | None = None
+    """(width, height) at which the model sees the screen."""
+    trouble: str = ""
+    """Why there is no such size: neither side can then read a reply that points into it."""
+
+
 def judge(case: Case) -> Verdict:
     """Compare one case; see the module.
 
@@ -55,17 +70,18 @@ def judge(case: Case) -> Verdict:
     name = _need(case, "name", str)
     if not any(key in case for key in RECORDED):
         raise ConfigError(f"case {name!r} records nothing to compare with; give one of {', '.join(RECORDED)}")
-    text, frame, limits = _need(case, "input", str), *_frame_of(case)
-    written = Written(text=text, frame=frame)
+    text, setting = _need(case, "input", str), _setting_of(case)
+    written = Written(text=text, frame=setting.frame)
     rules = rules_of(written)
-    ours = _answer(text, frame)
-    differences = [*_frame_differences(case, frame, limits), *_differences(case, ours, frame)]
+    ours = _answer(text, setting)
+    resized = _frame_differences(case, setting)
+    differences = [*resized, *_differences(case, ours, setting.frame)]
     unsound = list(contradictions(case, written))
     if not differences and not unsound:
         return Verdict(case=name, outcome="match")
     unlike = [*unsound, *_unlike(rules, case, ours)]
     if THIN not in {rule.name for rule in rules}:
-        unlike += _frame_differences(case, frame, limits)
+        unlike += resized
     if unlike:
         return Verdict(case=name, outcome="mismatch", detail="; ".join([*unlike, *differences]))
     return Verdict(case=name, outcome="deviation", rule=rules[0].name)
@@ -77,27 +93,38 @@ def _need(case: Case, key: str, kind: type) -> Any:
     return case[key]
 
 
-def _frame_of(case: Case) -> tuple[Frame, PixelLimits]:
+def _number(case: Case, key: str, default: float) -> float:
+    value = case.get(key)
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or value <= 0):
+        raise ConfigError(f"case {case['name']!r} has {key} = {str(value)[:60]!r}; it must be a number above 0")
+    return default if value is None else value
+
+
+def _setting_of(case: Case) -> Setting:
     screen = case.get("screen")
     sides = [side for side in screen if isinstance(side, int) and side > 0] if isinstance(screen, list) else []
     if screen != sides or len(sides) != 2:
         raise ConfigError(f"case {case['name']!r} has the screen {screen!r}; give [width, height] in pixels")
-    defaults = PixelLimits(min_pixels=100 * 28 * 28)
-    limits = PixelLimits(
-        min_pixels=int(case.get("min_pixels") or defaults.min_pixels),
-        max_pixels=int(case.get("max_pixels") or defaults.max_pixels),
-    )
     size = (sides[0], sides[1])
+    limits = PixelLimits(
+        min_pixels=int(_number(case, "min_pixels", MIN_PIXELS)),
+        max_pixels=int(_number(case, "max_pixels", PixelLimits().max_pixels)),
+    )
+    parts = _number(case, "factor", THOUSANDTHS)
+    absolute = case.get("model_type", ABSOLUTE) == ABSOLUTE
     try:
-        if case.get("model_type", "qwen25vl") == "qwen25vl":
-            return resized_frame(size, limits), limits
-        return thousandths(size, float(case.get("factor") or 1000)), limits
+        seen = resized_frame(size, limits)
     except ValueError as error:
-        raise ConfigError(f"case {case['name']!r}: {error}") from error
+        return Setting(frame=thousandths(size, parts), trouble=str(error) if absolute else "")
+    resized = (int(seen.width), int(seen.height))
+    return Setting(frame=seen if absolute else thousandths(size, parts), resized=resized)
 
 
-def _answer(text: str, frame: Frame) -> Answer:
+def _answer(text: str, setting: Setting) -> Answer:
     """Our reading, by the same functions that an episode uses."""
+    if setting.trouble:
+        return Answer(refusal=setting.trouble)
+    frame = setting.frame
     try:
         thought, calls = read_reply(text)
         actions = [action_of(call, frame) for call in calls]
@@ -112,10 +139,11 @@ def _effects(calls: tuple[Call, ...], actions: tuple[SingleAction, ...], frame: 
         yield effects_of_action(call, action, frame)
 
 
-def _frame_differences(case: Case, frame: Frame, limits: PixelLimits) -> Iterator[str]:
-    resized = list(smart_resize(*frame.screen, limits))
-    if case.get("resized") not in (None, resized):
-        yield f"the frame is {resized}, recorded {case['resized']}"
+def _frame_differences(case: Case, setting: Setting) -> list[str]:
+    resized = list(setting.resized or ()) or None
+    if case.get("resized") in (None, resized):
+        return []
+    return [f"the frame is {resized}, recorded {case['resized']}"]
 
 
 def _differences(case: Case, ours: Answer, frame: Frame) -> Iterator[str]:

@@ -171,7 +171,7 @@ def test_version_one_cases_are_read_in_thousandths():
         {"name": "x", "input": "", "screen": [1920, 1080]},
         {"name": "x", "input": "", "screen": [0, 1080], "resized": [28, 28]},
         {"name": "x", "input": "", "screen": "1080p", "resized": [28, 28]},
-        {"name": "x", "input": "", "screen": [10, 5000], "resized": [28, 28]},
+        {"name": "x", "input": "", "screen": [1920, 1080], "resized": [28, 28], "max_pixels": "many"},
         {"input": "", "screen": [1920, 1080], "resized": [28, 28]},
     ],
 )
@@ -189,3 +189,9 @@ def test_recorded_code_is_read_and_never_run():
     assert effects_of_code("# nothing") == []
     assert same_effects([("click", 1.0)], [("click", 1.0 + 5e-7)])
     assert not same_effects([("click", 1.0)], [("click", 1.0 + 2e-6)])
+
+
+def test_a_screen_that_no_model_can_see_is_read_by_neither_side():
+    case = {"name": "x", "input": "Action: wait()", "screen": [10, 5000], "resized": None, "arpo_format_reward": -1.0}
+    assert judge(case).outcome == "match"
+    assert judge({**case, "arpo_format_reward": 0.0}).outcome == "mismatch"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from arpo_engine.models.policy import Policy
 from arpo_engine.models.replies import contexts_of
 from arpo_engine.rollout.plans import Plan
 from arpo_engine.rollout.prompts import History, next_prompt
+from arpo_engine.rollout.records import read_tokens, write_tokens
 from arpo_engine.types import Observation, Step, Trajectory
 from tests.engine.fakes import make_task
 from tests.engine.policies import SAMPLING, SIZE, screenshots, shared_policy, small_policy
@@ -152,6 +154,14 @@ def test_a_short_window_fits_where_the_whole_history_is_too_long():
     with pytest.raises(ContextFull):
         asyncio.run(play(policy, 30, History()))
     assert len(asyncio.run(play(policy, 30, History(images=1, old_replies=False))).steps) == 30
+
+
+def test_the_tokens_on_disk_tell_where_a_context_began_anew(tmp_path: Path):
+    episode = asyncio.run(play(shared_policy(), 3, History(images=2)))
+    write_tokens(tmp_path / "tokens.npz", [episode])
+    turns = read_tokens(tmp_path / "tokens.npz")["e"]
+    assert [turn["window"] for turn in turns] == [None, None, 2]
+    assert [tuple(turn["prompt_ids"]) for turn in turns] == [step.prompt_ids for step in episode.steps]
 
 
 def test_a_windowed_episode_comes_back_from_the_replay_memory_as_it_was():
