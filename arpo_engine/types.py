@@ -27,7 +27,7 @@ class Step:
 
     pixels: Pixels
     prompt_ids: tuple[int, ...]
-    """Tokens that this turn added to the context before the reply: instruction, screenshot, headers."""
+    """Tokens that this turn added to the context before the reply: instruction, screenshot, headers; see `window`."""
     reply_ids: tuple[int, ...]
     """Tokens as they were sampled, the end-of-turn token among them if it was sampled."""
     reply_logprobs: tuple[float, ...]
@@ -37,6 +37,9 @@ class Step:
     thought: str
     action: Action | None
     """None: the reply was unreadable, or it did not end in time."""
+    window: int | None = None
+    """None: the turn continued the context of the turn before. Otherwise the context began anew with `prompt_ids`,
+    which hold so many screenshots: this step's, and those of the steps just before it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

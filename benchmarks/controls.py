@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
@@ -58,9 +59,9 @@ class DeafAgent:
     def user_prompt(self, instruction: str) -> str:
         return self._inner.user_prompt(SAME_FOR_ALL)
 
-    def caption(self, instruction: str) -> str:
+    def caption(self, instruction: str, done: Sequence[str] | None = None) -> str:
         """The same words beside every screenshot of every task."""
-        return self._inner.caption(SAME_FOR_ALL)
+        return self._inner.caption(SAME_FOR_ALL, done)
 
     def parse(self, text: str, screen: tuple[int, int]) -> Reply:
         return self._inner.parse(text, screen)

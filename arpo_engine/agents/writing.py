@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from arpo_engine.contract.actions import Action, Click, Drag, Fail, Finished, Hotkey, Scroll, TypeText, Wait
+from arpo_engine.contract.actions import (
+    Action,
+    Click,
+    Drag,
+    Fail,
+    Finished,
+    Hotkey,
+    Move,
+    Scroll,
+    Several,
+    TypeText,
+    Wait,
+)
 
 CLICKS = {("left", 1): "click", ("left", 2): "left_double", ("right", 1): "right_single"}
 ESCAPED = {"\\": "\\\\", "'": "\\'", '"': '\\"', "\n": "\\n", "\t": "\\t"}
@@ -22,6 +34,8 @@ def write_action(action: Action) -> str:
     match action:
         case Click(x=x, y=y, button=button, count=count) if (button, count) in CLICKS:
             return f"{CLICKS[button, count]}(start_box='({x},{y})')"
+        case Move(x=x, y=y):
+            return f"hover(start_box='({x},{y})')"
         case Drag(x=x, y=y, to_x=to_x, to_y=to_y):
             return f"drag(start_box='({x},{y})', end_box='({to_x},{to_y})')"
         case Scroll(x=x, y=y, direction=direction):
@@ -36,6 +50,8 @@ def write_action(action: Action) -> str:
             return f"finished(content='{_escaped(answer)}')" if answer else "finished()"
         case Fail():
             return "call_user()"
+        case Several(actions=actions):
+            return "\n\n".join(write_action(one) for one in actions)
     raise ValueError(f"UI-TARS has no action for {action!r}; click, left_double and right_single are its clicks")
 
 

@@ -116,6 +116,7 @@ def _pack_step(step: Step) -> dict[str, Any]:
         "weight_version": step.weight_version,
         "text": step.text,
         "thought": step.thought,
+        "window": step.window,
         "action": None if step.action is None else step.action.model_dump(mode="json"),
     }
 
@@ -129,5 +130,6 @@ def _unpack_step(data: dict[str, Any], pixels: Pixels) -> Step:
         weight_version=data["weight_version"],
         text=data["text"],
         thought=data["thought"],
+        window=data.get("window"),  # a memory from before there were windows has none
         action=None if data["action"] is None else _ACTION.validate_python(data["action"]),
     )

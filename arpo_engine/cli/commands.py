@@ -15,6 +15,10 @@ COMMANDS = {
     "preflight": ("arpo_engine.cli.preflight", "say whether a run can start here, and what to do if not"),
     "import-config": ("arpo_engine.cli.import_config", "what a command of ARPO or EasyR1 becomes here; starts nothing"),
     "film": ("arpo_engine.cli.film", "one task before and after training, side by side, as a moving picture"),
+    "conformance": (
+        "arpo_engine.cli.conformance",
+        "our answers beside the published code's, case by case",
+    ),
     "train-pocket": ("arpo_engine.cli.train_pocket", "rebuild the small policy that ships with the engine"),
 }
 

@@ -21,6 +21,14 @@ class Click(Wire):
     count: int = Field(1, ge=1, le=3)
 
 
+class Move(Wire):
+    """Bring the pointer to a place and press nothing."""
+
+    kind: Literal["move"] = "move"
+    x: int
+    y: int
+
+
 class Drag(Wire):
     """Press at one place, move to another, release."""
 
@@ -29,6 +37,14 @@ class Drag(Wire):
     y: int
     to_x: int
     to_y: int
+
+
+class DragTo(Wire):
+    """Press where the pointer is, move to a place, release."""
+
+    kind: Literal["drag_to"] = "drag_to"
+    x: int
+    y: int
 
 
 class Scroll(Wire):
@@ -77,7 +93,29 @@ class Fail(Wire):
     reason: str = ""
 
 
-Action = Annotated[Click | Drag | Scroll | TypeText | Hotkey | Wait | Finished | Fail, Field(discriminator="kind")]
+SingleAction = Annotated[
+    Click | Move | Drag | DragTo | Scroll | TypeText | Hotkey | Wait | Finished | Fail, Field(discriminator="kind")
+]
+
+
+class Several(Wire):
+    """Actions of one reply, carried out in order without looking in between."""
+
+    kind: Literal["several"] = "several"
+    actions: tuple[SingleAction, ...] = Field(min_length=2)
+
+
+Action = Annotated[
+    Click | Move | Drag | DragTo | Scroll | TypeText | Hotkey | Wait | Finished | Fail | Several,
+    Field(discriminator="kind"),
+]
 
 ENDING = (Finished, Fail)
 """Actions after which the episode is scored."""
+
+
+def unfolded(action: Action) -> tuple[SingleAction, ...]:
+    """The single actions of a reply, in order; those behind one that ends the episode are never carried out."""
+    actions = action.actions if isinstance(action, Several) else (action,)
+    last = next((at for at, one in enumerate(actions) if isinstance(one, ENDING)), len(actions))
+    return actions[: last + 1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from arpo_engine.contract.actions import Action
+from arpo_engine.contract.actions import SingleAction
 from arpo_engine.contract.tasks import Task
 from arpo_engine.types import Observation
 
@@ -23,11 +23,11 @@ class Desktop(Protocol):
         """
         ...
 
-    def step(self, action: Action) -> Observation:
+    def step(self, action: SingleAction) -> Observation:
         """Carry the action out as a person's mouse and keyboard would, and look. A click on nothing does nothing."""
         ...
 
-    def score(self, last_action: Action | None) -> float:
+    def score(self, last_action: SingleAction | None) -> float:
         """The task's score in 0..1 from the state of its applications; `last_action` decides infeasible tasks.
 
         Raises:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from arpo_engine.contract.actions import Action
+from arpo_engine.contract.actions import SingleAction
 from arpo_engine.contract.tasks import Task
 from arpo_engine.types import Observation
 
@@ -21,14 +21,14 @@ class Reset:
 class Act:
     """Carry out an action."""
 
-    action: Action
+    action: SingleAction
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
     """Score the task that was begun last."""
 
-    last_action: Action | None
+    last_action: SingleAction | None
 
 
 Request = Reset | Act | Score
@@ -42,11 +42,11 @@ class DesktopRow(Protocol):
         """See `Desktop.reset`."""
         ...
 
-    def step(self, index: int, action: Action) -> Observation:
+    def step(self, index: int, action: SingleAction) -> Observation:
         """See `Desktop.step`."""
         ...
 
-    def score(self, index: int, last_action: Action | None) -> float:
+    def score(self, index: int, last_action: SingleAction | None) -> float:
         """See `Desktop.score`."""
         ...
 

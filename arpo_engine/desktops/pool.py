@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from arpo_engine.contract.actions import Action
+from arpo_engine.contract.actions import SingleAction
 from arpo_engine.contract.errors import DesktopLost, DesktopStuck
 from arpo_engine.contract.events import FaultNoticed
 from arpo_engine.contract.outcomes import Fault
@@ -49,11 +49,11 @@ class Lease:
         """See `Desktop.reset`."""
         return _seen(await self._ask(Reset(task), self._pool.reset_timeout_s))
 
-    async def step(self, action: Action) -> Observation:
+    async def step(self, action: SingleAction) -> Observation:
         """See `Desktop.step`."""
         return _seen(await self._ask(Act(action), self._pool.step_timeout_s))
 
-    async def score(self, last_action: Action | None) -> float:
+    async def score(self, last_action: SingleAction | None) -> float:
         """See `Desktop.score`."""
         answer = await self._ask(Score(last_action), self._pool.step_timeout_s)
         if not isinstance(answer, float | int):

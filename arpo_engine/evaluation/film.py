@@ -13,7 +13,19 @@ from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
 
-from arpo_engine.contract.actions import Action, Click, Drag, Fail, Finished, Hotkey, Scroll, TypeText
+from arpo_engine.contract.actions import (
+    Action,
+    Click,
+    Drag,
+    DragTo,
+    Fail,
+    Finished,
+    Hotkey,
+    Move,
+    Scroll,
+    Several,
+    TypeText,
+)
 from arpo_engine.contract.errors import ArpoError
 from arpo_engine.contract.events import Envelope, EpisodeEnded, EpisodeStarted, EpisodeStepTaken, FrameRef
 from arpo_engine.contract.outcomes import Split
@@ -152,7 +164,10 @@ def _screenshot(run_dir: Path, frame: FrameRef) -> Image.Image:
 def _mark(draw: ImageDraw.ImageDraw, action: Action | None) -> None:
     """A ring where it clicks, an arrow where it drags, a label where it types."""
     match action:
-        case Click(x=x, y=y) | Scroll(x=x, y=y):
+        case Several(actions=actions):
+            for one in actions:
+                _mark(draw, one)
+        case Click(x=x, y=y) | Scroll(x=x, y=y) | Move(x=x, y=y) | DragTo(x=x, y=y):
             _ring(draw, x, y)
         case Drag(x=x, y=y, to_x=to_x, to_y=to_y):
             _ring(draw, x, y)

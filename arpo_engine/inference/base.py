@@ -24,12 +24,15 @@ class Prompt:
 
     episode_id: str
     new_ids: tuple[int, ...]
-    """Ids to append to the episode's context, image placeholders among them."""
+    """Ids to append to the episode's context, image placeholders among them; see `earlier`."""
     pixels: Pixels
-    """The screenshot that the placeholders in `new_ids` stand for."""
+    """The screenshot that the (last) placeholders in `new_ids` stand for."""
     seed: int = 0
     """The noise of this reply depends on this number only, never on which other episodes share its batch, so that a run
     can be repeated. The caller gives another number for every turn."""
+    earlier: tuple[Pixels, ...] | None = None
+    """None: the turn continues the context. Otherwise the context begins anew with `new_ids`, which hold these
+    screenshots before `pixels`: the window of the history has moved on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -50,6 +50,11 @@ class _Context:
         self.cached = self.cached_frames = self.position = 0
         self.kept = []
 
+    def begin_anew(self) -> None:
+        """Drop everything: another context follows."""
+        self.forget()
+        self.ids, self.frames, self.grids = [], [], []
+
 
 @dataclass(slots=True)
 class _Waiting:
@@ -85,7 +90,8 @@ class HfGenerator:
         if self._thread is None:
             raise GeneratorLost("the generator is closed; the episode can be run again on a new one")
         context = self._contexts.setdefault(prompt.episode_id, _Context())
-        needed = len(context.ids) + len(prompt.new_ids) + sampling.max_new_tokens
+        read = len(context.ids) if prompt.earlier is None else 0
+        needed = read + len(prompt.new_ids) + sampling.max_new_tokens
         if needed > self.policy.context_length:
             raise ContextFull(
                 f"episode {prompt.episode_id} needs {needed} tokens, the model's context holds "
@@ -179,11 +185,14 @@ class HfGenerator:
         return completions
 
     def _append(self, item: _Waiting) -> None:
-        context, pixels = item.context, item.prompt.pixels
-        height, width = pixels.shape[:2]
-        context.ids += item.prompt.new_ids
-        context.frames.append((frame_key(pixels), pixels))
-        context.grids.append(self.policy.chat.patches.grid(width, height))
+        context, prompt = item.context, item.prompt
+        if prompt.earlier is not None:
+            context.begin_anew()
+        context.ids += prompt.new_ids
+        for pixels in (*(prompt.earlier or ()), prompt.pixels):
+            height, width = pixels.shape[:2]
+            context.frames.append((frame_key(pixels), pixels))
+            context.grids.append(self.policy.chat.patches.grid(width, height))
 
     def _most_new(self, batch: Sequence[_Waiting]) -> int:
         return max(item.sampling.max_new_tokens for item in batch)

@@ -6,6 +6,7 @@ Sampled ids are kept as they are and turns are appended as ids; text is never to
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -26,6 +27,16 @@ NEVER_SAMPLED = (
 """Tokens that only a prompt may hold: a sampled image placeholder would have no screenshot behind it."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastTurn:
+    """A turn that a context holds besides the present one."""
+
+    reply_ids: tuple[int, ...]
+    """As they were sampled, the end-of-turn token among them."""
+    size: tuple[int, int] | None = None
+    """(width, height) of its screenshot; None: the screenshot has left the context."""
+
+
 class ChatFormat:
     """Turns of an episode as ids. `size` is always the (width, height) of the desktop's screenshot."""
 
@@ -39,12 +50,30 @@ class ChatFormat:
     def opening_ids(self, system: str, user: str, size: tuple[int, int], caption: str = "") -> tuple[int, ...]:
         """The system turn, what the user says (if anything) and the first screenshot with its caption, up to where the
         reply begins."""
-        said = f"<|im_start|>user\n{user}<|im_end|>\n" if user else ""
-        return self.encode(f"<|im_start|>system\n{system}<|im_end|>\n{said}") + self._screenshot(size, caption)
+        return self._opening(system, user) + self._screenshot(size, caption)
 
     def turn_ids(self, size: tuple[int, int], caption: str = "") -> tuple[int, ...]:
         """What follows a reply that ended with its end-of-turn token: the next screenshot with its caption."""
         return self.encode("\n") + self._screenshot(size, caption)
+
+    def window_ids(
+        self, system: str, user: str, past: Sequence[PastTurn], size: tuple[int, int], captions: tuple[str, str]
+    ) -> tuple[int, ...]:
+        """A whole context that begins anew: the opening, past turns, and the present screenshot up to its reply.
+
+        `captions` are those of the context's first screenshot and of all others. With nothing left out the ids are the
+        same as those of `opening_ids` and `turn_ids` one after the other.
+        """
+        ids = list(self._opening(system, user))
+        caption = captions[0]
+        for turn in past:
+            if turn.size is None:
+                ids += self.encode("<|im_start|>assistant\n")
+            else:
+                ids += self._screenshot(turn.size, caption)
+                caption = captions[1]
+            ids += (*turn.reply_ids, *self.encode("\n"))
+        return (*ids, *self._screenshot(size, caption))
 
     def decode(self, ids: Sequence[int]) -> str:
         """The words of a sampled reply, without its end-of-turn token."""
@@ -60,6 +89,10 @@ class ChatFormat:
         """Visual tokens of one screenshot."""
         rows, columns = self.patches.grid(*size)
         return rows * columns
+
+    def _opening(self, system: str, user: str) -> tuple[int, ...]:
+        said = f"<|im_start|>user\n{user}<|im_end|>\n" if user else ""
+        return self.encode(f"<|im_start|>system\n{system}<|im_end|>\n{said}")
 
     def _screenshot(self, size: tuple[int, int], caption: str) -> tuple[int, ...]:
         before, after = SCREENSHOT.split(IMAGE_PAD)

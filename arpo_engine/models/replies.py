@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -39,9 +40,12 @@ class ReplyLogprobs:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """One trajectory as a single row of ids."""
+    """Turns of one trajectory that share a context, as a single row of ids: all of them, or what a window showed."""
 
     row: int
+    """Which trajectory."""
+    column: int
+    """Which of the trajectory's sampled tokens is the context's first."""
     ids: Ids
     places: list[int]
     """Where the token before each sampled token stands."""
@@ -63,16 +67,19 @@ def reply_logprobs(policy: Policy, trajectories: Sequence[Trajectory], temperatu
     logprobs = torch.zeros(mask.shape, device=policy.device)
     entropy = torch.zeros(mask.shape, device=policy.device)
     screenshots: dict[bytes, Pixels] = {}
-    contexts = [context_of(policy, row, item, screenshots) for row, item in enumerate(trajectories)]
+    contexts = contexts_of(policy, trajectories, screenshots)
     features = dict(zip(screenshots, policy.encode_frames(list(screenshots.values())), strict=True))
     for batch in _by_length(contexts):
         rows = torch.tensor([context.row for context in batch], device=policy.device)
+        starts = torch.tensor([context.column for context in batch], device=policy.device)
+        counts = torch.tensor([len(context.places) for context in batch], device=policy.device)
         picked_logprobs, picked_entropy = _pass(policy, batch, features, temperature)
-        width = picked_logprobs.shape[1]
-        columns = torch.arange(width, device=policy.device)[None]
-        shown = mask[rows, :width]
-        logprobs = logprobs.index_put((rows[:, None], columns), picked_logprobs * shown)
-        entropy = entropy.index_put((rows[:, None], columns), picked_entropy * shown)
+        offsets = torch.arange(picked_logprobs.shape[1], device=policy.device)[None]
+        # Padding adds nothing, wherever it falls: contexts of one trajectory fill their own columns of its row.
+        padding = offsets >= counts[:, None]
+        places = (rows[:, None], (starts[:, None] + offsets).clamp(max=mask.shape[1] - 1))
+        logprobs = logprobs.index_put(places, picked_logprobs.masked_fill(padding, 0.0), accumulate=True)
+        entropy = entropy.index_put(places, picked_entropy.masked_fill(padding, 0.0), accumulate=True)
     return ReplyLogprobs(logprobs=logprobs, mask=mask, entropy=entropy)
 
 
@@ -90,20 +97,41 @@ def _mask(trajectories: Sequence[Trajectory]) -> Tensor:
     return torch.arange(int(lengths.max()) if len(lengths) else 0) < lengths[:, None]
 
 
-def context_of(policy: Policy, row: int, trajectory: Trajectory, screenshots: dict[bytes, Pixels]) -> Context:
-    """A trajectory as one row; its screenshots join those that are already known."""
+def contexts_of(policy: Policy, trajectories: Sequence[Trajectory], screenshots: dict[bytes, Pixels]) -> list[Context]:
+    """The contexts that trajectories were sampled from, exactly; screenshots join those that are already known.
+
+    An episode is one context, unless it was seen through a window: then a context begins at every turn that says so.
+    """
+    contexts = []
+    for row, trajectory in enumerate(trajectories):
+        turns, column = trajectory.steps, 0
+        starts = [at for at, step in enumerate(turns) if at == 0 or step.window is not None]
+        for start, end in pairwise([*starts, len(turns)]):
+            before = (turns[start].window or 1) - 1
+            contexts.append(_context(policy, (row, column), turns[start - before : end], before, screenshots))
+            column += len(contexts[-1].places)
+    return contexts
+
+
+def _context(
+    policy: Policy, at: tuple[int, int], steps: Sequence[Step], before: int, screenshots: dict[bytes, Pixels]
+) -> Context:
+    """The turns of `steps` as one context; of the first `before` ones it holds the screenshots, and no own tokens."""
     ids: list[int] = []
     places: list[int] = []
     frames = []
-    for step in trajectory.steps:
+    for step in steps:
         key = frame_key(step.pixels)
         screenshots.setdefault(key, step.pixels)
         frames.append(key)
+    for step in steps[before:]:
         ids += step.prompt_ids
         places += range(len(ids) - 1, len(ids) - 1 + len(step.reply_ids))
         ids += step.reply_ids
-    grids = [_grid(policy, step) for step in trajectory.steps]
-    return Context(row=row, ids=np.array(ids, dtype=np.int64), places=places, frames=frames, grids=grids)
+    grids = [_grid(policy, step) for step in steps]
+    return Context(
+        row=at[0], column=at[1], ids=np.array(ids, dtype=np.int64), places=places, frames=frames, grids=grids
+    )
 
 
 def padded(policy: Policy, batch: Sequence[Context]) -> tuple[Tensor, Tensor]:

@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass, field
 
 from arpo_engine.agents.base import Agent
-from arpo_engine.contract.actions import ENDING, Action, Fail
+from arpo_engine.contract.actions import ENDING, Action, Fail, SingleAction, unfolded
 from arpo_engine.contract.config.parts import RewardConfig
 from arpo_engine.contract.errors import (
     ActionUnreadable,
@@ -28,7 +28,8 @@ from arpo_engine.contract.reporting import EventSink
 from arpo_engine.desktops.pool import DesktopPool, Lease
 from arpo_engine.inference.base import Completion, Generator, Prompt
 from arpo_engine.models.chat import ChatFormat
-from arpo_engine.rollout.plans import Plan, seed_of
+from arpo_engine.rollout.plans import Plan
+from arpo_engine.rollout.prompts import History, next_prompt
 from arpo_engine.types import Observation, Pixels, Step, Trajectory
 
 log = logging.getLogger(__name__)
@@ -48,7 +49,9 @@ class _Course:
     """What has happened so far; it outlives an exception, so that a lost episode still tells how far it came."""
 
     steps: list[Step] = field(default_factory=list)
-    last_action: Action | None = None
+    actions: int = 0
+    """Carried out, or tried; a reply may hold several."""
+    last_action: SingleAction | None = None
     format_reward: float = 0.0
     last_seen: Pixels | None = None
 
@@ -76,6 +79,7 @@ class EpisodeRunner:
         sink: EventSink,
         reward: RewardConfig,
         timeout_s: float,
+        history: History = History(),  # noqa: B008 - a frozen value
     ) -> None:
         self._pool = pool
         self._generator = generator
@@ -84,6 +88,7 @@ class EpisodeRunner:
         self._sink = sink
         self._reward = reward
         self._timeout_s = timeout_s
+        self._history = history
 
     async def run(self, plan: Plan) -> Trajectory:
         """Try the task once. Never raises for what a desktop, a generator or an agent does; see `Trajectory.fault`."""
@@ -120,9 +125,9 @@ class EpisodeRunner:
 
     async def _play(self, plan: Plan, lease: Lease, course: _Course) -> EndedBy:
         seen = await lease.reset(plan.task)
-        for index in range(plan.max_steps):
+        while course.actions < plan.max_steps:
             course.last_seen = seen.pixels
-            prompt = self._prompt(plan, index, seen)
+            prompt = next_prompt(self._agent, self._chat, self._history, plan, course.steps, seen)
             try:
                 completion = await self._generator.generate(prompt, plan.sampling)
             except ContextFull as error:
@@ -130,31 +135,30 @@ class EpisodeRunner:
                 return EndedBy.CONTEXT_FULL
             step, problem = self._read(seen, prompt, completion)
             course.steps.append(step)
-            course.last_action = step.action
             acted = time.monotonic()
-            ending = step.action is None or isinstance(step.action, ENDING)
-            if not ending and step.action is not None:
-                seen = await lease.step(step.action)
-            self._report_step(plan, index, step, problem, completion, time.monotonic() - acted)
-            if step.action is None:
+            seen = await self._act(plan, lease, course, step.action, seen)
+            self._report_step(plan, len(course.steps) - 1, step, problem, completion, time.monotonic() - acted)
+            if course.last_action is None:
                 course.format_reward = -1.0
                 return EndedBy.UNREADABLE_REPLY
-            if ending:
-                return EndedBy.FAILED_BY_AGENT if isinstance(step.action, Fail) else EndedBy.FINISHED
+            if isinstance(course.last_action, ENDING):
+                return EndedBy.FAILED_BY_AGENT if isinstance(course.last_action, Fail) else EndedBy.FINISHED
         course.last_seen = seen.pixels
         return EndedBy.OUT_OF_STEPS
 
-    def _prompt(self, plan: Plan, index: int, seen: Observation) -> Prompt:
-        height, width = seen.pixels.shape[:2]
-        caption = self._agent.caption(plan.task.instruction)
-        if index == 0:
-            words = self._agent.user_prompt(plan.task.instruction)
-            ids = self._chat.opening_ids(self._agent.system_prompt(), words, (width, height), caption)
-        else:
-            ids = self._chat.turn_ids((width, height), caption)
-        return Prompt(
-            episode_id=plan.episode_id, new_ids=tuple(ids), pixels=seen.pixels, seed=seed_of(plan.seed, "turn", index)
-        )
+    async def _act(
+        self, plan: Plan, lease: Lease, course: _Course, action: Action | None, seen: Observation
+    ) -> Observation:
+        """Do what a reply asks for, as far as there are steps left; nothing follows an action that ends the episode."""
+        course.last_action = None
+        for one in unfolded(action) if action is not None else ():
+            if course.actions == plan.max_steps:
+                break
+            course.actions += 1
+            course.last_action = one
+            if not isinstance(one, ENDING):
+                seen = await lease.step(one)
+        return seen
 
     def _read(self, seen: Observation, prompt: Prompt, completion: Completion) -> tuple[Step, str]:
         text = self._chat.decode(completion.ids)
@@ -176,6 +180,7 @@ class EpisodeRunner:
             text=text,
             thought=thought,
             action=action,
+            window=None if prompt.earlier is None else len(prompt.earlier) + 1,
         )
         return step, problem
 

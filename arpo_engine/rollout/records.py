@@ -37,18 +37,21 @@ def write_tokens(path: Path, trajectories: Sequence[Trajectory]) -> None:
             reply_lengths=np.array([len(turn.reply_ids) for turn in turns], dtype=np.int32),
             reply_ids=np.array([token for turn in turns for token in turn.reply_ids], dtype=np.int32),
             reply_logprobs=np.array([value for turn in turns for value in turn.reply_logprobs], dtype=np.float32),
+            windows=np.array([turn.window or 0 for turn in turns], dtype=np.int32),
             weight_versions=np.array([turn.weight_version for turn in turns], dtype=np.int32),
         )
 
 
 def read_tokens(path: Path) -> dict[str, list[dict[str, Any]]]:
-    """Episode id to its turns, each with `prompt_ids`, `reply_ids`, `reply_logprobs` and `weight_version`."""
+    """Episode id to its turns, each with `prompt_ids`, `reply_ids`, `reply_logprobs`, `weight_version` and `window`."""
     with np.load(path, allow_pickle=False) as arrays:
         index = json.loads(str(arrays["index"]))
         prompts = _split(arrays["prompt_ids"], arrays["prompt_lengths"])
         replies = _split(arrays["reply_ids"], arrays["reply_lengths"])
         logprobs = _split(arrays["reply_logprobs"], arrays["reply_lengths"])
         versions = arrays["weight_versions"].tolist()
+        # A file from before there were windows has none.
+        windows = arrays["windows"].tolist() if "windows" in arrays else [0] * len(versions)
     episodes: dict[str, list[dict[str, Any]]] = {}
     turn = 0
     for entry in index:
@@ -58,6 +61,7 @@ def read_tokens(path: Path) -> dict[str, list[dict[str, Any]]]:
                 "reply_ids": replies[number],
                 "reply_logprobs": logprobs[number],
                 "weight_version": versions[number],
+                "window": windows[number] or None,
             }
             for number in range(turn, turn + entry["turns"])
         ]

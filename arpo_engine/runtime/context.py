@@ -6,8 +6,10 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from arpo_engine.agents.base import Agent
+from arpo_engine.agents.qwen_vl import QwenVlAgent
 from arpo_engine.agents.ui_tars import UiTarsAgent
 from arpo_engine.contract.config import RunConfig
 from arpo_engine.contract.events import PhaseChanged
@@ -19,8 +21,10 @@ from arpo_engine.evaluation.evaluator import Evaluator
 from arpo_engine.inference.base import Generator
 from arpo_engine.inference.hf import HfGenerator
 from arpo_engine.models.policy import Policy
+from arpo_engine.models.resize import PixelLimits
 from arpo_engine.rollout.episode import EpisodeRunner
 from arpo_engine.rollout.plans import Planner
+from arpo_engine.rollout.prompts import History
 from arpo_engine.rollout.scheduler import Scheduler
 from arpo_engine.runtime.executor import Executor
 from arpo_engine.runtime.task_source import load_tasks
@@ -28,8 +32,9 @@ from arpo_engine.runtime.task_source import load_tasks
 RESULTS = "results"
 CHECKPOINTS = "checkpoints"
 
-AGENTS: Mapping[str, Callable[[RunConfig, Policy], Agent]] = {
-    "ui_tars": lambda config, policy: UiTarsAgent(config.agent, policy.chat.patches.limits),
+AGENTS: Mapping[str, Callable[[Any, PixelLimits], Agent]] = {
+    "ui_tars": UiTarsAgent,
+    "qwen_vl": QwenVlAgent,
 }
 GENERATORS: Mapping[str, Callable[[RunConfig, Policy], Generator]] = {
     "hf": lambda config, policy: HfGenerator(policy, config.generator),
@@ -89,7 +94,7 @@ async def open_context(
     pool: DesktopPool | None = None
     try:
         pool = await _open_pool(config, sink, executor, wrappers)
-        agent = wrappers.agent(AGENTS[config.agent.kind](config, policy))
+        agent = wrappers.agent(AGENTS[config.agent.kind](config.agent, policy.chat.patches.limits))
         scheduler = _build_scheduler(config, sink, policy, pool, generator, agent)
         planner = Planner(
             run_seed=config.seed,
@@ -138,5 +143,7 @@ def _build_scheduler(
         sink=sink,
         reward=config.reward,
         timeout_s=config.rollout.episode_timeout_s,
+        # UI-TARS was taught with its old replies in sight, Qwen-VL with a list of what was done.
+        history=History(images=config.agent.history_images, old_replies=config.agent.kind == "ui_tars"),
     )
     return Scheduler(runner, retries=config.rollout.retries)

@@ -12,6 +12,15 @@ export function drawOverlay(holder, action, width, height) {
 }
 
 const SHAPES = {
+  several(action, unit, width, height) {
+    return action.actions.flatMap((one) => SHAPES[one.kind]?.(one, unit, width, height) ?? []);
+  },
+  move(action, unit) {
+    return ring(action.x, action.y, 4.2 * unit, unit);
+  },
+  drag_to(action, unit) {
+    return [...ring(action.x, action.y, 4.2 * unit, unit), ...badge("drag", action.x, action.y + 7.5 * unit, unit)];
+  },
   click(action, unit) {
     const { x, y } = action;
     const shapes = [...ring(x, y, 4.2 * unit, unit)];

@@ -9,6 +9,12 @@ export function actionWords(action) {
       const times = { 1: "click", 2: "double click", 3: "triple click" }[action.count] ?? "click";
       return `${action.button === "left" ? "" : `${action.button} `}${times} ${place}`;
     }
+    case "several":
+      return action.actions.map(actionWords).join(", then ");
+    case "move":
+      return `move to ${place}`;
+    case "drag_to":
+      return `drag to ${place}`;
     case "drag":
       return `drag ${place} → ${action.to_x}, ${action.to_y}`;
     case "scroll":

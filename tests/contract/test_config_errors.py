@@ -11,6 +11,7 @@ import yaml
 from pydantic import ValidationError
 
 from arpo_engine.contract.config import RunConfig, apply_overrides, config_hash, explain, load_config, parse_config
+from arpo_engine.contract.config.parts import QwenVlAgentConfig, UiTarsAgentConfig
 from arpo_engine.contract.errors import ConfigError
 
 
@@ -85,6 +86,18 @@ def test_contradictions_are_told_together_each_at_its_field() -> None:
     assert "use 48 or fewer" in errors["algorithm.minibatches"]
     assert "limits.steps = 100; use fewer of them or more steps" in errors["optimizer.warmup_steps"]
     assert "raise agent.max_images or lower rollout.max_steps" in errors["agent.max_images"]
+
+
+def test_an_agent_is_chosen_by_its_kind_and_a_config_from_before_there_was_a_choice_means_ui_tars() -> None:
+    assert parse_config({"agent": {"max_images": 20}}).agent == UiTarsAgentConfig(max_images=20)
+    assert parse_config({"agent": {"kind": "qwen_vl", "series": "3"}}).agent == QwenVlAgentConfig(series="3")
+    assert "agent.kind" in explained({"agent": {"kind": "psychic"}})
+
+
+def test_a_window_of_the_history_lifts_the_limit_on_steps_and_has_one_of_its_own() -> None:
+    parse_config({"agent": {"history_images": 5}, "rollout": {"max_steps": 100}})
+    errors = explained({"agent": {"history_images": 20}})
+    assert "20 screenshots are more than agent.max_images = 15" in errors["agent.history_images"]
 
 
 def test_a_config_error_has_one_line_for_each_field() -> None:

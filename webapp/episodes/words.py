@@ -63,6 +63,12 @@ def action_words(action: dict[str, Any] | None) -> str:
         count, button = action.get("count", 1), action.get("button", "left")
         words = {1: "click", 2: "double click", 3: "triple click"}.get(count, "click")
         return f"{'' if button == 'left' else f'{button} '}{words} {place}"
+    if kind == "several":
+        return ", then ".join(action_words(one) for one in action.get("actions", ()))
+    if kind == "move":
+        return f"move to {place}"
+    if kind == "drag_to":
+        return f"drag to {place}"
     if kind == "drag":
         return f"drag {place} → {action.get('to_x')}, {action.get('to_y')}"
     if kind == "scroll":
@@ -78,10 +84,12 @@ def action_words(action: dict[str, Any] | None) -> str:
 
 def action_icon(action: dict[str, Any] | None) -> str:
     """The icon of an action's kind."""
-    icons = {"hotkey": "keyboard", "finished": "finished", "fail": "failed"}
+    icons = {"hotkey": "keyboard", "finished": "finished", "fail": "failed", "move": "click", "drag_to": "drag"}
     if action is None:
         return "lost"
     kind = str(action.get("kind", ""))
+    if kind == "several":
+        return action_icon(action["actions"][0])
     return icons.get(kind, kind if kind in ("click", "drag", "scroll", "type", "wait") else "info")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -59,6 +59,40 @@ class UiTarsAgentConfig(Strict):
     language: str = "English"
     max_images: int = Field(15, ge=1)
     """Screenshots kept in the context; an episode that needs more ends as `context_full`."""
+    history_images: int | None = Field(None, ge=1)
+    """Screenshots that the policy sees at once, the newest ones; none: all of the episode. With a number older turns
+    stay as words only, and each turn from there on is trained on as a sample of its own, exactly as it was sampled."""
+    actions_per_reply: int = Field(1, ge=1, le=16)
+    """Most actions that one reply may hold; they are carried out without looking in between, and each counts as a step
+    of rollout.max_steps. A reply with more is unreadable."""
+    offer_fail: bool = True
+    """The prompt offers a way to say that a task cannot be done (`call_user()`, or `terminate` with `failure`), which
+    counts as OSWorld's FAIL. The published training prompt offers none, though its parser reads it."""
+    syntax: Literal["start_box", "point"] = "start_box"
+    """How the `full` prompt asks for places: `start_box='(x,y)'` with box tokens, or `point='<point>x y</point>'`. Both
+    are read, whatever was asked for."""
+
+
+class QwenVlAgentConfig(Strict):
+    """Qwen-VL's own `computer_use` tool: one or more `<tool_call>` blocks of JSON in a reply."""
+
+    kind: Literal["qwen_vl"] = "qwen_vl"
+    series: Literal["2.5", "3"] = "2.5"
+    """2.5: coordinates are pixels of the resized screenshot; 3: a grid of 1000 x 1000 that counts from 0."""
+    max_images: int = Field(15, ge=1)
+    """Screenshots kept in the context; an episode that needs more ends as `context_full`."""
+    history_images: int | None = Field(None, ge=1)
+    """Screenshots that the policy sees at once, the newest ones; none: all of the episode. With a number older turns
+    stay as words only, and each turn from there on is trained on as a sample of its own, exactly as it was sampled."""
+    actions_per_reply: int = Field(1, ge=1, le=16)
+    """Most actions that one reply may hold; they are carried out without looking in between, and each counts as a step
+    of rollout.max_steps. A reply with more is unreadable."""
+    offer_fail: bool = True
+    """The prompt offers a way to say that a task cannot be done (`call_user()`, or `terminate` with `failure`), which
+    counts as OSWorld's FAIL. The published training prompt offers none, though its parser reads it."""
+
+
+AgentConfig = Annotated[UiTarsAgentConfig | QwenVlAgentConfig, Field(discriminator="kind")]
 
 
 class HfGeneratorConfig(Strict):

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from arpo_engine.contract.base import Strict
 from arpo_engine.contract.config.algorithm import AlgorithmConfig, ArpoConfig
 from arpo_engine.contract.config.parts import (
+    AgentConfig,
     CheckpointConfig,
     EvaluationConfig,
     FramesConfig,
@@ -45,7 +46,7 @@ class RunConfig(Strict):
     model: ModelConfig = ModelConfig()
     tasks: TasksConfig = TasksConfig()
     desktops: PocketDesktopsConfig = PocketDesktopsConfig()
-    agent: UiTarsAgentConfig = UiTarsAgentConfig()
+    agent: AgentConfig = UiTarsAgentConfig()
     generator: HfGeneratorConfig = HfGeneratorConfig()
     rollout: RolloutConfig = RolloutConfig()
     reward: RewardConfig = RewardConfig()
@@ -58,6 +59,12 @@ class RunConfig(Strict):
     frames: FramesConfig = FramesConfig()
     records: RecordsConfig = RecordsConfig()
     limits: LimitsConfig = LimitsConfig()
+
+    @field_validator("agent", mode="before")
+    @classmethod
+    def _agent_of_old(cls, value: Any) -> Any:
+        """Configs from before there was a choice of agents name no kind; they mean UI-TARS."""
+        return {"kind": "ui_tars", **value} if isinstance(value, dict) else value
 
     @model_validator(mode="after")
     def _parts_agree(self) -> Self:
@@ -89,7 +96,14 @@ class RunConfig(Strict):
                 f"{self.optimizer.warmup_steps} warm-up steps never end, because the run ends after limits.steps = "
                 f"{self.limits.steps}; use fewer of them or more steps",
             )
-        if self.agent.max_images < self.rollout.max_steps:
+        window = self.agent.history_images
+        if window is not None and window > self.agent.max_images:
+            yield (
+                "agent.history_images",
+                f"{window} screenshots are more than agent.max_images = {self.agent.max_images}; lower one or raise "
+                "the other",
+            )
+        if window is None and self.agent.max_images < self.rollout.max_steps:
             yield (
                 "agent.max_images",
                 f"{self.agent.max_images} screenshots are fewer than rollout.max_steps = {self.rollout.max_steps}, and "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from arpo_engine.contract.actions import Action
+from arpo_engine.contract.actions import SingleAction
 from arpo_engine.contract.errors import DesktopLost, EvaluatorError, SetupFailed
 from arpo_engine.contract.tasks import Task
 from arpo_engine.desktops.pocket.apps import ALL_PAGES
@@ -52,7 +52,7 @@ class PocketDesktop:
         self._task = task
         return self.look()
 
-    def step(self, action: Action) -> Observation:
+    def step(self, action: SingleAction) -> Observation:
         """Do what a person's mouse and keyboard would do, and look."""
         screen = self.screen
         if self._task is None:
@@ -61,7 +61,7 @@ class PocketDesktop:
         assert screen is self._screen
         return self.look()
 
-    def score(self, last_action: Action | None) -> float:
+    def score(self, last_action: SingleAction | None) -> float:
         """1.0 or 0.0 from what the applications have saved."""
         screen = self.screen
         if self._task is None:

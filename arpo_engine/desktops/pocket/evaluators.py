@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from arpo_engine.contract.actions import Action, Fail
+from arpo_engine.contract.actions import Fail, SingleAction
 from arpo_engine.contract.errors import EvaluatorError
 from arpo_engine.contract.tasks import Evaluator, Task
 
@@ -25,7 +25,7 @@ class Outcome:
     after: Values
 
 
-def score(task: Task, outcome: Outcome, last_action: Action | None) -> float:
+def score(task: Task, outcome: Outcome, last_action: SingleAction | None) -> float:
     """1.0 when the task is done and nothing else has changed, else 0.0.
 
     Raises:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from arpo_engine.contract.actions import Action
+from arpo_engine.contract.actions import SingleAction
 from arpo_engine.contract.errors import DesktopLost
 from arpo_engine.contract.tasks import Task
 from arpo_engine.desktops.pocket.desktop import PocketDesktop
@@ -28,11 +28,11 @@ class PocketHost:
             self._desktops[index] = PocketDesktop()
         return self._desktops[index].reset(task)
 
-    def step(self, index: int, action: Action) -> Observation:
+    def step(self, index: int, action: SingleAction) -> Observation:
         """Carry an action out on a desktop."""
         return self._at(index).step(action)
 
-    def score(self, index: int, last_action: Action | None) -> float:
+    def score(self, index: int, last_action: SingleAction | None) -> float:
         """Score the task of a desktop."""
         return self._at(index).score(last_action)
 
@@ -40,7 +40,7 @@ class PocketHost:
         """Reset several desktops in one call."""
         return [self.reset(index, task) for index, task in tasks]
 
-    def step_many(self, actions: Sequence[tuple[int, Action]]) -> list[Observation]:
+    def step_many(self, actions: Sequence[tuple[int, SingleAction]]) -> list[Observation]:
         """Act on several desktops in one call."""
         return [self.step(index, action) for index, action in actions]
 

@@ -6,7 +6,7 @@ a desktop passes through the QApplication that it shares with others.
 
 from __future__ import annotations
 
-from arpo_engine.contract.actions import Action, Click, Drag, Hotkey, Scroll, TypeText
+from arpo_engine.contract.actions import Click, Drag, DragTo, Hotkey, Move, Scroll, SingleAction, TypeText
 from arpo_engine.desktops.pocket.drawing import HEIGHT, WIDTH
 from arpo_engine.desktops.pocket.qt import (
     QAbstractButton,
@@ -37,6 +37,8 @@ _NO_BUTTON = Qt.MouseButton.NoButton
 _PLAIN = Qt.KeyboardModifier.NoModifier
 _NOTCH = 120
 _DRAG_MOVES = 4
+_PARKED = QPoint(WIDTH // 2, HEIGHT // 2)
+"""Where the pointer is before the first action that has a place."""
 
 _MODIFIERS = {
     "ctrl": Qt.KeyboardModifier.ControlModifier,
@@ -63,19 +65,29 @@ class Input:
     def __init__(self, screen: Screen) -> None:
         self._screen = screen
         self._clipboard = ""
+        self._pointer = _PARKED
 
     def reset(self) -> None:
-        """Forget what was copied."""
+        """Forget what was copied and where the pointer was."""
         self._clipboard = ""
+        self._pointer = _PARKED
 
-    def perform(self, action: Action) -> None:
+    def perform(self, action: SingleAction) -> None:
         """Carry an action out; waiting and ending do nothing to a desktop."""
         self._screen.tidy()
         if isinstance(action, Click):
-            self._click(QPoint(action.x, action.y), _BUTTONS[action.button], action.count)
-        elif isinstance(action, Drag):
-            self._drag(QPoint(action.x, action.y), QPoint(action.to_x, action.to_y))
+            self._pointer = QPoint(action.x, action.y)
+            self._click(self._pointer, _BUTTONS[action.button], action.count)
+        elif isinstance(action, Move):
+            self._pointer = QPoint(action.x, action.y)
+            self._hover(self._pointer)
+        elif isinstance(action, Drag | DragTo):
+            start = QPoint(action.x, action.y) if isinstance(action, Drag) else self._pointer
+            end = (action.to_x, action.to_y) if isinstance(action, Drag) else (action.x, action.y)
+            self._pointer = QPoint(*end)
+            self._drag(start, self._pointer)
         elif isinstance(action, Scroll):
+            self._pointer = QPoint(action.x, action.y)
             self._scroll(action)
         elif isinstance(action, TypeText):
             for character in action.text:
@@ -99,6 +111,11 @@ class Input:
         if button is Qt.MouseButton.RightButton and target is not None:
             local = target.mapFrom(self._screen, at)
             QCoreApplication.sendEvent(target, QContextMenuEvent(QContextMenuEvent.Reason.Mouse, local, at))
+
+    def _hover(self, at: QPoint) -> None:
+        target = self._hit(at)
+        if target is not None:
+            self._mouse(QEvent.Type.MouseMove, target, at, _NO_BUTTON, _NO_BUTTON)
 
     def _drag(self, start: QPoint, end: QPoint) -> None:
         target = self._hit(start)

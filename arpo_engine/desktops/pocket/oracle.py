@@ -10,7 +10,7 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from arpo_engine.contract.actions import ENDING, Action, Fail, Finished, Hotkey
+from arpo_engine.contract.actions import ENDING, Fail, Finished, Hotkey, SingleAction
 from arpo_engine.contract.errors import TaskError
 from arpo_engine.contract.tasks import Task
 from arpo_engine.desktops.pocket.desktop import PocketDesktop
@@ -35,7 +35,7 @@ class DemonstrationStep:
 
     pixels: Pixels
     thought: str
-    action: Action
+    action: SingleAction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,7 @@ from arpo_engine.models.chat import ChatFormat
 from arpo_engine.models.pocket.gaze import looks_of, watched_forward
 from arpo_engine.models.policy import Policy
 from arpo_engine.models.positions import mrope_positions
-from arpo_engine.models.replies import context_of, padded
+from arpo_engine.models.replies import contexts_of, padded
 from arpo_engine.types import Pixels, Step, Trajectory
 
 QUERIES_PER_SCENE, TYPED_PER_SCENE = 8, 3
@@ -246,7 +246,7 @@ def imitation_loss(policy: Policy, system: str, lessons: Sequence[Demonstration]
     """Saying what the demonstrators said, while looking where they must have looked."""
     screenshots: dict[bytes, Pixels] = {}
     trajectories = [as_trajectory(policy.chat, system, lesson) for lesson in lessons]
-    batch = [context_of(policy, row, item, screenshots) for row, item in enumerate(trajectories)]
+    batch = contexts_of(policy, trajectories, screenshots)
     features = dict(zip(screenshots, policy.encode_frames(list(screenshots.values())), strict=True))
     seen = torch.cat([features[key] for item in batch for key in item.frames])
     pixels = lessons[0].turns[0][0]

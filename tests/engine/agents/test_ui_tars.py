@@ -9,7 +9,19 @@ import pytest
 
 from arpo_engine.agents import UiTarsAgent
 from arpo_engine.agents.writing import write_reply
-from arpo_engine.contract.actions import Action, Click, Drag, Fail, Finished, Hotkey, Scroll, TypeText, Wait
+from arpo_engine.contract.actions import (
+    Action,
+    Click,
+    Drag,
+    Fail,
+    Finished,
+    Hotkey,
+    Move,
+    Scroll,
+    Several,
+    TypeText,
+    Wait,
+)
 from arpo_engine.contract.config.parts import UiTarsAgentConfig
 from arpo_engine.contract.errors import ActionUnreadable
 from arpo_engine.models.resize import PixelLimits
@@ -34,7 +46,6 @@ BOTH_REFUSE = [
 ]  # fmt: skip
 WE_REFUSE = {
     "click_out_of_range": "it clicks outside of the screen; a place that is not on the screenshot is not guessed at",
-    "hover": "there is no action without an effect in the closed set of actions",
     "drag_missing_end": "it silently does nothing, which hides a broken reply from the format reward",
     "keyup": "it leaves keys half-pressed; our hotkeys press and release together",
     "unknown_action": "it becomes a comment that does nothing; the format reward should see it",
@@ -47,6 +58,7 @@ WE_READ = {
     "press_key": (Hotkey(keys=("enter",)), "it crashes on an unset variable"),
     "type_real_newline": (TypeText(text="line one\nline two"), "it types the call itself, 'type(content=…'"),
     "type_literal_backslash_n_tail": (TypeText(text="run\\n"), "it eats the last letters"),
+    "hover": (Move(x=50, y=59), "the same place"),
     "type_empty": (TypeText(text=""), "it gives no action at all"),
     "type_double_quoted_arg": (TypeText(text="hello"), "it types the call itself, 'type(content=…'"),
     "scroll_left": (Scroll(x=954, y=534, direction="left"), "it does nothing"),
@@ -172,10 +184,12 @@ def test_garbled_calls_are_refused_with_a_sentence(reply: str):
         Finished(),
         Finished(answer="42"),
         Fail(),
+        Move(x=3, y=4),
+        Several(actions=(Click(x=1, y=2), TypeText(text="a"))),
     ],
 )
 def test_what_a_demonstrator_writes_is_read_back(action: Action):
-    reply = UiTarsAgent(UiTarsAgentConfig()).parse(write_reply("click Save", action), (224, 168))
+    reply = UiTarsAgent(UiTarsAgentConfig(actions_per_reply=2)).parse(write_reply("click Save", action), (224, 168))
     assert (reply.thought, reply.action) == ("click Save", action)
 
 
@@ -188,6 +202,23 @@ def test_the_full_prompt_keeps_braces_of_an_instruction():
     prompt = UiTarsAgent(UiTarsAgentConfig(language="German")).user_prompt("write {x: 1}")
     assert prompt.endswith("write {x: 1}")
     assert "Use German in" in prompt
+
+
+def test_the_prompt_asks_for_places_in_either_syntax():
+    boxes, points = (
+        UiTarsAgent(UiTarsAgentConfig(syntax=syntax)).user_prompt("do it") for syntax in ("start_box", "point")
+    )
+    assert "click(start_box='<|box_start|>(x1,y1)<|box_end|>')" in boxes
+    assert "drag(start_point='<point>x1 y1</point>', end_point='<point>x2 y2</point>')" in points
+    assert "start_box" not in points
+
+
+def test_giving_up_is_offered_only_where_it_is_asked_to_and_read_in_any_case():
+    silent = UiTarsAgent(UiTarsAgentConfig(offer_fail=False))
+    assert "call_user" in UiTarsAgent(UiTarsAgentConfig()).user_prompt("do it")
+    assert "call_user" not in silent.user_prompt("do it")
+    for word in ("call_user", "error_env"):
+        assert silent.parse(f"Action: {word}()", SCREEN).action == Fail()
 
 
 def test_the_short_prompt_says_the_instruction_beside_every_screenshot():

@@ -5,7 +5,7 @@ from typing import cast
 import numpy as np
 import pytest
 
-from arpo_engine.contract.actions import Click, Drag, Finished, Scroll
+from arpo_engine.contract.actions import Click, Drag, DragTo, Finished, Move, Scroll
 from arpo_engine.desktops.pocket.apps import FilesPage, MailPage, NotesPage, SetupPage, TablePage
 from arpo_engine.desktops.pocket.desktop import PocketDesktop
 from arpo_engine.desktops.pocket.scenes import labels_on_screen
@@ -71,6 +71,17 @@ def test_the_slider_follows_click_drag_and_wheel(desktop: PocketDesktop) -> None
     desktop.step(Scroll(x=x, y=y, direction="down", clicks=2))
     assert slider.value() == 3
     desktop.step(Scroll(x=x, y=y, direction="up", clicks=9))
+    assert slider.value() == 5
+
+
+def test_a_drag_may_begin_where_the_pointer_was_brought_to(desktop: PocketDesktop) -> None:
+    desktop.reset(a_task("set-level"))
+    press(desktop, "Setup", "2")
+    slider = _setup(desktop).level
+    (x, y), (to_x, to_y) = _at(desktop, "2"), _at(desktop, "5")
+    desktop.step(Move(x=x, y=y))
+    assert slider.value() == 2
+    desktop.step(DragTo(x=to_x, y=to_y))
     assert slider.value() == 5
 
 

@@ -6,6 +6,8 @@ import asyncio
 
 import pytest
 
+from arpo_engine.agents.base import Reply
+from arpo_engine.contract.actions import Click, Several
 from arpo_engine.contract.config.parts import RewardConfig
 from arpo_engine.contract.errors import ContextFull, DesktopLost, EvaluatorError, GeneratorLost, SetupFailed
 from arpo_engine.contract.events import EpisodeEnded, EpisodeStarted, EpisodeStepTaken, FaultNoticed
@@ -17,6 +19,7 @@ from arpo_engine.inference.base import Sampling
 from arpo_engine.rollout.episode import EpisodeRunner
 from arpo_engine.rollout.plans import Plan
 from arpo_engine.rollout.scheduler import Scheduler
+from arpo_engine.types import Trajectory
 from tests.engine.fakes import ClickingDesktops, ListedGenerator, WordAgent, WordChat, make_task
 
 SAMPLING = Sampling(temperature=1.0, top_p=1.0, max_new_tokens=4)
@@ -29,6 +32,7 @@ class World:
         self.desktops = ClickingDesktops()
         self.sink = MemorySink()
         self.generator = ListedGenerator(lambda episode: list(words))
+        self.agent = WordAgent()
         self.timeout_s = timeout_s
         self.max_steps = max_steps
 
@@ -39,7 +43,7 @@ class World:
         runner = EpisodeRunner(
             pool=self.pool,
             generator=self.generator,
-            agent=WordAgent(),
+            agent=self.agent,
             chat=WordChat(),
             sink=self.sink,
             reward=RewardConfig(),
@@ -201,3 +205,34 @@ def test_the_generator_may_forget_every_episode_that_is_over():
     world = World("click", "mumble")
     asyncio.run(world.run())
     assert world.generator.released == ["e1"]
+
+
+class TwoWords(WordAgent):
+    """Reads `click` as two clicks and `finish` as an end with a click behind it."""
+
+    def parse(self, text: str, screen: tuple[int, int]) -> Reply:
+        one = super().parse(text, screen).action
+        return Reply(thought="", action=Several(actions=(one, Click(x=1, y=1))))
+
+
+def play_two(*words: str, max_steps: int) -> tuple[World, Trajectory]:
+    world = World(*words, max_steps=max_steps)
+    world.agent = TwoWords()
+    return world, asyncio.run(world.run())
+
+
+def test_actions_of_one_reply_are_carried_out_in_order_and_told_as_one_turn():
+    world, trajectory = play_two("click", "finish", max_steps=9)
+    assert world.desktops.clicks == {0: 2}
+    assert [step.action.kind for step in trajectory.steps if step.action] == ["several", "several"]
+    assert len(world.events(EpisodeStepTaken)) == 2
+
+
+def test_nothing_is_done_behind_an_action_that_ends_the_episode():
+    world, trajectory = play_two("finish", max_steps=9)
+    assert (trajectory.ended_by, world.desktops.clicks) == (EndedBy.FINISHED, {0: 0})
+
+
+def test_each_action_counts_as_a_step_and_none_is_done_when_they_have_run_out():
+    world, trajectory = play_two("click", "click", max_steps=3)
+    assert (trajectory.ended_by, world.desktops.clicks) == (EndedBy.OUT_OF_STEPS, {0: 3})

@@ -61,7 +61,7 @@ class AnyWord:
     def user_prompt(self, instruction: str) -> str:
         return instruction
 
-    def caption(self, instruction: str) -> str:
+    def caption(self, instruction: str, done: object = None) -> str:
         return ""
 
     def parse(self, text: str, screen: tuple[int, int]) -> Reply:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from webapp.episodes.words import action_icon, action_words
 from webapp.runs.config_tree import differences, flatten, set_path
 from webapp.runs.schema_form import form_fields, form_sections
 from webapp.runs.templatetags.console import ago, duration, number, run_colour, signed, sparkline, success, with_code
@@ -95,3 +96,9 @@ def test_a_time_is_given_to_the_page_in_utc() -> None:
     moment = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     assert 'datetime="2026-01-02T03:04:05+00:00"' in ago(moment)
     assert "2026-01-02 03:04 UTC" in ago(moment)
+
+
+def test_several_actions_of_a_reply_are_said_one_after_the_other() -> None:
+    actions = [{"kind": "move", "x": 1, "y": 2}, {"kind": "drag_to", "x": 3, "y": 4}, {"kind": "finished"}]
+    assert action_words({"kind": "several", "actions": actions}) == "move to 1, 2, then drag to 3, 4, then finished"
+    assert action_icon({"kind": "several", "actions": actions}) == action_icon(actions[0]) == "click"

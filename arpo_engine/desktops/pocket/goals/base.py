@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from arpo_engine.contract.actions import Action, Click, Hotkey, TypeText
+from arpo_engine.contract.actions import Click, Hotkey, SingleAction, TypeText
 from arpo_engine.desktops.pocket.screen import Screen
 from arpo_engine.desktops.pocket.vocabulary import HOME
 from arpo_engine.desktops.pocket.widgets import TextBox
@@ -16,7 +16,7 @@ class Move:
     """What to think and to do next."""
 
     thought: str
-    action: Action
+    action: SingleAction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
