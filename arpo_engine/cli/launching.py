@@ -47,10 +47,15 @@ class Launch:
     stop: StopSwitch
 
 
-def add_run_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of a run."""
+def add_run_arguments(parser: argparse.ArgumentParser, *, default_config: Path | None = None) -> None:
+    """The options of a run; the config must be named where there is none to begin with."""
+    known = f" (default: {default_config.name}, on the small desktop)" if default_config else ""
     parser.add_argument(
-        "--config", type=Path, required=True, help="YAML or JSON file, such as configs/pocket_demo.yaml"
+        "--config",
+        type=Path,
+        required=default_config is None,
+        default=default_config,
+        help=f"YAML or JSON file, such as configs/pocket_demo.yaml{known}",
     )
     parser.add_argument("settings", nargs="*", metavar="key=value", help="change a setting: optimizer.lr=1e-4")
     parser.add_argument("--run-dir", type=Path, help="folder of the run (default: a new one under runs/)")
