@@ -7,13 +7,13 @@ from rich.table import Table
 from arpo_engine.contract.figures import Figures, Report
 
 
-def figures_table(title: str, report: Report) -> Table:
-    """One measurement."""
+def figures_table(title: str, report: Report, *, infeasible_known: bool = True) -> Table:
+    """One measurement. `infeasible_known`: whether the source says which tasks cannot be done."""
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     table.add_column("tasks of")
     for name in ("tasks", "solved", "success", "95 % interval", "pass@1 mean ± sd", "pass@k", "score", "faults"):
         table.add_column(name, justify="right")
-    _row(table, "all feasible", report.feasible)
+    _row(table, "all feasible" if infeasible_known else "all tasks", report.feasible)
     if report.infeasible.attempts or report.infeasible.faults:
         _row(table, "infeasible (apart)", report.infeasible)
     if len(report.domains) > 1:

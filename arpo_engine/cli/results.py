@@ -56,11 +56,14 @@ def main(arguments: argparse.Namespace) -> int:
         return 0
     tasks = {task.id: task for task in load_tasks(arguments.tasks)} if arguments.tasks else {}
     found, problems = read_place(arguments.place, tasks)
+    known = bool(tasks) or (arguments.place / EVALUATION).is_file()
     if arguments.json:
         print(json.dumps({name: one.model_dump(mode="json") for name, one in found.items()}))
     else:
         for name, one in found.items():
-            console.print(figures_table(name, one))
+            console.print(figures_table(name, one, infeasible_known=known))
+    if not known:
+        print("infeasible tasks are among these: give --tasks with their task file to set them apart", file=sys.stderr)
     for problem in problems[:MOST_PROBLEMS]:
         print(f"not whole: {problem}", file=sys.stderr)
     if len(problems) > MOST_PROBLEMS:

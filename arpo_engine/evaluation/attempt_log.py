@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -42,7 +43,7 @@ class AttemptLog:
         self.attempts: dict[Key, Attempt] = {}
         """What was tried, the last outcome of each attempt."""
         self._whole = True
-        if path.is_file():
+        if path.is_file() and path.stat().st_size:
             self._read()
 
     def finished(self, key: Key) -> Attempt | None:
@@ -52,7 +53,7 @@ class AttemptLog:
 
     def add(self, attempt: Attempt) -> None:
         """Append an attempt; it is on the disk when this returns."""
-        new = not self._path.is_file()
+        new = not self._path.is_file() or self._path.stat().st_size == 0
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._path.open("a", encoding="utf-8") as file:
             if new:
@@ -61,12 +62,14 @@ class AttemptLog:
                 file.write("\n")
                 self._whole = True
             file.write(json.dumps(asdict(attempt)) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
         self.attempts[key_of(attempt)] = attempt
 
     def _read(self) -> None:
         text = self._path.read_text(encoding="utf-8", errors="replace")
-        self._whole = text.endswith("\n") or not text
-        first, *lines = text.splitlines() or [""]
+        self._whole = text.endswith("\n")
+        first, *lines = text.splitlines()
         self._agree(first)
         for number, line in enumerate(lines, start=2):
             if not line:
