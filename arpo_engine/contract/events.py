@@ -197,6 +197,8 @@ class ValidationFinished(Wire):
     infeasible_attempts: int = 0
     """Infeasible tasks are counted here and not in `successes` / `attempts`."""
     by_task: dict[str, tuple[int, int]] = Field(default_factory=dict)
+    tasks: str = ""
+    """Which tasks they are, where the split does not say it: an evaluation tries `train` and `held_out`."""
     figures: Report | None = None
     """Intervals, pass@1 over trials, pass@k and domains; None from an older engine."""
 

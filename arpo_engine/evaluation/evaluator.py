@@ -9,7 +9,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,8 @@ class Measured:
     """Task id to (successes, attempts), infeasible tasks among them."""
     unfinished: int = 0
     """Attempts that were not begun because the run was asked to stop."""
+    name: str = ""
+    """The tasks in the run's own word, where the split does not say it."""
 
     @property
     def feasible(self) -> Figures:
@@ -69,6 +71,7 @@ class Measured:
             infeasible_successes=infeasible.successes,
             infeasible_attempts=infeasible.attempts,
             by_task=self.by_task,
+            tasks=self.name,
             figures=self.report,
         )
 
@@ -84,9 +87,7 @@ class Resuming:
     """Attempts under way together; one for each desktop, so that those that wait have not begun."""
 
 
-def tally(
-    tasks: Sequence[Task], attempts: Sequence[Attempt], *, split: Split, step: int, unfinished: int = 0
-) -> Measured:
+def tally(tasks: Sequence[Task], attempts: Sequence[Attempt], *, split: Split, step: int) -> Measured:
     """Count attempts; `tasks` names each task once, `attempts` may hold several tries of each."""
     counts = {task.id: [0, 0] for task in tasks}
     for attempt in attempts:
@@ -98,7 +99,6 @@ def tally(
         split=split,
         report=report(attempts),
         by_task={task_id: (pair[0], pair[1]) for task_id, pair in counts.items()},
-        unfinished=unfinished,
     )
 
 
@@ -121,6 +121,7 @@ class Evaluator:
         sampling: Sampling,
         max_steps: int | None = None,
         compare: int = 0,
+        name: str = "",
         resuming: Resuming | None = None,
         watch: Watcher | None = None,
     ) -> Measured:
@@ -140,7 +141,8 @@ class Evaluator:
         )
         made = await self._scheduler.each(plans, self._trying(resuming, watch))
         tried = [attempt for attempt in made if attempt is not None]
-        measured = tally(tasks, tried, split=split, step=step, unfinished=len(made) - len(tried))
+        counted = tally(tasks, tried, split=split, step=step)
+        measured = replace(counted, unfinished=len(made) - len(tried), name=name)
         self._write(measured, sampling)
         self._sink.emit(measured.event())
         return measured

@@ -140,6 +140,7 @@ async def _measure(
         step=step,
         sampling=sampling,
         max_steps=config.max_steps,
+        name=name,
         resuming=Resuming(log=log, halted=lambda: stop.halt() is not None, at_once=context.pool.size),
         watch=_osworld_folders(context, name).write if config.osworld_layout else None,
     )
