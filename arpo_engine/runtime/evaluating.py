@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from arpo_engine.contract.config import RunConfig
 from arpo_engine.contract.errors import TaskError
@@ -25,7 +25,7 @@ from arpo_engine.runtime.context import RESULTS, Context, Wrappers, open_context
 from arpo_engine.runtime.executor import Executor
 from arpo_engine.runtime.provenance import gather_provenance, model_hash
 from arpo_engine.trainer.parts import Ending
-from arpo_engine.trainer.stop import StopSwitch
+from arpo_engine.trainer.stop import Halt, StopSwitch
 
 SUMMARY = "evaluation.json"
 OSWORLD = "osworld"
@@ -56,12 +56,12 @@ async def run_evaluation(
         measured: dict[str, Measured] = {}
         for step, (name, tasks) in enumerate(chosen.items(), start=1):
             if halt := stop.halt():
-                return Ending(RunOutcome.STOPPED, step - 1, halt.reason)
+                return _stopped(context, step - 1, halt, halt.reason)
             measured[name] = await _measure(context, name, tasks, step, len(chosen), stop)
             _write(run_dir, config, measured)
             if (halt := stop.halt()) and (left := measured[name].unfinished):
-                reason = f"{halt.reason}; {left} attempts are left, and the same command in this run folder makes them"
-                return Ending(RunOutcome.STOPPED, step - 1, reason)
+                reason = f"{halt.reason}; {left} are left for the same command in this run folder"
+                return _stopped(context, step - 1, halt, reason)
         return Ending(RunOutcome.FINISHED, len(chosen), summary(measured))
 
 
@@ -72,6 +72,12 @@ def summary(measured: dict[str, Measured]) -> str:
         share = f" ({item.success:.0%})" if item.success is not None else ""
         parts.append(f"{name} {item.feasible.successes}/{item.feasible.attempts}{share}")
     return ", ".join(parts)
+
+
+def _stopped(context: Context, step: int, halt: Halt, reason: str) -> Ending:
+    phase: Literal["paused", "done"] = "paused" if halt.kind == "pause" else "done"
+    context.sink.emit(PhaseChanged(phase=phase, step=step, detail=reason))
+    return Ending(RunOutcome.STOPPED, step, reason)
 
 
 def _chosen(context: Context) -> dict[str, tuple[Task, ...]]:

@@ -211,6 +211,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "bench": Command(does="run a benchmark: bench NAME [--json] [--quick]", run=_bench),
     "train": Command(does="train from the shell: train --config configs/NAME.yaml [key=value …]", run=_engine("train")),
     "evaluate": Command(does="measure a policy: attempts per task, success with n/N", run=_engine("evaluate")),
+    "results": Command(does="figures of what was measured: a run folder, OSWorld's, ARPO's", run=_engine("results")),
     "preflight": Command(does="check that a run could start here: model, desktops, disk", run=_engine("preflight")),
     "train-pocket": Command(does="rebuild the small policy that is shipped", run=_engine("train-pocket")),
     "manage": Command(does="Django's own commands: manage shell, manage createsuperuser, …", run=_manage),

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
+import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -88,6 +93,27 @@ def test_training_with_a_server_is_refused(capsys):
     code = main(["train", "--config", "configs/pocket_demo.yaml", "generator={kind: openai}"])
     assert code == 2
     assert "'openai' cannot be trained with" in capsys.readouterr().err
+
+
+def test_a_signal_lets_running_attempts_end_and_the_rest_is_made_later(tmp_path, stub: ChatStub):
+    hold = threading.Event()
+    stub.script = lambda number, request: replace(reply("Thought: no.\nAction: call_user()"), hold=hold)
+    words = ["evaluate", "--server", stub.url, "--tasks", "held_out", "desktops.count=2", "evaluation.tasks=6"]
+    command = [sys.executable, "-m", "arpo_engine", *words, "evaluation.attempts=1", "--run-dir", str(tmp_path)]
+    shell = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert stub.asked.wait(120)
+    shell.send_signal(signal.SIGINT)
+    for line in shell.stderr or ():
+        if "once more stops at once" in line:
+            break
+    hold.set()
+    said, _ = shell.communicate(timeout=120)
+    assert shell.returncode == 0
+    assert "stopped by SIGINT; every finished attempt is kept; " in said
+    tried = len(started(tmp_path, 1))
+    assert f"{6 - tried} are left for the same command in this run folder" in said
+    assert main([*words, "evaluation.attempts=1", "--run-dir", str(tmp_path), "--quiet"]) == 0
+    assert len(started(tmp_path, 2)) == 6 - tried > 0
 
 
 def test_a_server_that_is_away_is_told_by_preflight_and_by_the_run(tmp_path, capsys):
