@@ -23,7 +23,7 @@ from arpo_engine.contract.errors import (
     SetupFailed,
 )
 from arpo_engine.contract.events import EpisodeEnded, EpisodeStarted, EpisodeStepTaken, FaultNoticed, FrameRef
-from arpo_engine.contract.outcomes import EndedBy, Fault
+from arpo_engine.contract.outcomes import EndedBy, Fault, Split
 from arpo_engine.contract.reporting import EventSink
 from arpo_engine.desktops.pool import DesktopPool, Lease
 from arpo_engine.inference.base import Completion, Generator, Prompt
@@ -67,7 +67,10 @@ class _Verdict:
 
 
 class EpisodeRunner:
-    """Runs one plan at a time per call; many calls may be under way at once."""
+    """Runs one plan at a time per call; many calls may be under way at once.
+
+    `chat` is None where the generator takes words and gives words, and no token id is known.
+    """
 
     def __init__(
         self,
@@ -75,7 +78,7 @@ class EpisodeRunner:
         pool: DesktopPool,
         generator: Generator,
         agent: Agent,
-        chat: ChatFormat,
+        chat: ChatFormat | None,
         sink: EventSink,
         reward: RewardConfig,
         timeout_s: float,
@@ -160,13 +163,20 @@ class EpisodeRunner:
                 seen = await lease.step(one)
         return seen
 
+    def _text(self, completion: Completion) -> str:
+        if completion.text is not None:
+            return completion.text
+        assert self._chat is not None, "a generator that gives ids needs the chat format that reads them"
+        return self._chat.decode(completion.ids)
+
     def _read(self, seen: Observation, prompt: Prompt, completion: Completion) -> tuple[Step, str]:
-        text = self._chat.decode(completion.ids)
+        text = self._text(completion)
         height, width = seen.pixels.shape[:2]
         thought, action, problem = "", None, ""
         try:
             if not completion.ended:
-                raise ActionUnreadable(f"the reply did not end within {len(completion.ids)} tokens")
+                sampled = len(completion.ids) + completion.unlisted_tokens
+                raise ActionUnreadable(f"the reply did not end within {sampled} tokens")
             reply = self._agent.parse(text, (width, height))
             thought, action = reply.thought, reply.action
         except ActionUnreadable as error:
@@ -181,6 +191,7 @@ class EpisodeRunner:
             thought=thought,
             action=action,
             window=None if prompt.earlier is None else len(prompt.earlier) + 1,
+            unlisted_tokens=completion.unlisted_tokens,
         )
         return step, problem
 
@@ -212,7 +223,7 @@ class EpisodeRunner:
                 action=step.action,
                 raw_text=step.text,
                 problem=problem,
-                tokens=len(step.reply_ids),
+                tokens=len(step.reply_ids) + step.unlisted_tokens,
                 mean_logprob=sum(logprobs) / len(logprobs) if logprobs else None,
                 weight_version=step.weight_version,
                 generate_s=completion.seconds,
@@ -244,6 +255,7 @@ class EpisodeRunner:
             note=verdict.note,
             collected_at_step=plan.step,
             duration_s=duration_s,
+            last_seen=course.last_seen if plan.split is Split.EVALUATION else None,
         )
         self._sink.emit(
             EpisodeEnded(

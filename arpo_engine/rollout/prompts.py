@@ -8,10 +8,10 @@ Knows words and ids; knows no desktops and no generator.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from arpo_engine.agents.base import Agent
-from arpo_engine.inference.base import Prompt
+from arpo_engine.inference.base import Prompt, Words
 from arpo_engine.models.chat import ChatFormat, PastTurn
 from arpo_engine.rollout.plans import Plan, seed_of
 from arpo_engine.types import Observation, Pixels, Step
@@ -28,34 +28,51 @@ class History:
 
 
 def next_prompt(
-    agent: Agent, chat: ChatFormat, history: History, plan: Plan, steps: Sequence[Step], seen: Observation
+    agent: Agent, chat: ChatFormat | None, history: History, plan: Plan, steps: Sequence[Step], seen: Observation
 ) -> Prompt:
-    """The prompt of the turn after `steps`."""
-    index, size = len(steps), _size(seen.pixels)
-    instruction, earlier = plan.task.instruction, None
+    """The prompt of the turn after `steps`; in words alone without a `chat` format."""
+    index, instruction, earlier = len(steps), plan.task.instruction, None
+    words = Words(caption=agent.caption(instruction))
     if history.images is not None and index >= history.images:
         first = index + 1 - history.images
         earlier = tuple(step.pixels for step in steps[first:])
         done = [step.thought for step in steps[:first]]
-        ids = chat.window_ids(
-            agent.system_prompt(),
-            agent.user_prompt(instruction),
-            _past(steps, first, history),
-            size,
-            captions=(agent.caption(instruction, done), agent.caption(instruction)),
+        words = replace(
+            _opening(agent, instruction, words.caption),
+            first_caption=agent.caption(instruction, done),
+            old_replies=history.old_replies,
         )
-    elif index:
-        ids = chat.turn_ids(size, agent.caption(instruction))
-    else:
-        words = agent.user_prompt(instruction)
-        ids = chat.opening_ids(agent.system_prompt(), words, size, agent.caption(instruction, ()))
+    elif not index:
+        words = _opening(agent, instruction, agent.caption(instruction, ()))
     return Prompt(
         episode_id=plan.episode_id,
-        new_ids=tuple(ids),
+        new_ids=_ids(chat, history, words, steps, seen, earlier) if chat is not None else (),
         pixels=seen.pixels,
+        words=words,
         seed=seed_of(plan.seed, "turn", index),
         earlier=earlier,
     )
+
+
+def _opening(agent: Agent, instruction: str, caption: str) -> Words:
+    return Words(system=agent.system_prompt(), user=agent.user_prompt(instruction), caption=caption)
+
+
+def _ids(
+    chat: ChatFormat,
+    history: History,
+    words: Words,
+    steps: Sequence[Step],
+    seen: Observation,
+    earlier: Sequence[Pixels] | None,
+) -> tuple[int, ...]:
+    size = _size(seen.pixels)
+    if earlier is not None:
+        past = _past(steps, len(steps) - len(earlier), history)
+        return chat.window_ids(words.system, words.user, past, size, captions=(words.first_caption, words.caption))
+    if steps:
+        return tuple(chat.turn_ids(size, words.caption))
+    return tuple(chat.opening_ids(words.system, words.user, size, words.caption))
 
 
 def _past(steps: Sequence[Step], first: int, history: History) -> list[PastTurn]:

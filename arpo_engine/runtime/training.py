@@ -44,6 +44,7 @@ async def run_training(
 def build_parts(context: Context) -> Parts:
     """What the loop needs, from what training and evaluating share."""
     config = context.config
+    assert context.policy is not None, "a config with a generator that has no weights here is refused when it is read"
     kl = config.algorithm.kl
     penalty = None
     if kl.place != "off":
