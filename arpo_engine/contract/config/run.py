@@ -80,7 +80,7 @@ class RunConfig(Strict):
         if self.algorithm.estimator == "reinforce_pp" and self.algorithm.kl.place == "reward":
             yield (
                 "algorithm.kl.place",
-                "reinforce_pp has one advantage for each trajectory here, and a penalty in the reward of each token needs "
+                "reinforce_pp has one advantage for each trajectory here, and a penalty in each token's reward needs "
                 "one for each token; use loss, or another algorithm.estimator",
             )
         if self.optimizer.warmup_ratio is None and self.optimizer.warmup_steps >= self.limits.steps > 1:
