@@ -63,10 +63,10 @@ def test_a_greedy_rollout_is_run_for_each_task_and_a_reward_pays_for_its_distanc
         f"a1-s{step}-g{place}-greedy" for step in (1, 2) for place in (0, 1)
     ]
     first, second = numbers(sink)
-    # The reference is the policy that the run started from, so only the second step can be away from it; and a warm-up
-    # from zero keeps even that one where it was.
     assert (first["train/lr"], first["train/kl_coef"]) == (0.0, 0.1)
-    assert second["train/reference_kl"] == pytest.approx(0.0, abs=1e-3)
+    # The reference is the model of the config, the policy of these tests is untaught.
+    assert first["train/reference_kl"] > 1.0
+    assert second["train/reference_kl"] > 1.0
 
 
 def test_an_injection_tells_its_age_and_what_it_changed():
