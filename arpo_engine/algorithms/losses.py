@@ -84,16 +84,10 @@ def policy_loss(
         per_token = per_token * weights_BT
     with torch.no_grad():
         was_cut = (plain < cut) * mask
-        clipped_dual = ((higher > bound) * (advantages < 0) * mask).sum()
-        kl_sum = (-log_ratio * mask).sum()
-    return PolicyLoss(
-        loss=aggregate(per_token, mask, normaliser, per_trajectory=per_trajectory),
-        clipped=float(was_cut.sum()),
-        clipped_high=float((was_cut * (advantages > 0)).sum()),
-        clipped_dual=float(clipped_dual),
-        kl_sum=float(kl_sum),
-        tokens=float(mask.sum()),
-    )
+        clipped_dual = (higher > bound) * (advantages < 0) * mask
+        sums = (was_cut, was_cut * (advantages > 0), clipped_dual, -log_ratio * mask, mask)
+        counts = [float(values.sum()) for values in sums]
+    return PolicyLoss(aggregate(per_token, mask, normaliser, per_trajectory=per_trajectory), *counts)
 
 
 def aggregate(values_BT: Tensor, mask_BT: Tensor, normaliser: float, *, per_trajectory: bool = False) -> Tensor:
