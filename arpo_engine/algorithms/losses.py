@@ -78,8 +78,7 @@ def policy_loss(
         per_token = -advantages * clipped.detach() * torch.where(mask_BT.bool(), logprobs_BT, 0.0)
     else:
         per_token = torch.where(advantages < 0, torch.minimum(higher, bound), higher)
-    if weights_BT is not None:
-        per_token = per_token * weights_BT
+    per_token = per_token if weights_BT is None else per_token * weights_BT
     with torch.no_grad():
         was_cut = (plain < cut) * mask
         clipped_dual = (higher > bound) * (advantages < 0) * mask
