@@ -47,7 +47,7 @@ def policy_loss(
     per_trajectory: bool = False,
     weights_BT: Tensor | None = None,
 ) -> PolicyLoss:
-    """Sum of the clipped objective over the masked tokens, divided by `normaliser` (tokens).
+    """Sum of the clipped objective over the masked tokens, divided by `normaliser`.
 
     The normaliser is given from outside: the mean is over all tokens of a step, those of trajectories without an
     advantage among them, although these are never computed.
@@ -58,9 +58,8 @@ def policy_loss(
         advantages_B: one advantage for each trajectory.
         mask_BT: which tokens were sampled.
         clip: bounds of the ratio.
-        normaliser: number of tokens, or of trajectories where `per_trajectory` is set; below 1 it counts as 1.
-        kind: `ppo` clips each token's ratio, `gspo` that of the whole trajectory, `cispo` keeps every gradient and
-            clips only its weight.
+        normaliser: number of tokens, or of trajectories where `per_trajectory` is set; at least 1.
+        kind: `ppo` clips each token's ratio, `gspo` the whole trajectory's, `cispo` only the weight of a gradient.
         per_trajectory: take the mean within each trajectory first, so that all of them weigh alike.
         weights_BT: importance weights that the loss of each token is multiplied by.
     """
@@ -75,25 +74,17 @@ def policy_loss(
     clipped = torch.exp(log_ratio.clamp(math.log(1.0 - clip.low), math.log(1.0 + clip.high)))
     plain, cut, bound = -advantages * ratio, -advantages * clipped, -advantages * clip.dual
     higher = torch.maximum(plain, cut)
-    lower = torch.minimum(higher, bound)
     if kind == "cispo":
         per_token = -advantages * clipped.detach() * torch.where(mask_BT.bool(), logprobs_BT, 0.0)
     else:
-        per_token = torch.where(advantages < 0, lower, higher)
-    if weights_BT is not None:
-        per_token = per_token * weights_BT
+        per_token = torch.where(advantages < 0, torch.minimum(higher, bound), higher)
+    per_token = per_token if weights_BT is None else per_token * weights_BT
     with torch.no_grad():
         was_cut = (plain < cut) * mask
-        clipped_dual = ((higher > bound) * (advantages < 0) * mask).sum()
-        kl_sum = (-log_ratio * mask).sum()
-    return PolicyLoss(
-        loss=aggregate(per_token, mask, normaliser, per_trajectory=per_trajectory),
-        clipped=float(was_cut.sum()),
-        clipped_high=float((was_cut * (advantages > 0)).sum()),
-        clipped_dual=float(clipped_dual),
-        kl_sum=float(kl_sum),
-        tokens=float(mask.sum()),
-    )
+        clipped_dual = (higher > bound) * (advantages < 0) * mask
+        counted = (was_cut, was_cut * (advantages > 0), clipped_dual, -log_ratio * mask, mask)
+        counts = [float(values.sum()) for values in counted]
+    return PolicyLoss(aggregate(per_token, mask, normaliser, per_trajectory=per_trajectory), *counts)
 
 
 def aggregate(values_BT: Tensor, mask_BT: Tensor, normaliser: float, *, per_trajectory: bool = False) -> Tensor:

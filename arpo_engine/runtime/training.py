@@ -45,13 +45,6 @@ def build_parts(context: Context) -> Parts:
     """What the loop needs, from what training and evaluating share."""
     config = context.config
     assert context.policy is not None, "a config with a generator that has no weights here is refused when it is read"
-    kl = config.algorithm.kl
-    penalty = None
-    if kl.place != "off":
-        start = config.model
-        frozen = Policy.load(kl.reference or start.path, dtype=start.dtype, trust_remote_code=start.trust_remote_code)
-        reference = Reference(frozen, device=context.policy.device, offload=kl.offload)
-        penalty = KlPenalty(kl, reference, config.rollout.temperature)
     learner = Learner(
         context.policy,
         algorithm=config.algorithm,
@@ -59,7 +52,7 @@ def build_parts(context: Context) -> Parts:
         temperature=config.rollout.temperature,
         total_steps=config.limits.steps,
         seed=config.seed,
-        penalty=penalty,
+        penalty=_kl_penalty(context, context.policy),
     )
     return Parts(
         config=config,
@@ -83,3 +76,13 @@ def build_parts(context: Context) -> Parts:
         desktops=context.pool.size,
         progress=Progress(),
     )
+
+
+def _kl_penalty(context: Context, policy: Policy) -> KlPenalty | None:
+    """The penalty that the config asks for, with a reference policy of its own."""
+    start, kl = context.config.model, context.config.algorithm.kl
+    if kl.place == "off":
+        return None
+    frozen = Policy.load(kl.reference or start.path, dtype=start.dtype, trust_remote_code=start.trust_remote_code)
+    reference = Reference(frozen, device=policy.device, offload=kl.offload)
+    return KlPenalty(kl, reference, context.config.rollout.temperature)

@@ -92,8 +92,8 @@ class RunConfig(Strict):
         if self.algorithm.estimator == "reinforce_pp" and self.algorithm.kl.place == "reward":
             yield (
                 "algorithm.kl.place",
-                "reinforce_pp has one advantage for each trajectory here, and a penalty in the reward of each token "
-                "needs one for each token; use loss, or another algorithm.estimator",
+                "reinforce_pp has one advantage for each trajectory here, and a penalty in each token's reward needs "
+                "one for each token; use loss, or another algorithm.estimator",
             )
         if self.optimizer.warmup_ratio is None and self.optimizer.warmup_steps >= self.limits.steps > 1:
             yield (

@@ -12,7 +12,8 @@ import torch
 from arpo_engine.agents import QwenVlAgent, UiTarsAgent
 from arpo_engine.agents.base import Agent
 from arpo_engine.algorithms.packing import FrameStore, pack, unpack
-from arpo_engine.contract.config.parts import HfGeneratorConfig, QwenVlAgentConfig, UiTarsAgentConfig
+from arpo_engine.contract.config.generators import HfGeneratorConfig
+from arpo_engine.contract.config.parts import QwenVlAgentConfig, UiTarsAgentConfig
 from arpo_engine.contract.errors import ContextFull
 from arpo_engine.contract.outcomes import EndedBy, Split
 from arpo_engine.inference.base import Prompt
