@@ -32,10 +32,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_run_arguments(parser, default_config=DEFAULT_CONFIG)
     parser.add_argument(
         "--from",
-        dest="script",
+        dest="scripts",
         type=Path,
+        action="append",
         metavar="SCRIPT",
-        help="a file with a command of OSWorld's run_multienv_uitars.py: its parameters become settings",
+        help="a file with a command of OSWorld's run_multienv_uitars.py, and once more for ARPO's start_server.sh: "
+        "their parameters become settings",
     )
     parser.add_argument(
         "--model",
@@ -75,12 +77,13 @@ def main(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _from_script(script: Path) -> list[str]:
+def _from_scripts(scripts: list[Path]) -> list[str]:
     """The settings of a runner's command; what became of each parameter is told on stderr."""
     try:
-        command = read_runner(script.read_text(encoding="utf-8", errors="replace"))
+        text = "\n".join(script.read_text(encoding="utf-8", errors="replace") for script in scripts)
     except OSError as error:
-        raise ConfigError(f"cannot read {script}: {error.strerror}; give the file with the command") from error
+        raise ConfigError(f"cannot read {error.filename}: {error.strerror}; give the file with the command") from error
+    command = read_runner(text)
     told = Console(stderr=True, width=None if os.isatty(2) else TABLE_WIDTH)
     table = Table("parameter", "value", "", "here", box=None, pad_edge=False)
     for parameter in command.parameters:
@@ -95,7 +98,7 @@ def _from_script(script: Path) -> list[str]:
 
 
 def _short_ways(arguments: argparse.Namespace) -> list[str]:
-    settings = [*(_from_script(arguments.script) if arguments.script else ()), "kind=evaluate"]
+    settings = [*(_from_scripts(arguments.scripts) if arguments.scripts else ()), "kind=evaluate"]
     if arguments.server:
         served = {"kind": "openai", "base_urls": [url.strip() for url in arguments.server.split(",")]}
         known = OpenAiGeneratorConfig.model_fields["model"].default

@@ -89,6 +89,36 @@ def test_a_script_with_other_commands_is_read_and_nothing_of_it_is_executed(tmp_
     assert [path.name for path in tmp_path.iterdir()] == ["kept"]
 
 
+SERVER = """\
+model=PATH_TO_MODEL
+model_name=arpo-7b
+num_images=4
+port=9000
+for i in {0..7}; do
+    CUDA_VISIBLE_DEVICES=$i python -m vllm.entrypoints.openai.api_server \\
+        --served-model-name $model_name --model $model \\
+        --limit-mm-per-prompt image=$num_images -tp=1 --port $((9100 + i)) &
+done
+wait
+"""
+
+
+def test_a_start_server_script_says_the_models_name_the_ports_and_the_images() -> None:
+    config = parse_config(
+        apply_overrides({}, read_runner(f"{SERVER}\n{COMMAND.replace('--model my-model', '')}").settings)
+    )
+    assert config.generator.kind == "openai"
+    assert config.generator.base_urls[0] == "http://10.0.0.2:9100/v1"
+    assert (config.generator.model, config.generator.history_images) == ("arpo-7b", 4)
+    alone = parse_config(apply_overrides({}, read_runner(SERVER).settings))
+    assert alone.model_name == "arpo-7b"
+
+
+def test_a_name_that_the_script_does_not_say_is_refused() -> None:
+    (refused,) = read_runner(SERVER.replace("model_name=arpo-7b", "model_name=$(cat name)")).refused
+    assert (refused.name, refused.value) == ("model", "$model_name")
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [

@@ -1,4 +1,4 @@
-"""The command of OSWorld's `run_multienv_uitars.py`, and the `start_server.sh` before it, as settings of an evaluation.
+"""The command of OSWorld's `run_multienv_uitars.py`, and ARPO's `start_server.sh`, as settings of an evaluation.
 
 Text in, settings and a verdict for each parameter out; nothing is executed and no file is opened. The parameters are
 those of ARPO's README (section on evaluation) and of the script's own argument parser.
@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Literal
 
+from arpo_engine.contract.config.osworld_server import read_server
 from arpo_engine.contract.errors import ConfigError
 
 Verdict = Literal["mapped", "adapted", "inert", "refused"]
@@ -62,7 +63,8 @@ def read_runner(text: str) -> RunnerCommand:
     """
     if len(text) > MOST_CHARACTERS:
         raise ConfigError(f"the text has {len(text)} characters; paste the command alone ({MOST_CHARACTERS} at most)")
-    said = {**DEFAULTS, **_arguments(text)}
+    served = read_server(text)
+    said = {**DEFAULTS, **served, **_arguments(text, needed=not served)}
     command = RunnerCommand()
     for name, value in said.items():
         read = READERS.get(name, _unknown)
@@ -78,8 +80,10 @@ def read_runner(text: str) -> RunnerCommand:
     return command
 
 
-def _arguments(text: str) -> dict[str, str]:
+def _arguments(text: str, *, needed: bool) -> dict[str, str]:
     words = next((words for words in _lines(text) if any(RUNNER.search(word) for word in words)), None)
+    if words is None and not needed:
+        return {}
     if words is None:
         raise ConfigError("there is no command of run_multienv_uitars.py in the text; paste it whole")
     start = next(place for place, word in enumerate(words) if RUNNER.search(word)) + 1
@@ -122,8 +126,9 @@ def _generator(said: dict[str, str]) -> dict[str, object]:
         "model": said["model"],
         "max_new_tokens": int(said["max_tokens"]),
     }
-    if said.get("max_trajectory_length"):
-        generator["history_images"] = int(said["max_trajectory_length"])
+    images = [int(said[name]) for name in ("max_trajectory_length", "limit_images") if name in said]
+    if images:
+        generator["history_images"] = min(images)
     return generator
 
 
@@ -201,6 +206,7 @@ READERS: dict[str, Callable[[str], Read]] = {
     "temperature": _number("evaluation.temperature", kind=float),
     "top_p": _number("evaluation.top_p", kind=float),
     "max_tokens": _number("generator.max_new_tokens"),
+    "limit_images": _number("generator.history_images"),
     "domain": _domain,
     "test_all_meta_path": _tasks,
     "result_dir": _fixed(
