@@ -31,6 +31,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of a run, and short ways to name the model, its server and the tasks."""
     add_run_arguments(parser, default_config=DEFAULT_CONFIG)
     parser.add_argument(
+        "--resume",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="try only what the run folder has no finished attempt of (default)",
+    )
+    parser.add_argument(
         "--from",
         dest="scripts",
         type=Path,
@@ -67,6 +73,7 @@ def main(arguments: argparse.Namespace) -> int:
             sink=ready.sink,
             executor=ready.executor,
             stop=ready.stop,
+            resuming=arguments.resume,
         )
 
     ending = launch(arguments, "evaluate", work)

@@ -59,6 +59,14 @@ def test_more_tries_are_added_to_those_that_are_there(tmp_path):
     assert len(started(tmp_path, 2)) == 3
 
 
+def test_everything_is_tried_again_when_asked_and_the_old_attempts_are_kept(tmp_path):
+    evaluate(tmp_path)
+    evaluate(tmp_path, "--no-resume")
+    assert len(started(tmp_path, 2)) == 6
+    kept, fresh = (tmp_path / "results" / f"attempts_held_out{name}.jsonl" for name in (".before_2", ""))
+    assert len(kept.read_text().splitlines()) == len(fresh.read_text().splitlines()) == 7
+
+
 def test_tries_of_another_sampling_are_not_added(tmp_path, capsys):
     evaluate(tmp_path)
     assert evaluate(tmp_path, "evaluation.temperature=1.0") == 2
