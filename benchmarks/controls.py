@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from functools import partial
 
 import numpy as np
 
@@ -90,7 +89,7 @@ def main() -> int:
     arguments.settings = [f"kind={arguments.work}", *arguments.settings]
 
     async def work(ready: Launch) -> Ending:
-        run = partial(run_training, resuming=False) if arguments.work == "train" else run_evaluation
+        run = run_training if arguments.work == "train" else run_evaluation
         return await run(
             ready.config,
             run_dir=ready.run_dir,
@@ -98,6 +97,7 @@ def main() -> int:
             sink=ready.sink,
             executor=ready.executor,
             stop=ready.stop,
+            resuming=False,
             wrappers=CONTROLS[arguments.control],
         )
 

@@ -52,7 +52,7 @@ def train(plan: Plan, seed: int, *, control: str | None = None) -> Trained:
 def evaluate(plan: Plan, model: str, name: str, *, control: str | None = None) -> dict[str, list[int]]:
     """Success of a model on every task of both splits: split to [successes, attempts], feasible tasks only."""
     run_dir = plan.out / f"evaluate-{name}"
-    command = ["benchmarks.controls", control, "evaluate"] if control else ["arpo_engine", "evaluate"]
+    command = ["benchmarks.controls", control, "evaluate"] if control else ["arpo_engine", "evaluate", "--no-resume"]
     words = [f"model.path={model}", f"evaluation.attempts={plan.attempts}", *plan.settings]
     _run([*command, "--config", str(plan.config), "kind=evaluate", *words, "--run-dir", str(run_dir)])
     data = json.loads((run_dir / "results" / "evaluation.json").read_text(encoding="utf-8"))

@@ -8,12 +8,16 @@ import os
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
 
 from arpo_engine.cli.figures_table import figures_table
 from arpo_engine.cli.launching import Launch, add_run_arguments, launch
 from arpo_engine.cli.results import own_reports
 from arpo_engine.cli.task_words import task_settings
 from arpo_engine.contract.config.generators import OpenAiGeneratorConfig
+from arpo_engine.contract.config.osworld_runner import read_runner
+from arpo_engine.contract.errors import ConfigError
 from arpo_engine.runtime.evaluating import run_evaluation
 from arpo_engine.runtime.provenance import REPOSITORY
 from arpo_engine.trainer.parts import Ending
@@ -26,6 +30,21 @@ TABLE_WIDTH = 140
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of a run, and short ways to name the model, its server and the tasks."""
     add_run_arguments(parser, default_config=DEFAULT_CONFIG)
+    parser.add_argument(
+        "--resume",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="try only what the run folder has no finished attempt of (default)",
+    )
+    parser.add_argument(
+        "--from",
+        dest="scripts",
+        type=Path,
+        action="append",
+        metavar="SCRIPT",
+        help="a file with a command of OSWorld's run_multienv_uitars.py, and once more for ARPO's start_server.sh: "
+        "their parameters become settings",
+    )
     parser.add_argument(
         "--model",
         help="measure this model instead of the config's: a folder, builtin:pocket, or a server's name for it",
@@ -54,6 +73,7 @@ def main(arguments: argparse.Namespace) -> int:
             sink=ready.sink,
             executor=ready.executor,
             stop=ready.stop,
+            resuming=arguments.resume,
         )
 
     ending = launch(arguments, "evaluate", work)
@@ -64,8 +84,28 @@ def main(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _from_scripts(scripts: list[Path]) -> list[str]:
+    """The settings of a runner's command; what became of each parameter is told on stderr."""
+    try:
+        text = "\n".join(script.read_text(encoding="utf-8", errors="replace") for script in scripts)
+    except OSError as error:
+        raise ConfigError(f"cannot read {error.filename}: {error.strerror}; give the file with the command") from error
+    command = read_runner(text)
+    told = Console(stderr=True, width=None if os.isatty(2) else TABLE_WIDTH)
+    table = Table("parameter", "value", "", "here", box=None, pad_edge=False)
+    for parameter in command.parameters:
+        table.add_row(
+            *(escape(word) for word in (f"--{parameter.name}", parameter.value, parameter.verdict, parameter.told))
+        )
+    told.print(table)
+    if command.refused:
+        lines = [f"--{parameter.name} {parameter.value}: {parameter.told}" for parameter in command.refused]
+        raise ConfigError("\n".join(lines))
+    return command.settings
+
+
 def _short_ways(arguments: argparse.Namespace) -> list[str]:
-    settings = ["kind=evaluate"]
+    settings = [*(_from_scripts(arguments.scripts) if arguments.scripts else ()), "kind=evaluate"]
     if arguments.server:
         served = {"kind": "openai", "base_urls": [url.strip() for url in arguments.server.split(",")]}
         known = OpenAiGeneratorConfig.model_fields["model"].default

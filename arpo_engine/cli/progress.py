@@ -86,7 +86,7 @@ class ProgressSink:
                 self.step = event.step
                 self._step(event)
             case ValidationFinished():
-                self.say(f"step {event.step}: {event.split} {_share(event.successes, event.attempts)}")
+                self.say(f"step {event.step}: {event.tasks or event.split} {_measured(event)}")
             case CheckpointSaved() if event.best:
                 self.say(f"step {event.step}: best checkpoint so far, {event.path}")
             case CollapseNoticed() | FaultNoticed():
@@ -114,6 +114,12 @@ class ProgressSink:
 
 def _share(successes: int, attempts: int) -> str:
     return f"{successes}/{attempts}" + (f" ({successes / attempts:.0%})" if attempts else "")
+
+
+def _measured(event: ValidationFinished) -> str:
+    interval = event.figures.feasible.interval if event.figures else None
+    between = f", 95 % interval {interval[0]:.1%} – {interval[1]:.1%}" if interval else ""
+    return _share(event.successes, event.attempts) + between
 
 
 def _duration(seconds: float) -> str:

@@ -29,6 +29,12 @@ def key_of(attempt: Attempt) -> Key:
     return attempt.task_id, attempt.task_hash, attempt.slot
 
 
+def set_aside(path: Path, attempt: int) -> None:
+    """Begin anew: an earlier log is kept under a name that says before which attempt of the run it was made."""
+    if path.is_file():
+        path.rename(path.with_name(f"{path.stem}.before_{attempt}{path.suffix}"))
+
+
 class AttemptLog:
     """The attempts of one measurement. One process writes it: the run folder's lock sees to that."""
 

@@ -28,6 +28,9 @@ from arpo_engine.types import Pixels
 
 log = logging.getLogger(__name__)
 
+SEEDS = 2**31
+"""Some servers keep a request's seed in 32 bits."""
+
 Message = dict[str, Any]
 T = TypeVar("T")
 
@@ -96,7 +99,7 @@ class OpenAiGenerator:
             "max_tokens": sampling.max_new_tokens,
             "temperature": sampling.temperature,
             "top_p": sampling.top_p,
-            "seed": prompt.seed,
+            "seed": prompt.seed % SEEDS,
         }
         started = time.monotonic()
         reply = await self._patiently(conversation.server, request)

@@ -16,7 +16,7 @@ from arpo_engine.contract.events import MetricsLogged, PhaseChanged, RunStarted,
 from arpo_engine.contract.outcomes import RunOutcome, Split
 from arpo_engine.contract.reporting import EventSink
 from arpo_engine.contract.tasks import Task
-from arpo_engine.evaluation.attempt_log import AttemptLog
+from arpo_engine.evaluation.attempt_log import AttemptLog, set_aside
 from arpo_engine.evaluation.evaluator import Measured, Resuming
 from arpo_engine.evaluation.osworld_writing import OsworldFolders
 from arpo_engine.inference.base import Sampling
@@ -40,9 +40,11 @@ async def run_evaluation(
     sink: EventSink,
     executor: Executor,
     stop: StopSwitch,
+    resuming: bool = True,
     wrappers: Wrappers | None = None,
 ) -> Ending:
-    """Measure the model of the config on its tasks; one split is one step of the run.
+    """Measure the model of the config on its tasks; one split is one step of the run. Without `resuming`, what was
+    finished before is set aside and everything is tried again.
 
     Raises:
         TaskError: no task is left to be measured on.
@@ -53,6 +55,9 @@ async def run_evaluation(
     ) as context:
         chosen = _chosen(context)
         _announce(context, len(chosen))
+        if not resuming:
+            for name in chosen:
+                set_aside(_log_path(context, name), attempt)
         measured: dict[str, Measured] = {}
         for step, (name, tasks) in enumerate(chosen.items(), start=1):
             if halt := stop.halt():
@@ -130,7 +135,7 @@ async def _measure(
         top_p=config.top_p,
         max_new_tokens=config.max_new_tokens or context.config.generator.max_new_tokens,
     )
-    log = AttemptLog(context.run_dir / RESULTS / f"attempts_{name}.jsonl", _terms(context, sampling))
+    log = AttemptLog(_log_path(context, name), _terms(context, sampling))
     known = sum(
         log.finished((task.id, task.content_hash, slot)) is not None
         for task in tasks
@@ -161,6 +166,10 @@ async def _measure(
             )
         )
     return measured
+
+
+def _log_path(context: Context, name: str) -> Path:
+    return context.run_dir / RESULTS / f"attempts_{name}.jsonl"
 
 
 def _terms(context: Context, sampling: Sampling) -> dict[str, Any]:

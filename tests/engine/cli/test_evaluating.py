@@ -59,6 +59,14 @@ def test_more_tries_are_added_to_those_that_are_there(tmp_path):
     assert len(started(tmp_path, 2)) == 3
 
 
+def test_everything_is_tried_again_when_asked_and_the_old_attempts_are_kept(tmp_path):
+    evaluate(tmp_path)
+    evaluate(tmp_path, "--no-resume")
+    assert len(started(tmp_path, 2)) == 6
+    kept, fresh = (tmp_path / "results" / f"attempts_held_out{name}.jsonl" for name in (".before_2", ""))
+    assert len(kept.read_text().splitlines()) == len(fresh.read_text().splitlines()) == 7
+
+
 def test_tries_of_another_sampling_are_not_added(tmp_path, capsys):
     evaluate(tmp_path)
     assert evaluate(tmp_path, "evaluation.temperature=1.0") == 2
@@ -201,3 +209,31 @@ def test_kept_episodes_are_shown_step_beside_step(tmp_path, capsys):
     assert "Open it" in shown
     assert "finished in 1" in shown
     assert "solved in 1, other from turn 1" in shown
+
+
+def test_a_command_of_osworlds_runner_is_evaluated_as_it_is(tmp_path, capsys, stub: ChatStub):
+    stub.script = lambda number, request: reply("Thought: no.\nAction: call_user()")
+    host, port = stub.url.removesuffix("/v1").rsplit(":", 1)
+    script = tmp_path / "evaluate.sh"
+    script.write_text(
+        f"python run_multienv_uitars.py --max_steps 2 --server_ip {host} --server_port {port} --temperature 0.6 \\\n"
+        "  --test_all_meta_path configs/tasks/pocket/held_out.json --domain open-app --result_dir ./results\n"
+    )
+    assert main(["evaluate", "--from", str(script), "--run-dir", str(tmp_path / "run"), "--quiet"]) == 0
+    heard = capsys.readouterr()
+    assert "train 0/4 (0%)" in heard.out
+    assert "--trial-id" not in heard.err
+    assert "generator.max_new_tokens" in heard.err
+    assert (stub.requests[0]["temperature"], stub.requests[0]["max_tokens"]) == (0.6, 1500)
+    assert "## Action Space" in stub.requests[0]["messages"][1]["content"]
+    assert main(["results", str(tmp_path / "run" / "results" / "osworld")]) == 0
+
+
+def test_a_command_that_asks_for_what_is_not_here_is_refused_before_anything_starts(tmp_path, capsys):
+    script = tmp_path / "evaluate.sh"
+    script.write_text("python run_multienv_uitars.py --observation_type som --noise_type pop_ups")
+    assert main(["evaluate", "--from", str(script), "--run-dir", str(tmp_path / "run")]) == 2
+    told = capsys.readouterr().err
+    assert "--observation_type som: agents here see screenshots; use screenshot" in told
+    assert "--noise_type pop_ups" in told
+    assert not (tmp_path / "run").exists()
