@@ -60,6 +60,29 @@ def test_a_text_that_is_no_config_says_why(text: str, message: str) -> None:
     assert message in str(caught.value)
 
 
+def test_thousands_of_keys_are_refused_soon() -> None:
+    begun = time.monotonic()
+    for text in ("a: {" + ", ".join(f"k{n}: 1" for n in range(9_000)) + "}", "x" * 900 + ": 1"):
+        with pytest.raises(ConfigError, match="give only its settings"):
+            import_verl(text)
+    commands = "python3 -m verl.trainer.main a.b=1\n" + "c\n" * 100_000
+    import_verl(commands)
+    with pytest.raises(ConfigError, match="give only its settings"):
+        import_verl("python3 -m verl.trainer.main " + " ".join(f"worker.actor.clip_ratio{n}=1" for n in range(4_000)))
+    assert time.monotonic() - begun < 20
+
+
+def test_a_command_whose_lines_were_joined_is_read() -> None:
+    joined = " ".join(SUBSET32[SUBSET32.index("python3") :].splitlines()).replace("$TASKS", "x/test_all.json")
+    joined = joined.replace("$ROLLOUT_BSZ", "2").replace("$ROLLOUT_N", "8").replace("$NUM_ENVS", "16")
+    imported = import_verl(
+        joined.replace("$NUM_GPUS", "8").replace("${MODEL_PATH}", "x").replace("${SYSTEM_PROMPT}", "")
+    )
+    assert imported.refused == ()
+    assert imported.ready().rollout.group_size == 8
+    assert any("inside a line" in note for note in imported.notes)
+
+
 def test_aliases_in_measure_are_read() -> None:
     assert read_yaml("a: &x {b: 1}\nc: *x") == {"a": {"b": 1}, "c": {"b": 1}}
     assert read_yaml("") is None

@@ -127,6 +127,7 @@ def test_arithmetic_is_a_grammar() -> None:
     ("text", "message"),
     [
         ("rm -rf /", "nothing of it was executed"),
+        ("model=x\nfor i in {0..7}; do\n  python -m vllm --model $model &\ndone", "there is no training command"),
         ("echo python3 -m verl.trainer.main a.b=1", "there is no training command"),
         ("python -m verl.trainer.main a.b=1\npython -m verl.trainer.main a.b=2", "2 training commands, in lines 1, 2"),
         ("python3 -m verl.trainer.main_ppo data.train_batch_size=4", "verl's own trainer"),

@@ -143,6 +143,18 @@ def test_a_recipe_of_text_is_refused_as_a_whole_with_the_way_out() -> None:
     assert "Train such a recipe with EasyR1" in finding(import_verl(script), "data.train_files").note
 
 
+def test_the_base_config_of_easyr1_has_no_desktops_and_is_refused() -> None:
+    text_only = yaml.safe_load(base_config())
+    text_only.pop("env")
+    imported = import_verl(yaml.safe_dump(text_only))
+    assert {row.written for row in imported.refused} == {"data.train_files", "data.val_files"}
+
+
+@pytest.mark.parametrize("word", ["gspo", "gspo_token"])
+def test_losses_of_later_versions_are_understood(word: str) -> None:
+    assert with_words(f"worker.actor.loss_type={word}").ready().algorithm.loss.kind == "gspo"
+
+
 def test_tasks_that_cannot_be_counted_are_asked_for() -> None:
     words = ("data.train_files=x/mine.json", "data.val_files=x/mine.json")
     assert (

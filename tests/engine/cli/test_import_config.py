@@ -58,6 +58,14 @@ def test_a_refused_key_is_shown_and_makes_the_exit_code_2(capsys: pytest.Capture
     assert "1 refused" in shown and "refused  algorithm.adv_estimator" in shown
 
 
+def test_a_program_gets_the_same_answer_as_json(capsys: pytest.CaptureFixture[str]):
+    answer = json.loads(printed(capsys, str(SUBSET32), "--json"))
+    assert answer["counts"]["refused"] == 0
+    assert len(answer["keys"]) == sum(answer["counts"].values())
+    assert answer["plan"]["rollouts"] == 3840
+    assert answer["config"]["rollout"]["group_size"] == 8
+
+
 def test_our_yaml_is_written_and_loads_as_the_same_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     printed(capsys, str(SUBSET32), "--write", str(tmp_path / "mine.yaml"))
     assert load_config(tmp_path / "mine.yaml") == import_verl(SUBSET32.read_text()).ready()

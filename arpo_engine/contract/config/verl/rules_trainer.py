@@ -49,6 +49,8 @@ def _epochs(reading: Reading, key: str) -> Judgement:
         return adapted("trainer.max_steps decides; the epochs cannot be counted without the list")
     if not reading.is_command and is_placeholder(reading, "data.train_files"):
         return adapted(f"{epochs} epochs; how many steps that are follows from the list that a script gives")
+    if not str(reading.get("data.train_files") or "").endswith(".json"):
+        return adapted(f"{epochs} epochs; how many steps that are follows from a list of tasks, see data.train_files")
     an_epoch = steps_per_epoch(reading)
     steps = epochs * an_epoch if most is None else min(epochs * an_epoch, reading.whole("trainer.max_steps"))
     note = (
