@@ -37,6 +37,8 @@ class Step:
     thought: str
     action: Action | None
     """None: the reply was unreadable, or it did not end in time."""
+    unlisted_tokens: int = 0
+    """Sampled tokens that a server counted without giving their ids."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,11 +59,13 @@ class Trajectory:
     note: str = ""
     collected_at_step: int = 0
     duration_s: float = 0.0
+    last_seen: Pixels | None = None
+    """The desktop as it was scored; kept where results are written for others to look at, never in training."""
 
     @property
     def tokens(self) -> int:
         """Sampled tokens of all turns."""
-        return sum(len(step.reply_ids) for step in self.steps)
+        return sum(len(step.reply_ids) + step.unlisted_tokens for step in self.steps)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,7 +29,7 @@ from arpo_engine.runtime.executor import Executor
 from arpo_engine.runtime.executors import build_executor
 from arpo_engine.runtime.telemetry import Telemetry
 from arpo_engine.trainer.parts import Ending
-from arpo_engine.trainer.stop import StopSwitch
+from arpo_engine.trainer.stop import ATTEMPTS_KEPT, StopSwitch
 
 log = logging.getLogger(__name__)
 
@@ -49,10 +49,16 @@ class Launch:
     stop: StopSwitch
 
 
-def add_run_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of a run."""
-    source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--config", type=Path, help="YAML or JSON file, such as configs/pocket_demo.yaml")
+def add_run_arguments(parser: argparse.ArgumentParser, *, default_config: Path | None = None) -> None:
+    """The options of a run; its source must be named where there is no config to begin with."""
+    known = f" (default: {default_config.name}, on the small desktop)" if default_config else ""
+    source = parser.add_mutually_exclusive_group(required=default_config is None)
+    source.add_argument(
+        "--config",
+        type=Path,
+        default=default_config,
+        help=f"YAML or JSON file, such as configs/pocket_demo.yaml{known}",
+    )
     source.add_argument(
         "--from", dest="script", type=Path, metavar="SCRIPT", help="a script or command of ARPO or EasyR1, as it is"
     )
@@ -89,7 +95,11 @@ def launch(arguments: argparse.Namespace, kind: str, work: Callable[[Launch], Aw
     logging.getLogger("arpo_engine").addHandler(handler)
     progress = ProgressSink(recorder, quiet=arguments.quiet)
     executor = build_executor(arguments.executor)
-    stop = StopSwitch(progress, minutes=config.limits.minutes if kind == "train" else None)
+    stop = (
+        StopSwitch(progress, minutes=config.limits.minutes)
+        if kind == "train"
+        else StopSwitch(progress, minutes=None, kept=ATTEMPTS_KEPT)
+    )
     ready = Launch(config=config, run_dir=run_dir, attempt=attempt, sink=progress, executor=executor, stop=stop)
     progress.say(f"run folder {run_dir}")
     try:
@@ -145,8 +155,8 @@ async def _with_signals(ready: Launch, work: Callable[[Launch], Awaitable[Ending
     def hear(number: signal.Signals) -> None:
         heard.append(number)
         if len(heard) == 1:
-            print(f"{number.name}: stopping after this step; once more stops at once", file=sys.stderr)
-            ready.stop.ask(f"stopped by {number.name}; the checkpoint of its last step is kept")
+            print(f"{number.name}: what is under way ends first; once more stops at once", file=sys.stderr)
+            ready.stop.signalled(number.name)
         else:
             task.cancel()
 

@@ -13,6 +13,7 @@ from pydantic import Field
 
 from arpo_engine.contract.actions import Action
 from arpo_engine.contract.base import Wire
+from arpo_engine.contract.figures import Report
 from arpo_engine.contract.outcomes import Directive, EndedBy, Fault, RunOutcome, Split
 
 WIRE_VERSION = 1
@@ -196,6 +197,10 @@ class ValidationFinished(Wire):
     infeasible_attempts: int = 0
     """Infeasible tasks are counted here and not in `successes` / `attempts`."""
     by_task: dict[str, tuple[int, int]] = Field(default_factory=dict)
+    tasks: str = ""
+    """Which tasks they are, where the split does not say it: an evaluation tries `train` and `held_out`."""
+    figures: Report | None = None
+    """Intervals, pass@1 over trials, pass@k and domains; None from an older engine."""
 
 
 class CheckpointSaved(Wire):

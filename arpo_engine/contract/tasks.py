@@ -47,7 +47,16 @@ class Task(BaseModel):
         return self.evaluator.func == "infeasible"
 
     @property
+    def domain(self) -> str:
+        """What results are grouped by: the `domain` of the task file (OSWorld's folder), the `template` of a task that
+        was made by one, or the first related app; empty where the task says none."""
+        extra = self.model_extra or {}
+        named = [extra.get("domain"), extra.get("template"), *self.related_apps]
+        return next((str(name) for name in named if name), "")
+
+    @property
     def content_hash(self) -> str:
-        """Sixteen hex digits over the whole task; results of two editions of one id are never mixed."""
-        text = json.dumps(self.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)
+        """Sixteen hex digits over the whole task; results of two editions of one id are never mixed. The folder that a
+        task file lies in (`domain`) is no part of it."""
+        text = json.dumps(self.model_dump(mode="json", exclude={"domain"}), sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -19,6 +19,16 @@ class Sampling:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """What a turn says, for a server that tokenises itself; the screenshot stands before the caption."""
+
+    system: str = ""
+    """The system turn; only in the first turn of an episode, as is `user`."""
+    user: str = ""
+    caption: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Prompt:
     """The next turn of an episode: only what was added to its context since the last reply."""
 
@@ -27,6 +37,8 @@ class Prompt:
     """Ids to append to the episode's context, image placeholders among them."""
     pixels: Pixels
     """The screenshot that the placeholders in `new_ids` stand for."""
+    words: Words = Words()
+    """The same turn in words."""
     seed: int = 0
     """The noise of this reply depends on this number only, never on which other episodes share its batch, so that a run
     can be repeated. The caller gives another number for every turn."""
@@ -43,6 +55,10 @@ class Completion:
     ended: bool
     """Whether the end-of-turn token was sampled before `max_new_tokens` ran out."""
     seconds: float
+    text: str | None = None
+    """The reply in words, from a server that gives no ids; None: decode `ids`."""
+    unlisted_tokens: int = 0
+    """Sampled tokens that are not in `ids`, because the server only counts them."""
 
 
 class Generator(Protocol):

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from arpo_engine.contract.config.parts import HfGeneratorConfig
+from arpo_engine.contract.config.generators import HfGeneratorConfig
 from arpo_engine.contract.errors import ContextFull, GeneratorLost, ModelError
 from arpo_engine.inference.base import Completion, Prompt, Sampling
 from arpo_engine.inference.sampling import Drawer, uniforms

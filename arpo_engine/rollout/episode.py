@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from arpo_engine.agents.base import Agent
 from arpo_engine.contract.actions import ENDING, Action, Fail
@@ -23,10 +23,10 @@ from arpo_engine.contract.errors import (
     SetupFailed,
 )
 from arpo_engine.contract.events import EpisodeEnded, EpisodeStarted, EpisodeStepTaken, FaultNoticed, FrameRef
-from arpo_engine.contract.outcomes import EndedBy, Fault
+from arpo_engine.contract.outcomes import EndedBy, Fault, Split
 from arpo_engine.contract.reporting import EventSink
 from arpo_engine.desktops.pool import DesktopPool, Lease
-from arpo_engine.inference.base import Completion, Generator, Prompt
+from arpo_engine.inference.base import Completion, Generator, Prompt, Words
 from arpo_engine.models.chat import ChatFormat
 from arpo_engine.rollout.plans import Plan, seed_of
 from arpo_engine.types import Observation, Pixels, Step, Trajectory
@@ -64,7 +64,10 @@ class _Verdict:
 
 
 class EpisodeRunner:
-    """Runs one plan at a time per call; many calls may be under way at once."""
+    """Runs one plan at a time per call; many calls may be under way at once.
+
+    `chat` is None where the generator takes words and gives words, and no token id is known.
+    """
 
     def __init__(
         self,
@@ -72,7 +75,7 @@ class EpisodeRunner:
         pool: DesktopPool,
         generator: Generator,
         agent: Agent,
-        chat: ChatFormat,
+        chat: ChatFormat | None,
         sink: EventSink,
         reward: RewardConfig,
         timeout_s: float,
@@ -146,23 +149,37 @@ class EpisodeRunner:
 
     def _prompt(self, plan: Plan, index: int, seen: Observation) -> Prompt:
         height, width = seen.pixels.shape[:2]
-        caption = self._agent.caption(plan.task.instruction)
+        words = Words(caption=self._agent.caption(plan.task.instruction))
+        ids: tuple[int, ...] = ()
         if index == 0:
-            words = self._agent.user_prompt(plan.task.instruction)
-            ids = self._chat.opening_ids(self._agent.system_prompt(), words, (width, height), caption)
-        else:
-            ids = self._chat.turn_ids((width, height), caption)
+            user = self._agent.user_prompt(plan.task.instruction)
+            words = replace(words, system=self._agent.system_prompt(), user=user)
+            if self._chat is not None:
+                ids = self._chat.opening_ids(words.system, words.user, (width, height), words.caption)
+        elif self._chat is not None:
+            ids = self._chat.turn_ids((width, height), words.caption)
         return Prompt(
-            episode_id=plan.episode_id, new_ids=tuple(ids), pixels=seen.pixels, seed=seed_of(plan.seed, "turn", index)
+            episode_id=plan.episode_id,
+            new_ids=tuple(ids),
+            pixels=seen.pixels,
+            words=words,
+            seed=seed_of(plan.seed, "turn", index),
         )
 
+    def _text(self, completion: Completion) -> str:
+        if completion.text is not None:
+            return completion.text
+        assert self._chat is not None, "a generator that gives ids needs the chat format that reads them"
+        return self._chat.decode(completion.ids)
+
     def _read(self, seen: Observation, prompt: Prompt, completion: Completion) -> tuple[Step, str]:
-        text = self._chat.decode(completion.ids)
+        text = self._text(completion)
         height, width = seen.pixels.shape[:2]
         thought, action, problem = "", None, ""
         try:
             if not completion.ended:
-                raise ActionUnreadable(f"the reply did not end within {len(completion.ids)} tokens")
+                sampled = len(completion.ids) + completion.unlisted_tokens
+                raise ActionUnreadable(f"the reply did not end within {sampled} tokens")
             reply = self._agent.parse(text, (width, height))
             thought, action = reply.thought, reply.action
         except ActionUnreadable as error:
@@ -176,6 +193,7 @@ class EpisodeRunner:
             text=text,
             thought=thought,
             action=action,
+            unlisted_tokens=completion.unlisted_tokens,
         )
         return step, problem
 
@@ -207,7 +225,7 @@ class EpisodeRunner:
                 action=step.action,
                 raw_text=step.text,
                 problem=problem,
-                tokens=len(step.reply_ids),
+                tokens=len(step.reply_ids) + step.unlisted_tokens,
                 mean_logprob=sum(logprobs) / len(logprobs) if logprobs else None,
                 weight_version=step.weight_version,
                 generate_s=completion.seconds,
@@ -239,6 +257,7 @@ class EpisodeRunner:
             note=verdict.note,
             collected_at_step=plan.step,
             duration_s=duration_s,
+            last_seen=course.last_seen if plan.split is Split.EVALUATION else None,
         )
         self._sink.emit(
             EpisodeEnded(

@@ -26,7 +26,11 @@ class Plan:
     seed: int
     sampling: Sampling
     max_steps: int
+    slot: int = 0
+    """Which of the task's tries it is."""
     keep_frames: bool = True
+    compared: bool = False
+    """Whether it belongs to the fixed set whose episodes are laid side by side across steps."""
     group_id: str | None = None
     retry_of: str | None = None
     retries: int = 0
@@ -85,16 +89,39 @@ class Planner:
         return plans
 
     def measurement(
-        self, tasks: Sequence[Task], *, attempts: int, split: Split, step: int, sampling: Sampling
+        self,
+        tasks: Sequence[Task],
+        *,
+        attempts: int,
+        split: Split,
+        step: int,
+        sampling: Sampling,
+        max_steps: int | None = None,
+        compare: int = 0,
     ) -> list[Plan]:
-        """Every task `attempts` times, to be scored and not learnt from."""
-        return [
+        """Every task `attempts` times, to be scored and not learnt from.
+
+        The first tries of `compare` tasks are the fixed set: the run's seed chooses the tasks, their noise does not
+        depend on the step, and their screenshots are kept, so that what differs between two steps is the policy.
+        """
+        plans = [
             self._episode(
                 f"a{self.attempt}-s{step}-{split}-t{place}-r{slot}", task, split, step, slot, sampling, None, place
             )
             for place, task in enumerate(tasks)
             for slot in range(attempts)
         ]
+        if max_steps is not None:
+            plans = [replace(plan, max_steps=max_steps) for plan in plans]
+        # By a number of each task's own, so that a task stays in the set when others join or leave the split.
+        fixed = {
+            task.id for task in sorted(tasks, key=lambda task: seed_of(self.run_seed, "compare", task.id))[:compare]
+        }
+        return [self._compared(plan) if plan.slot == 0 and plan.task.id in fixed else plan for plan in plans]
+
+    def _compared(self, plan: Plan) -> Plan:
+        seed = seed_of(self.run_seed, plan.split, "compare", plan.task.id)
+        return replace(plan, seed=seed, keep_frames=True, compared=True)
 
     def _episode(
         self,
@@ -117,6 +144,7 @@ class Planner:
             seed=seed_of(self.run_seed, split, step, place, task.id, slot),
             sampling=sampling,
             max_steps=self.max_steps,
+            slot=slot,
             # Shifted from group to group, so that it is not always the same sibling; the first episode is always kept.
             keep_frames=(number + place) % self.sample_every == 0,
             group_id=group_id,

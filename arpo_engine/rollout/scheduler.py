@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TypeVar
 
 from arpo_engine.rollout.episode import EpisodeRunner
 from arpo_engine.rollout.plans import Plan
 from arpo_engine.types import Trajectory
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 class Scheduler:
@@ -22,15 +25,24 @@ class Scheduler:
 
     async def collect(self, plans: Iterable[Plan]) -> list[Trajectory]:
         """Run all plans; the answers come in the order of the plans, whatever finished first."""
+        return await self.each(plans, self.until_healthy)
+
+    async def each(self, plans: Iterable[Plan], work: Callable[[Plan], Awaitable[T]]) -> list[T]:
+        """Do `work` for all plans side by side; the answers come in their order. The first error ends them all."""
+
+        async def one(plan: Plan) -> T:
+            return await work(plan)
+
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(self._until_healthy(plan)) for plan in plans]
+                tasks = [group.create_task(one(plan)) for plan in plans]
         except ExceptionGroup as several:
             # One broken part usually breaks many episodes alike; the first error says it as well as all of them.
             raise several.exceptions[0] from several
         return [task.result() for task in tasks]
 
-    async def _until_healthy(self, plan: Plan) -> Trajectory:
+    async def until_healthy(self, plan: Plan) -> Trajectory:
+        """Run a plan, and again while it is lost to a fault and tries are left."""
         trajectory = await self._runner.run(plan)
         while trajectory.fault is not None and plan.retries < self._retries:
             plan = plan.again()

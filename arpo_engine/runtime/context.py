@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from arpo_engine.agents.base import Agent
 from arpo_engine.agents.ui_tars import UiTarsAgent
 from arpo_engine.contract.config import RunConfig
+from arpo_engine.contract.config.generators import HfGeneratorConfig, OpenAiGeneratorConfig
 from arpo_engine.contract.events import PhaseChanged
 from arpo_engine.contract.reporting import EventSink
 from arpo_engine.contract.tasks import Task
@@ -18,7 +20,9 @@ from arpo_engine.desktops.pool import DesktopPool
 from arpo_engine.evaluation.evaluator import Evaluator
 from arpo_engine.inference.base import Generator
 from arpo_engine.inference.hf import HfGenerator
+from arpo_engine.inference.openai import OpenAiGenerator
 from arpo_engine.models.policy import Policy
+from arpo_engine.models.resize import PixelLimits
 from arpo_engine.rollout.episode import EpisodeRunner
 from arpo_engine.rollout.plans import Planner
 from arpo_engine.rollout.scheduler import Scheduler
@@ -28,11 +32,8 @@ from arpo_engine.runtime.task_source import load_tasks
 RESULTS = "results"
 CHECKPOINTS = "checkpoints"
 
-AGENTS: Mapping[str, Callable[[RunConfig, Policy], Agent]] = {
-    "ui_tars": lambda config, policy: UiTarsAgent(config.agent, policy.chat.patches.limits),
-}
-GENERATORS: Mapping[str, Callable[[RunConfig, Policy], Generator]] = {
-    "hf": lambda config, policy: HfGenerator(policy, config.generator),
+AGENTS: Mapping[str, Callable[[RunConfig, PixelLimits], Agent]] = {
+    "ui_tars": lambda config, limits: UiTarsAgent(config.agent, limits),
 }
 
 
@@ -42,6 +43,35 @@ def _same_agent(agent: Agent) -> Agent:
 
 def _same_host(host: DesktopHost) -> DesktopHost:
     return host
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampler:
+    """What answers the agents: a generator, the image sizes that its model sees, and the weights if they are here."""
+
+    generator: Generator
+    limits: PixelLimits
+    policy: Policy | None
+
+
+async def _local(config: RunConfig, generator: HfGeneratorConfig, sink: EventSink) -> Sampler:
+    sink.emit(PhaseChanged(phase="preparing", detail=f"loading the model {config.model.path}"))
+    policy = Policy.load(config.model.path, dtype=config.model.dtype, trust_remote_code=config.model.trust_remote_code)
+    return Sampler(generator=HfGenerator(policy, generator), limits=policy.chat.patches.limits, policy=policy)
+
+
+async def _served(config: RunConfig, generator: OpenAiGeneratorConfig, sink: EventSink) -> Sampler:
+    sink.emit(PhaseChanged(phase="preparing", detail=f"asking {', '.join(generator.base_urls)} for {generator.model}"))
+    served = OpenAiGenerator(generator)
+    await served.check()
+    limits = PixelLimits(min_pixels=generator.min_pixels, max_pixels=generator.max_pixels)
+    return Sampler(generator=served, limits=limits, policy=None)
+
+
+GENERATORS: Mapping[str, Callable[[RunConfig, Any, EventSink], Awaitable[Sampler]]] = {
+    "hf": _local,
+    "openai": _served,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +90,8 @@ class Context:
     run_dir: Path
     train_tasks: tuple[Task, ...]
     held_out_tasks: tuple[Task, ...]
-    policy: Policy
+    policy: Policy | None
+    """None where a server samples with weights of its own."""
     generator: Generator
     pool: DesktopPool
     scheduler: Scheduler
@@ -82,14 +113,13 @@ async def open_context(
     """Load tasks and model, start desktops; at the end everything that was started is ended."""
     wrappers = wrappers or Wrappers()
     train, held_out = load_tasks(config)
-    sink.emit(PhaseChanged(phase="preparing", detail=f"loading the model {config.model.path}"))
-    policy = Policy.load(config.model.path, dtype=config.model.dtype, trust_remote_code=config.model.trust_remote_code)
-    generator = GENERATORS[config.generator.kind](config, policy)
+    sampler = await GENERATORS[config.generator.kind](config, config.generator, sink)
+    policy, generator = sampler.policy, sampler.generator
     sink.emit(PhaseChanged(phase="preparing", detail=f"starting {config.desktops.count} desktops"))
     pool: DesktopPool | None = None
     try:
         pool = await _open_pool(config, sink, executor, wrappers)
-        agent = wrappers.agent(AGENTS[config.agent.kind](config, policy))
+        agent = wrappers.agent(AGENTS[config.agent.kind](config, sampler.limits))
         scheduler = _build_scheduler(config, sink, policy, pool, generator, agent)
         planner = Planner(
             run_seed=config.seed,
@@ -128,13 +158,13 @@ async def _open_pool(config: RunConfig, sink: EventSink, executor: Executor, wra
 
 
 def _build_scheduler(
-    config: RunConfig, sink: EventSink, policy: Policy, pool: DesktopPool, generator: Generator, agent: Agent
+    config: RunConfig, sink: EventSink, policy: Policy | None, pool: DesktopPool, generator: Generator, agent: Agent
 ) -> Scheduler:
     runner = EpisodeRunner(
         pool=pool,
         generator=generator,
         agent=agent,
-        chat=policy.chat,
+        chat=policy.chat if policy else None,
         sink=sink,
         reward=config.reward,
         timeout_s=config.rollout.episode_timeout_s,

@@ -21,6 +21,7 @@ from typing import Any, Literal
 import psutil
 
 from arpo_engine.contract.config import RunConfig
+from arpo_engine.contract.config.generators import OpenAiGeneratorConfig
 from arpo_engine.contract.errors import ArpoError, ModelError
 from arpo_engine.contract.tasks import Task
 from arpo_engine.desktops.host import Reset
@@ -83,10 +84,23 @@ def _packages() -> Check:
 
 
 async def _model(config: RunConfig) -> Check:
+    if isinstance(config.generator, OpenAiGeneratorConfig):
+        return await _served_model(config.generator)
     folder = locate(config.model.path)
     count = count_parameters(folder)
     read_json(folder / "config.json")
     return Check("model", "ok", f"{config.model.path}: {count / 1e6:.2f} million parameters in {folder}")
+
+
+async def _served_model(config: OpenAiGeneratorConfig) -> Check:
+    # Only here: a config that samples by itself needs no server, and the check above imports as little as it can.
+    from arpo_engine.inference.openai import OpenAiGenerator
+
+    generator = OpenAiGenerator(config)
+    try:
+        return Check("model", "ok", await generator.check())
+    finally:
+        await generator.close()
 
 
 async def _tasks(config: RunConfig) -> Check:

@@ -41,6 +41,7 @@ async def run_training(
 def build_parts(context: Context) -> Parts:
     """What the loop needs, from what training and evaluating share."""
     config = context.config
+    assert context.policy is not None, "a config with a generator that has no weights here is refused when it is read"
     learner = Learner(
         context.policy,
         algorithm=config.algorithm,

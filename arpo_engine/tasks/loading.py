@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,11 @@ from pydantic import ValidationError
 
 from arpo_engine.contract.errors import TaskError
 from arpo_engine.contract.tasks import Task
+
+EXAMPLES = "examples"
+"""The folder of task files beside an index of OSWorld's."""
+PLAIN_NAME = re.compile(r"[\w.-]*\w[\w.-]*")
+"""A file's own name: an index must not lead out of the folder."""
 
 
 def load_split(folder: Path | str, split: str) -> list[Task]:
@@ -30,13 +36,16 @@ def load_split(folder: Path | str, split: str) -> list[Task]:
 
 
 def load_tasks(path: Path | str) -> list[Task]:
-    """The tasks of a file: a list of tasks, or one task.
+    """The tasks of a file: a list of tasks, one task, or OSWorld's index `{domain: [id, …]}` of the task files
+    `examples/<domain>/<id>.json` beside it.
 
     Raises:
         TaskError: naming the file, the task and the cure.
     """
     path = Path(path)
     entries = _read(path)
+    if _is_index(entries):
+        entries = _indexed(entries, path)
     entries = [entries] if isinstance(entries, dict) else entries
     if not isinstance(entries, list) or not entries:
         raise TaskError(
@@ -66,6 +75,28 @@ def _read(path: Path) -> Any:
         raise TaskError(f"{path} is not UTF-8 text ({error.reason} at byte {error.start}); save it as UTF-8") from error
     except json.JSONDecodeError as error:
         raise TaskError(f"{path} is not JSON: {error.msg} at line {error.lineno}; mend that line") from error
+
+
+def _is_index(entries: Any) -> bool:
+    return isinstance(entries, dict) and bool(entries) and all(isinstance(ids, list) for ids in entries.values())
+
+
+def _indexed(index: dict[str, list[Any]], path: Path) -> list[Any]:
+    """The task files that an index of OSWorld's names, each with its domain."""
+    found = []
+    for domain, ids in index.items():
+        for name in ids:
+            if not isinstance(name, str) or not PLAIN_NAME.fullmatch(name) or not PLAIN_NAME.fullmatch(domain):
+                raise TaskError(
+                    f"{path} names {json.dumps(name)[:60]} in {domain[:60]!r}, which is no task id; an index holds "
+                    '{"domain": ["task id", …]}'
+                )
+            file = path.parent / EXAMPLES / domain / f"{name}.json"
+            if not file.is_file():
+                raise TaskError(f"{path} names the task {domain}/{name}, and there is no {file}; copy the task files")
+            entry = _read(file)
+            found.append({**entry, "domain": domain} if isinstance(entry, dict) else entry)
+    return found
 
 
 def _task(entry: Any, place: int, path: Path) -> Task:

@@ -13,7 +13,7 @@ from arpo_engine.contract.outcomes import RunOutcome
 from arpo_engine.trainer import announce, metrics, resume, stages
 from arpo_engine.trainer.parts import Ending, Parts
 from arpo_engine.trainer.stop import Halt, StopSwitch
-from arpo_engine.trainer.validation import validate
+from arpo_engine.trainer.validation import validate, validate_at_start, validate_only
 
 RECENT_STEPS = 20
 """Steps whose duration the estimate of the remaining time is made from."""
@@ -21,7 +21,12 @@ RECENT_STEPS = 20
 
 async def train(parts: Parts, stop: StopSwitch, *, resuming: bool) -> Ending:
     """Run the training to its end, its limit or a wish to stop; the last step is always saved."""
-    await _begin(parts, resuming=resuming)
+    resumed_from = await _begin(parts, resuming=resuming)
+    if parts.config.validation.only:
+        return await validate_only(parts, resumed_from=resumed_from)
+    if resumed_from is None:
+        _log(parts, await validate_at_start(parts))
+        resume.save(parts, measured_success=None)
     total, recent = parts.config.limits.steps, deque[float](maxlen=RECENT_STEPS)
     while parts.progress.step < total and not stop.halt():
         watch, step = metrics.Stopwatch(), parts.progress.step + 1
@@ -48,14 +53,12 @@ async def train(parts: Parts, stop: StopSwitch, *, resuming: bool) -> Ending:
     return await _finish(parts, stop.halt() if parts.progress.step < total else None)
 
 
-async def _begin(parts: Parts, *, resuming: bool) -> None:
-    """Go on from the newest checkpoint; without one, measure and save the policy that the run starts from."""
+async def _begin(parts: Parts, *, resuming: bool) -> int | None:
+    """Go on from the newest checkpoint; its step, or None where there is none."""
     resumed_from = resume.restore_newest(parts) if resuming else None
     announce.run_started(parts, resumed_from)
     await parts.generator.push_weights(parts.progress.step, {})
-    if resumed_from is None:
-        _log(parts, await validate(parts, 0))
-        resume.save(parts, measured_success=None)
+    return resumed_from
 
 
 async def _finish(parts: Parts, halt: Halt | None) -> Ending:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from arpo_engine.algorithms.base import Collected, Prepared
 from arpo_engine.contract.tasks import Task
-from arpo_engine.evaluation.evaluator import solved
+from arpo_engine.evaluation.attempts import solved
 from arpo_engine.trainer.learner import LearnReport
 from arpo_engine.trainer.parts import Progress
 from arpo_engine.types import Trajectory

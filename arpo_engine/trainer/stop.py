@@ -18,11 +18,17 @@ class Halt:
     reason: str
 
 
+CHECKPOINT_KEPT = "the checkpoint of its last step is kept"
+ATTEMPTS_KEPT = "every finished attempt is kept"
+
+
 class StopSwitch:
     """Collects wishes to stop; the loop asks it between steps. The first wish stays."""
 
-    def __init__(self, sink: EventSink, *, minutes: float | None) -> None:
+    def __init__(self, sink: EventSink, *, minutes: float | None, kept: str = CHECKPOINT_KEPT) -> None:
+        """`kept` tells the person who stops a run what is not lost by it."""
         self._sink = sink
+        self._kept = kept
         self._minutes = minutes
         self._started = time.monotonic()
         self._asked: Halt | None = None
@@ -30,6 +36,10 @@ class StopSwitch:
     def ask(self, reason: str) -> None:
         """Someone at the machine wants the run to stop after this step."""
         self._asked = self._asked or Halt("stop", reason)
+
+    def signalled(self, name: str) -> None:
+        """A signal of the operating system asks for it."""
+        self.ask(f"stopped by {name}; {self._kept}")
 
     @property
     def minutes_left(self) -> float | None:
@@ -42,9 +52,11 @@ class StopSwitch:
             return self._asked
         match self._sink.directive:
             case Directive.STOP_GRACEFULLY:
-                self._asked = Halt("stop", "stopped from the console; the checkpoint of its last step is kept")
+                self._asked = Halt("stop", f"stopped from the console; {self._kept}")
             case Directive.PAUSE:
-                self._asked = Halt("pause", "paused from the console; it goes on from its checkpoint when resumed")
+                self._asked = Halt(
+                    "pause", f"paused from the console; {self._kept}, and it goes on from there when resumed"
+                )
         left = self.minutes_left
         if self._asked is None and left is not None and left <= 0:
             self._asked = Halt("limit", f"reached limits.minutes = {self._minutes:g}")

@@ -9,7 +9,7 @@ from functools import cache
 import numpy as np
 import torch
 
-from arpo_engine.contract.config.parts import HfGeneratorConfig
+from arpo_engine.contract.config.generators import HfGeneratorConfig
 from arpo_engine.contract.outcomes import EndedBy
 from arpo_engine.inference.base import Generator, Prompt, Sampling
 from arpo_engine.inference.hf import HfGenerator

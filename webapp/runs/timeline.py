@@ -8,6 +8,14 @@ from typing import Any
 
 Data = dict[str, Any]
 
+SETS = {
+    "train": "training tasks",
+    "held_out": "held-out tasks",
+    "validation_train": "training tasks",
+    "evaluation": "tasks",
+}
+"""Sets of tasks that are measured, in a person's words."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimelineLine:
@@ -56,10 +64,12 @@ def _ended(data: Data) -> TimelineLine:
 
 def _validated(data: Data) -> TimelineLine:
     successes, attempts = int(data.get("successes", 0)), int(data.get("attempts", 0))
-    split = (
-        str(data.get("split", "")).replace("validation_train", "training tasks").replace("held_out", "held-out tasks")
-    )
+    words = str(data.get("tasks") or data.get("split", ""))
+    split = SETS.get(words, words)
     share = f"{100 * successes / attempts:.1f} % ({successes}/{attempts})" if attempts else "nothing measured"
+    interval = ((data.get("figures") or {}).get("feasible") or {}).get("interval")
+    if attempts and interval:
+        share += f", 95 % interval {100 * interval[0]:.1f} – {100 * interval[1]:.1f} %"
     return TimelineLine(icon="gauge", text=f"Measured {split} at step {data.get('step', 0)}: {share}")
 
 

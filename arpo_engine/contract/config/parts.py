@@ -61,18 +61,6 @@ class UiTarsAgentConfig(Strict):
     """Screenshots kept in the context; an episode that needs more ends as `context_full`."""
 
 
-class HfGeneratorConfig(Strict):
-    """Sampling with transformers in the learner's own process; for a CPU and small models."""
-
-    kind: Literal["hf"] = "hf"
-    max_new_tokens: int = Field(24, ge=1)
-    """Longest reply; a reply that does not end by then is unreadable."""
-    max_batch: int = Field(64, ge=1)
-    """Most desktops answered at once."""
-    gather_ms: float = Field(4.0, ge=0)
-    """How long a batch waits for more desktops to become ready."""
-
-
 class RolloutConfig(Strict):
     """How experience is collected."""
 
@@ -132,10 +120,23 @@ class ValidationConfig(Strict):
     """Tries of each task."""
     temperature: float = Field(0.5, ge=0)
     """0 is greedy."""
+    top_p: float = Field(1.0, gt=0, le=1)
+    """Sample from the likeliest tokens that together have this probability."""
+    max_steps: int | None = Field(None, ge=1)
+    """Actions that a measured episode may take; none: as many as a rollout."""
+    max_new_tokens: int | None = Field(None, ge=1)
+    """Longest reply of a measured episode; none: the generator's."""
     tasks: int | None = Field(None, ge=1)
     """Measure on the first so many tasks of each split only."""
     include_train: bool = True
     """Measure on the training tasks as well as on the held-out ones."""
+    before_training: bool = True
+    """Measure the policy that the run starts from, too."""
+    only: bool = False
+    """Measure the policy that the run starts from, or its newest checkpoint, and end without training."""
+    compare: int = Field(0, ge=0)
+    """Episodes of each split that are kept whole at every measurement, to be laid side by side: the same tasks with the
+    same noise each time, so that what differs is the policy."""
 
 
 class GuardConfig(Strict):
@@ -199,5 +200,16 @@ class EvaluationConfig(Strict):
     attempts: int = Field(4, ge=1)
     """Tries of each task; success is reported with its n/N."""
     temperature: float = Field(0.5, ge=0)
+    """0 is greedy."""
+    top_p: float = Field(1.0, gt=0, le=1)
+    """Sample from the likeliest tokens that together have this probability."""
+    max_steps: int | None = Field(None, ge=1)
+    """Actions that an episode may take; none: rollout.max_steps."""
+    max_new_tokens: int | None = Field(None, ge=1)
+    """Longest reply; none: the generator's."""
     tasks: int | None = Field(None, ge=1)
     """Only the first so many tasks of each split."""
+    select: tuple[str, ...] = ()
+    """Only tasks whose id or domain is like one of these; `*` and `?` stand for other characters. Empty: all."""
+    osworld_layout: bool = False
+    """Write every attempt as OSWorld's results folders too (screenshots as PNG), for its `show_result` and monitor."""

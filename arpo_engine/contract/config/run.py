@@ -10,12 +10,12 @@ from pydantic_core import PydanticCustomError
 
 from arpo_engine.contract.base import Strict
 from arpo_engine.contract.config.algorithm import AlgorithmConfig, ArpoConfig
+from arpo_engine.contract.config.generators import GeneratorConfig, HfGeneratorConfig, OpenAiGeneratorConfig
 from arpo_engine.contract.config.parts import (
     CheckpointConfig,
     EvaluationConfig,
     FramesConfig,
     GuardConfig,
-    HfGeneratorConfig,
     LimitsConfig,
     ModelConfig,
     OptimizerConfig,
@@ -46,7 +46,7 @@ class RunConfig(Strict):
     tasks: TasksConfig = TasksConfig()
     desktops: PocketDesktopsConfig = PocketDesktopsConfig()
     agent: UiTarsAgentConfig = UiTarsAgentConfig()
-    generator: HfGeneratorConfig = HfGeneratorConfig()
+    generator: GeneratorConfig = HfGeneratorConfig()
     rollout: RolloutConfig = RolloutConfig()
     reward: RewardConfig = RewardConfig()
     algorithm: AlgorithmConfig = ArpoConfig()
@@ -58,6 +58,11 @@ class RunConfig(Strict):
     frames: FramesConfig = FramesConfig()
     records: RecordsConfig = RecordsConfig()
     limits: LimitsConfig = LimitsConfig()
+
+    @property
+    def model_name(self) -> str:
+        """What results are filed under: the model at the server that samples, or the path of the local one."""
+        return self.generator.model if isinstance(self.generator, OpenAiGeneratorConfig) else self.model.path
 
     @model_validator(mode="after")
     def _parts_agree(self) -> Self:
@@ -83,9 +88,29 @@ class RunConfig(Strict):
                 f"{self.optimizer.warmup_steps} warm-up steps never end, because the run ends after limits.steps = "
                 f"{self.limits.steps}; use fewer of them or more steps",
             )
-        if self.agent.max_images < self.rollout.max_steps:
+        for field, steps in self._longest_episodes():
+            if self.agent.max_images < steps:
+                yield (
+                    "agent.max_images",
+                    f"{self.agent.max_images} screenshots are fewer than {field} = {steps}, and "
+                    f"each step adds one; raise agent.max_images or lower {field}",
+                )
+        if self.kind == "train" and isinstance(self.generator, OpenAiGeneratorConfig):
             yield (
-                "agent.max_images",
-                f"{self.agent.max_images} screenshots are fewer than rollout.max_steps = {self.rollout.max_steps}, and "
-                "each step adds one; raise agent.max_images or lower rollout.max_steps",
+                "generator.kind",
+                "'openai' cannot be trained with: such a server gives words, no token ids, and takes no new weights; "
+                "use hf, or only measure with kind = evaluate",
             )
+        if self.validation.only and not (self.validation.every_steps and self.validation.before_training):
+            yield (
+                "validation.only",
+                "true, while validation.every_steps = 0 or validation.before_training = false switches that "
+                "measurement off; set every_steps to 1 or more and before_training to true",
+            )
+
+    def _longest_episodes(self) -> Iterator[tuple[str, int]]:
+        yield "rollout.max_steps", self.rollout.max_steps
+        if self.kind == "train" and self.validation.max_steps:
+            yield "validation.max_steps", self.validation.max_steps
+        if self.kind == "evaluate" and self.evaluation.max_steps:
+            yield "evaluation.max_steps", self.evaluation.max_steps

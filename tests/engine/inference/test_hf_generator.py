@@ -5,7 +5,7 @@ import asyncio
 import pytest
 import torch
 
-from arpo_engine.contract.config.parts import HfGeneratorConfig
+from arpo_engine.contract.config.generators import HfGeneratorConfig
 from arpo_engine.contract.errors import ContextFull, GeneratorLost, ModelError
 from arpo_engine.inference.base import Completion, Prompt, Sampling
 from arpo_engine.inference.hf import HfGenerator

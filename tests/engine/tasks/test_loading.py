@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import json
+import os
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from arpo_engine.contract.errors import TaskError
+from arpo_engine.contract.tasks import Task
 from arpo_engine.tasks import load_split, load_tasks, task_set_hash
 
 
@@ -72,3 +75,54 @@ def test_the_hash_of_a_set_knows_its_content_and_not_its_order(tmp_path: Path) -
     turned = load_tasks(_file(tmp_path, json.dumps([_entry("b"), _entry("a")]), "2.json"))
     other = load_tasks(_file(tmp_path, json.dumps([_entry("a"), _entry("b", instruction="Do more")]), "3.json"))
     assert task_set_hash(one) == task_set_hash(turned) != task_set_hash(other)
+
+
+def _index(folder: Path, index: object, *, files: tuple[str, ...] = ("chrome/a", "os/b")) -> Path:
+    for name in files:
+        (folder / "examples" / name).parent.mkdir(parents=True, exist_ok=True)
+        _file(folder / "examples" / name.split("/")[0], json.dumps(_entry(name.split("/")[1])), f"{name[-1]}.json")
+    return _file(folder, json.dumps(index), "test_all.json")
+
+
+def test_an_index_of_osworlds_names_task_files_by_their_domain(tmp_path: Path) -> None:
+    _index(tmp_path, {"os": ["b"], "chrome": ["a"]})
+    tasks = load_split(tmp_path, "test_all")
+    assert [(task.id, task.domain) for task in tasks] == [("b", "os"), ("a", "chrome")]
+    # The folder is no part of the task: its hash is that of the file.
+    assert tasks[0].content_hash == load_tasks(tmp_path / "examples" / "os" / "b.json")[0].content_hash
+
+
+@pytest.mark.parametrize(
+    ("index", "says"),
+    [
+        ({"os": ["c"]}, r"names the task os/c, and there is no .*examples/os/c\.json"),
+        ({"os": ["../../secret"]}, "no task id"),
+        ({"..": ["b"]}, "no task id"),
+        ({"os": [7]}, "no task id"),
+        ({"os": ["b"], "chrome": ["b"]}, "there is no"),
+    ],
+)
+def test_an_index_that_leads_astray_is_refused(tmp_path: Path, index: object, says: str) -> None:
+    with pytest.raises(TaskError, match=says):
+        load_tasks(_index(tmp_path, index))
+
+
+def test_the_domain_of_a_task_is_its_folder_or_its_template_or_its_first_app() -> None:
+    def domain(**more: Any) -> str:
+        return Task.model_validate(_entry(**more)).domain
+
+    assert domain(domain="vlc", template="x", related_apps=["y"]) == "vlc"
+    assert domain(template="send-mail", related_apps=["Mail"]) == "send-mail"
+    assert domain(related_apps=["Mail"]) == "Mail"
+    assert domain() == ""
+
+
+OSWORLD = os.environ.get("OSWORLD_EXAMPLES")
+
+
+@pytest.mark.skipif(not OSWORLD, reason="OSWORLD_EXAMPLES does not name a folder `evaluation_examples` of OSWorld's")
+def test_all_of_osworld_is_read_with_its_domains_and_infeasible_tasks() -> None:
+    tasks = load_split(str(OSWORLD), "test_all")
+    assert (len(tasks), sum(task.infeasible for task in tasks)) == (369, 30)
+    sizes = Counter(task.domain for task in tasks)
+    assert (sizes["chrome"], sizes["multi_apps"], sizes["vs_code"], len(sizes)) == (46, 101, 23, 10)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,12 @@ import pytest
 import torch
 
 from arpo_engine.contract.config import RunConfig
-from arpo_engine.contract.errors import CheckpointError, NothingCollected, PolicyCollapsed, SetupFailed
+from arpo_engine.contract.errors import CheckpointError, ConfigError, NothingCollected, PolicyCollapsed, SetupFailed
 from arpo_engine.contract.events import (
     CheckpointSaved,
     CollapseNoticed,
+    EpisodeStarted,
+    EpisodeStepTaken,
     GroupCollected,
     LogWritten,
     MetricsLogged,
@@ -24,6 +27,7 @@ from arpo_engine.contract.events import (
     ValidationFinished,
 )
 from arpo_engine.contract.outcomes import Directive, RunOutcome
+from arpo_engine.evaluation.compared import read_compared
 from arpo_engine.trainer.guard import Collapse
 from arpo_engine.trainer.loop import train
 from arpo_engine.trainer.parts import Ending
@@ -190,6 +194,50 @@ def test_validation_runs_before_between_and_after_with_names_for_its_numbers(tmp
     ]
     logged = outcome.losses()
     assert all("validation/held_out_success" in logged[step] for step in (0, 2, 4))
+
+
+def test_validation_has_sampling_and_length_of_its_own(tmp_path):
+    longest = run(small_config(validation={"every_steps": 4, "max_steps": 1, "top_p": 0.5}), tmp_path)
+    steps: dict[str, int] = {}
+    for event in longest.of(EpisodeStepTaken):
+        steps[event.episode_id] = event.index
+    measured = {event.episode_id for event in longest.of(EpisodeStarted) if event.split != "train"}
+    assert {steps[name] for name in measured} == {0}
+    assert {steps[name] for name in set(steps) - measured} > {0}
+    kept = json.loads((tmp_path / "results" / "held_out_step_000004.json").read_text())
+    assert kept["sampling"] == {"temperature": 0.5, "top_p": 0.5, "max_new_tokens": 4}
+
+
+def test_the_start_need_not_be_measured(tmp_path):
+    outcome = run(small_config(validation={"every_steps": 4, "before_training": False}), tmp_path)
+    assert {event.step for event in outcome.of(ValidationFinished)} == {4}
+
+
+def test_validation_only_measures_and_trains_nothing(tmp_path):
+    outcome = run(small_config(validation={"every_steps": 1, "only": True}), tmp_path)
+    assert (outcome.ending.outcome, outcome.ending.step) == (RunOutcome.FINISHED, 0)
+    assert outcome.ending.reason.startswith("validation.only: measured at step 0: train_success")
+    assert {event.split for event in outcome.of(ValidationFinished)} == {"validation_train", "held_out"}
+    assert (outcome.of(StepFinished), outcome.of(CheckpointSaved)) == ([], [])
+    assert not (tmp_path / "checkpoints").exists()
+
+
+def test_validation_only_measures_the_newest_checkpoint_where_there_is_one(tmp_path):
+    run(small_config(), tmp_path, stop_after=2)
+    outcome = run(small_config(validation={"every_steps": 1, "only": True}), tmp_path, attempt=2)
+    assert {event.step for event in outcome.of(ValidationFinished)} == {2}
+
+
+def test_validation_only_without_a_measurement_is_refused():
+    with pytest.raises(ConfigError, match=r"validation\.only: .*set every_steps to 1 or more"):
+        small_config(validation={"every_steps": 0, "only": True})
+
+
+def test_the_fixed_set_of_validation_episodes_is_kept_at_every_measurement(tmp_path):
+    run(small_config(validation={"every_steps": 2, "compare": 1}), tmp_path)
+    courses = read_compared(tmp_path)
+    assert [course.split for course in courses] == ["held_out", "validation_train"]
+    assert [list(course.by_step) for course in courses] == [[0, 2, 4]] * 2
 
 
 def test_groups_are_told_with_their_advantages(tmp_path):

@@ -11,7 +11,9 @@ from django.test import Client
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 from pytest_django import DjangoDbBlocker, Settings
 
-from arpo_engine.contract.events import LogWritten
+from arpo_engine.contract.events import LogWritten, ValidationFinished
+from arpo_engine.contract.figures import Figures, Report
+from arpo_engine.contract.outcomes import Split
 from tests.web.builders import make_person, make_team
 from tests.web.pages.browser import FLAGS, WebServer
 from tests.web.pages.factories import Engine, rich_run, titled_run
@@ -114,6 +116,30 @@ def test_no_page_scrolls_sideways_on_a_phone_or_complains(page: Page, person: Us
             page.wait_for_load_state("networkidle")
             too_wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
             assert too_wide <= 0, (address, size)
+
+
+def test_figures_arrive_by_themselves_and_fit_a_phone(page: Page, person: User, team: Team) -> None:
+    made = titled_run(person, team, "Measured", kind="evaluate")
+    engine = Engine(made, total_steps=1)
+    engine.start()
+    page.goto(f"/runs/{made.pk}/")
+    live(page)
+    expect(page.get_by_text("Nothing has been measured yet.")).to_be_visible()
+    figures = Figures(
+        tasks=88, attempts=352, successes=49, success=49 / 352, interval=(0.1071, 0.1793), pass1_mean=49 / 352,
+        pass1_sd=0.021, trials=4, pass_at={1: 49 / 352, 2: 0.21, 4: 0.29}, mean_score=49 / 352,
+    )  # fmt: skip
+    report = Report(
+        feasible=figures, infeasible=figures, domains={"open-app": figures, "vlc": figures}, together=figures
+    )
+    measured = ValidationFinished(
+        step=1, split=Split.EVALUATION, successes=49, attempts=352, tasks="held_out", figures=report
+    )
+    engine.say(measured)
+    expect(page.get_by_text("10.7 – 17.9 %").first).to_be_visible()
+    for size in (PHONE, DESK):
+        page.set_viewport_size(size)  # type: ignore[arg-type]
+        assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0, size
 
 
 def test_keys_move_through_the_runs(page: Page, person: User, team: Team) -> None:

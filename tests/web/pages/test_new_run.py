@@ -246,3 +246,21 @@ def test_preflight_is_asked_for_and_followed(as_runner: Client, as_viewer: Clien
     assert as_viewer.post("/runs/new/preflight/", words_of()).status_code == 403
     broken = as_runner.post("/runs/new/preflight/", words_of(rollout__group_size="1")).content.decode()
     assert "Mend the settings first" in broken
+
+
+def test_a_server_is_measured_from_the_form_and_not_trained_with(as_runner: Client) -> None:
+    words = words_of(
+        kind="evaluate",
+        title="At a server",
+        generator__kind="openai",
+        generator__base_urls="[http://10.0.0.1:9000/v1, http://10.0.0.1:9001/v1]",
+        generator__model="ui-tars",
+        evaluation__select="[chrome]",
+    )
+    as_runner.post("/runs/new/", words)
+    made = Run.objects.get(name="At a server")
+    assert made.config["generator"]["base_urls"] == ["http://10.0.0.1:9000/v1", "http://10.0.0.1:9001/v1"]
+    assert made.config["evaluation"]["select"] == ["chrome"]
+    refused = as_runner.post("/runs/new/", {**words, "c.kind": "train", "c.title": "Trained"}).content.decode()
+    assert "cannot be trained with" in refused
+    assert not Run.objects.filter(name="Trained").exists()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from django.test import Client
 
 from arpo_engine.contract import events as wire
+from arpo_engine.contract.figures import Figures, Report
+from arpo_engine.contract.outcomes import Split
 from tests.web.builders import make_person
 from tests.web.pages.conftest import SignIn
 from tests.web.pages.factories import Engine, in_status, rich_run, titled_run
@@ -12,8 +14,8 @@ from webapp.accounts.models import Role, Team, User
 from webapp.runs.models import Run, RunStatus
 
 PARTS = (
-    "", "head/", "timeline/", "log/", "config/", "wall/", "replay/", "latest-episodes/", "groups/", "episodes/",
-    "metrics/", "charts/", "figure.json?chart=success", "episodes/a1-s1-g0-r1/",
+    "", "head/", "timeline/", "measurements/", "log/", "config/", "wall/", "replay/", "latest-episodes/", "groups/",
+    "episodes/", "metrics/", "charts/", "figure.json?chart=success", "episodes/a1-s1-g0-r1/",
 )  # fmt: skip
 
 
@@ -102,6 +104,42 @@ def test_the_timeline_speaks_in_sentences(as_runner: Client, rich: Run) -> None:
     assert "Checkpoint of step 2 saved, the best so far" in page
     assert "Desktop lost: pocket-3 was replaced" in page
     assert "CPU 172 % of 2 cores" in page
+
+
+def test_measurements_are_shown_with_intervals_and_infeasible_tasks_apart(
+    as_runner: Client, as_stranger: Client, runner: User, team: Team
+) -> None:
+    made = titled_run(runner, team, "Measured", kind="evaluate")
+    engine = Engine(made)
+    engine.start()
+    assert "Nothing has been measured yet" in as_runner.get(f"/runs/{made.pk}/").content.decode()
+    figures = Figures(
+        tasks=8, attempts=24, successes=7, faults=2, success=7 / 24, interval=(0.149, 0.492), pass1_mean=0.292,
+        pass1_sd=0.05, trials=3, pass_at={1: 0.292, 2: 0.41, 3: 0.5}, mean_score=0.292,
+    )  # fmt: skip
+    report = Report(
+        feasible=figures,
+        infeasible=Figures(tasks=1, attempts=3, successes=3, success=1.0, interval=(0.438, 1.0)),
+        domains={"vlc": figures, "<b>os</b>": Figures()},
+        together=figures,
+    )
+    for old in (False, True):
+        told = None if old else report
+        engine.say(
+            wire.ValidationFinished(
+                step=1, split=Split.EVALUATION, successes=7, attempts=24, faults=2, tasks="held_out", figures=told
+            )
+        )
+    page = as_runner.get(f"/runs/{made.pk}/measurements/").content.decode()
+    for words in (
+        "Held-out tasks", "29.2 % (7/24)", "14.9 – 49.2 %", "29.2 % ± 5.0 %", "@2 41.0 %", "100.0 % (3/3)", "apart",
+        "By domain (2)", "&lt;b&gt;os",
+    ):  # fmt: skip
+        assert words in page, words
+    assert "<b>os" not in page
+    timeline = as_runner.get(f"/runs/{made.pk}/timeline/").content.decode()
+    assert "Measured held-out tasks at step 1: 29.2 % (7/24), 95 % interval 14.9 – 49.2 %" in timeline
+    assert as_stranger.get(f"/runs/{made.pk}/measurements/").status_code == 404
 
 
 def test_the_log_is_narrowed_by_level_and_words_and_shows_text(as_runner: Client, runner: User, team: Team) -> None:

@@ -49,6 +49,18 @@ def success(successes: int, attempts: int | None) -> str:
 
 
 @register.filter
+def percent(share: float | None) -> str:
+    """ "37.5 %" of a share in [0, 1]."""
+    return "–" if share is None else f"{100 * share:.1f} %"
+
+
+@register.filter
+def interval(ends: tuple[float, float] | None) -> str:
+    """ "30.1 – 45.2 %" of two shares."""
+    return "–" if ends is None else f"{100 * ends[0]:.1f} – {100 * ends[1]:.1f} %"
+
+
+@register.filter
 def number(value: float | None) -> str:
     """Three to four significant digits."""
     if value is None or not math.isfinite(value):

@@ -14,6 +14,7 @@ from webapp.accounts.models import Role, Team
 from webapp.accounts.permissions import can_run, role_of
 from webapp.runs.access import run_visible_to
 from webapp.runs.config_tree import as_yaml, differences
+from webapp.runs.measurements import measurements_visible_to
 from webapp.runs.models import Run, RunStatus
 from webapp.runs.presets import find_preset
 from webapp.runs.selectors import (
@@ -35,6 +36,7 @@ def overview(request: PersonRequest, run_id: str) -> HttpResponse:
         **run_frame(request, run, "overview"),
         "timeline": timeline_visible_to(request.user, run),
         "host": host_visible_to(request.user, run),
+        "measurements": measurements_visible_to(request.user, run),
     }
     return render(request, "runs/overview.html", context)
 
@@ -55,6 +57,14 @@ def timeline(request: PersonRequest, run_id: str) -> HttpResponse:
         "host": host_visible_to(request.user, run),
     }
     return render(request, "runs/parts/timeline.html", context)
+
+
+@signed_in
+def measurements(request: PersonRequest, run_id: str) -> HttpResponse:
+    """What was measured last, with intervals."""
+    run = visible_run(request, run_id)
+    context = {"run": run, "measurements": measurements_visible_to(request.user, run)}
+    return render(request, "runs/parts/measurements.html", context)
 
 
 @signed_in

@@ -1,0 +1,72 @@
+"""What samples replies: the model itself in this process, or a server that holds one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BeforeValidator, Field, field_validator
+
+from arpo_engine.contract.base import Strict
+
+
+class HfGeneratorConfig(Strict):
+    """Sampling with transformers in the learner's own process; for a CPU and small models."""
+
+    kind: Literal["hf"] = "hf"
+    max_new_tokens: int = Field(24, ge=1)
+    """Longest reply; a reply that does not end by then is unreadable."""
+    max_batch: int = Field(64, ge=1)
+    """Most desktops answered at once."""
+    gather_ms: float = Field(4.0, ge=0)
+    """How long a batch waits for more desktops to become ready."""
+
+
+class OpenAiGeneratorConfig(Strict):
+    """Sampling by servers that speak OpenAI's chat completions, such as vLLM's. Only to measure with: they give words
+    and no token ids."""
+
+    kind: Literal["openai"] = "openai"
+    base_urls: tuple[str, ...] = Field(("http://127.0.0.1:8000/v1",), min_length=1)
+    """Addresses of equal servers, up to `/v1`; an episode stays with one of them, whose prefix cache knows it."""
+    model: str = Field("ui-tars", min_length=1)
+    """Name of the model at the server (`--served-model-name`)."""
+    api_key_env: str = Field("OPENAI_API_KEY", pattern=r"^[A-Z0-9_]*API_KEY$")
+    """Environment variable that holds the key, if the server wants one; a key never stands in a config. Its name ends
+    with API_KEY, so that no other secret of the machine can be sent."""
+    max_new_tokens: int = Field(500, ge=1)
+    """Longest reply; a reply that does not end by then is unreadable."""
+    history_images: int | None = Field(None, ge=1)
+    """Newest screenshots that are sent; the turns before them keep their words only. None: all of them."""
+    min_pixels: int = Field(3136, ge=1)
+    """Smallest area to which the server's image processor resizes; coordinates depend on it."""
+    max_pixels: int = Field(2116800, ge=1)
+    """Largest area to which the server's image processor resizes; coordinates depend on it."""
+    max_parallel: int = Field(64, ge=1, le=1024)
+    """Requests under way at once, over all servers."""
+    timeout_s: float = Field(120.0, gt=0)
+    """Longest wait for one answer."""
+    retries: int = Field(4, ge=0)
+    """Times that a request is sent again when a server is busy, broken or away."""
+    retry_wait_s: float = Field(1.0, ge=0)
+    """Wait before the first of them; it doubles each time, and a server's own `Retry-After` is kept to."""
+
+    @field_validator("base_urls")
+    @classmethod
+    def _are_addresses(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
+        for url in urls:
+            parts = urlsplit(url)
+            if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+                raise ValueError(f"{url!r} is no server's address; write it like http://127.0.0.1:8000/v1")
+        return urls
+
+
+def _hf_unless_named(value: Any) -> Any:
+    """Configs from before there was a choice name no kind."""
+    return {"kind": "hf", **value} if isinstance(value, Mapping) else value
+
+
+GeneratorConfig = Annotated[
+    HfGeneratorConfig | OpenAiGeneratorConfig, Field(discriminator="kind"), BeforeValidator(_hf_unless_named)
+]
