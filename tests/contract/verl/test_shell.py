@@ -101,10 +101,10 @@ def test_a_script_that_cannot_be_read_says_where(script: str, message: str) -> N
 
 @pytest.mark.parametrize("step", ["A=$A$A", "A=(${A[@]} ${A[@]})", 'A="${A:-x}${A}"'])
 def test_variables_that_double_each_other_end_soon(step: str) -> None:
-    begun = time.monotonic()
+    begun = time.process_time()
     with pytest.raises(ConfigError):
         read_script("A=xx\n" + f"{step}\n" * 60)
-    assert time.monotonic() - begun < 10
+    assert time.process_time() - begun < 10
 
 
 @pytest.mark.parametrize("opening", ["${A:-" * 5000, "$((" * 5000, "$(" * 5000, "((" * 5000, "`" * 5001, "\\" * 9999])
