@@ -52,7 +52,7 @@ def main(arguments: argparse.Namespace) -> int:
         _write(imported.ready(), arguments.write)
     if arguments.back:
         written = write_verl(imported.ready(), imported=imported, spelling=arguments.spelling)
-        print(written.command())
+        print(written.command() if imported.reading.is_command else written.yaml())
         for line in written.left_out:
             print(f"# not said: {line}")
     return OK

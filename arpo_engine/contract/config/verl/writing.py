@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import yaml
+
 from arpo_engine.contract.config.algorithm import ArpoConfig
 from arpo_engine.contract.config.parts import TasksConfig
 from arpo_engine.contract.config.run import RunConfig
@@ -64,6 +66,17 @@ class Written:
         """The words as a command line for a shell, one setting a line."""
         lines = [f"    {key}={shlex.quote(_text(value))}" for key, value in self.words]
         return " \\\n".join([f"python3 -m verl.trainer.main \\\n    config={BASE_CONFIG_NAME}", *lines])
+
+    def yaml(self) -> str:
+        """The words as a config file."""
+        tree: dict[str, Any] = {}
+        for key, value in self.words:
+            *parents, leaf = key.split(".")
+            node = tree
+            for parent in parents:
+                node = node.setdefault(parent, {})
+            node[leaf] = value
+        return yaml.safe_dump(tree, sort_keys=False, allow_unicode=True)
 
 
 def write_verl(config: RunConfig, *, imported: Imported | None = None, spelling: Spelling = "arpo") -> Written:
