@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 
 import yaml
 from rich.console import Console
 
-from arpo_engine.cli.import_report import show
+from arpo_engine.cli.import_report import as_json, show
 from arpo_engine.cli.scripts import load_script, read_script_text
 from arpo_engine.contract.config import RunConfig, load_config
 from arpo_engine.contract.config.verl import write_verl
@@ -27,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "settings", nargs="*", metavar="key=value", help="change it: trainer.max_steps=10, or a setting of ours"
     )
     parser.add_argument("--all", action="store_true", help="show the defaults that nobody wrote, too")
+    parser.add_argument("--json", action="store_true", help="all of it as one JSON object")
     parser.add_argument("--write", type=Path, metavar="FILE", help="write the run as our YAML")
     parser.add_argument("--back", action="store_true", help="print the run in the trainer's words (also for our YAML)")
     parser.add_argument("--spelling", choices=["arpo", "easyr1"], default="arpo", help="which names --back writes")
@@ -40,7 +42,9 @@ def main(arguments: argparse.Namespace) -> int:
     if _is_ours(arguments.script):
         return _back_from_ours(arguments)
     imported = load_script(arguments.script, arguments.settings)
-    if not arguments.back:
+    if arguments.json:
+        print(json.dumps(as_json(imported), default=str))
+    elif not arguments.back:
         show(imported, console, everything=arguments.all)
     if imported.config is None and not (arguments.back or arguments.write):
         return REFUSED
@@ -48,7 +52,7 @@ def main(arguments: argparse.Namespace) -> int:
         _write(imported.ready(), arguments.write)
     if arguments.back:
         written = write_verl(imported.ready(), imported=imported, spelling=arguments.spelling)
-        print(written.command())
+        print(written.command() if imported.reading.is_command else written.yaml())
         for line in written.left_out:
             print(f"# not said: {line}")
     return OK

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -42,6 +44,23 @@ def show(imported: Imported, console: Console, *, everything: bool) -> None:
     if imported.config is not None:
         _list(console, "To know before starting it", cautions_of(imported.config))
         _list(console, "What keeps it from starting here", obstacles_of(imported.config))
+
+
+def as_json(imported: Imported) -> dict[str, Any]:
+    """For a program: the same answer, with all keys."""
+    config = imported.config
+    return {
+        "counts": {verdict.value: count for verdict, count in imported.counts.items()},
+        "keys": [asdict(finding) for finding in imported.findings],
+        "problems": dict(imported.problems),
+        "notes": imported.notes,
+        "other_commands": imported.others,
+        "plan": asdict(plan_of(config, imported.reading)) if config is not None else None,
+        "faults": [asdict(fault) for fault in faults_of(imported.reading)],
+        "cautions": cautions_of(config) if config is not None else (),
+        "obstacles": obstacles_of(config) if config is not None else (),
+        "config": config.model_dump(mode="json") if config is not None else None,
+    }
 
 
 def key_table(imported: Imported, *, everything: bool) -> Table:

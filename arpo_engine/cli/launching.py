@@ -50,7 +50,7 @@ class Launch:
 
 
 def add_run_arguments(parser: argparse.ArgumentParser, *, default_config: Path | None = None) -> None:
-    """The options of a run; the config must be named where there is none to begin with."""
+    """The options of a run; its source must be named where there is no config to begin with."""
     known = f" (default: {default_config.name}, on the small desktop)" if default_config else ""
     source = parser.add_mutually_exclusive_group(required=default_config is None)
     source.add_argument(

@@ -32,11 +32,12 @@ def read_yaml(text: str, name: str = "the text") -> Any:
             f"{name} has {len(text)} characters; a config has at most {MAX_CHARACTERS}: give only the run's settings"
         )
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        loader = yaml.SafeLoader(text)
+        node = loader.get_single_node()
         if node is None:
             return None
         _check(node, name)
-        return yaml.safe_load(text)
+        return loader.construct_document(node)
     except yaml.YAMLError as error:
         raise ConfigError(f"{name} is not YAML: {error}; mend that line") from error
     except RecursionError as error:

@@ -22,18 +22,18 @@ BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "\n".join(
 
 
 def test_a_yaml_bomb_is_counted_and_not_lit() -> None:
-    begun = time.monotonic()
+    begun = time.process_time()
     for read in (lambda: import_verl(BOMB), lambda: read_yaml(BOMB)):
         with pytest.raises(ConfigError, match="once its aliases are written out; a config has at most"):
             read()
-    assert time.monotonic() - begun < 2
+    assert time.process_time() - begun < 2
 
 
 def test_a_yaml_bomb_in_our_own_config_or_in_a_value_is_none_either(tmp_path: Path) -> None:
     (tmp_path / "bomb.yaml").write_text(BOMB)
     with pytest.raises(ConfigError, match="aliases"):
         load_config(tmp_path / "bomb.yaml")
-    lists = "[" * 5000
+    lists = "[" * 2000
     assert with_words("data.seed=3").config is not None
     with pytest.raises(ConfigError, match=r"nested too deeply|not YAML"):
         with_words(f"trainer.logger={lists}")
@@ -43,7 +43,7 @@ def test_a_yaml_bomb_in_our_own_config_or_in_a_value_is_none_either(tmp_path: Pa
     ("text", "message"),
     [
         ("a: &a [*a]", "holds itself through an alias"),
-        ("[" * 10_000, "nested too deeply"),
+        ("[" * 2_000, "nested too deeply"),
         ("a: [1", "is not YAML"),
         ("a: !!python/object/apply:os.system ['true']", "is not YAML"),
         ("a: 2001-99-99", "cannot be read"),
@@ -58,6 +58,29 @@ def test_a_text_that_is_no_config_says_why(text: str, message: str) -> None:
     with pytest.raises(ConfigError) as caught:
         import_verl(text)
     assert message in str(caught.value)
+
+
+def test_thousands_of_keys_are_refused_soon() -> None:
+    begun = time.process_time()
+    for text in ("a: {" + ", ".join(f"k{n}: 1" for n in range(3_000)) + "}", "x" * 900 + ": 1"):
+        with pytest.raises(ConfigError, match="give only its settings"):
+            import_verl(text)
+    commands = "python3 -m verl.trainer.main a.b=1\n" + "c\n" * 20_000
+    import_verl(commands)
+    with pytest.raises(ConfigError, match="give only its settings"):
+        import_verl("python3 -m verl.trainer.main " + " ".join(f"worker.actor.clip_ratio{n}=1" for n in range(1_500)))
+    assert time.process_time() - begun < 20
+
+
+def test_a_command_whose_lines_were_joined_is_read() -> None:
+    joined = " ".join(SUBSET32[SUBSET32.index("python3") :].splitlines()).replace("$TASKS", "x/test_all.json")
+    joined = joined.replace("$ROLLOUT_BSZ", "2").replace("$ROLLOUT_N", "8").replace("$NUM_ENVS", "16")
+    imported = import_verl(
+        joined.replace("$NUM_GPUS", "8").replace("${MODEL_PATH}", "x").replace("${SYSTEM_PROMPT}", "")
+    )
+    assert imported.refused == ()
+    assert imported.ready().rollout.group_size == 8
+    assert any("inside a line" in note for note in imported.notes)
 
 
 def test_aliases_in_measure_are_read() -> None:

@@ -101,10 +101,10 @@ def test_a_script_that_cannot_be_read_says_where(script: str, message: str) -> N
 
 @pytest.mark.parametrize("step", ["A=$A$A", "A=(${A[@]} ${A[@]})", 'A="${A:-x}${A}"'])
 def test_variables_that_double_each_other_end_soon(step: str) -> None:
-    begun = time.monotonic()
+    begun = time.process_time()
     with pytest.raises(ConfigError):
         read_script("A=xx\n" + f"{step}\n" * 60)
-    assert time.monotonic() - begun < 10
+    assert time.process_time() - begun < 10
 
 
 @pytest.mark.parametrize("opening", ["${A:-" * 5000, "$((" * 5000, "$(" * 5000, "((" * 5000, "`" * 5001, "\\" * 9999])
@@ -127,6 +127,7 @@ def test_arithmetic_is_a_grammar() -> None:
     ("text", "message"),
     [
         ("rm -rf /", "nothing of it was executed"),
+        ("model=x\nfor i in {0..7}; do\n  python -m vllm --model $model &\ndone", "there is no training command"),
         ("echo python3 -m verl.trainer.main a.b=1", "there is no training command"),
         ("python -m verl.trainer.main a.b=1\npython -m verl.trainer.main a.b=2", "2 training commands, in lines 1, 2"),
         ("python3 -m verl.trainer.main_ppo data.train_batch_size=4", "verl's own trainer"),

@@ -143,6 +143,35 @@ def test_a_recipe_of_text_is_refused_as_a_whole_with_the_way_out() -> None:
     assert "Train such a recipe with EasyR1" in finding(import_verl(script), "data.train_files").note
 
 
+def test_the_base_config_of_easyr1_has_no_desktops_and_is_refused() -> None:
+    text_only = yaml.safe_load(base_config())
+    text_only.pop("env")
+    imported = import_verl(yaml.safe_dump(text_only))
+    assert {row.written for row in imported.refused} == {"data.train_files", "data.val_files"}
+
+
+@pytest.mark.parametrize("word", ["gspo", "gspo_token"])
+def test_losses_of_later_versions_are_understood(word: str) -> None:
+    assert with_words(f"worker.actor.loss_type={word}").ready().algorithm.loss.kind == "gspo"
+
+
+def test_validation_keeps_its_own_sampling_and_its_episodes_to_compare() -> None:
+    validation = with_words("worker.rollout.val_override_config.top_p=0.9").ready().validation
+    assert (validation.top_p, validation.compare, validation.before_training, validation.only) == (0.9, 3, True, False)
+
+
+def test_validation_alone_is_imported_where_the_original_would_have_done_it() -> None:
+    alone = with_words("trainer.val_only=true", "trainer.val_freq=-1").ready().validation
+    assert alone.only and alone.every_steps == 1
+    refused = with_words("trainer.val_only=true", "trainer.val_before_train=false")
+    assert "and so would train" in finding(refused, "trainer.val_only").note
+
+
+def test_validation_may_be_switched_off() -> None:
+    assert with_words("trainer.val_freq=-1").ready().validation.every_steps == 0
+    assert with_words("trainer.val_before_train=false").ready().validation.before_training is False
+
+
 def test_tasks_that_cannot_be_counted_are_asked_for() -> None:
     words = ("data.train_files=x/mine.json", "data.val_files=x/mine.json")
     assert (

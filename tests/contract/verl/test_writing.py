@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import pytest
+import yaml
 
 from arpo_engine.contract.config import load_config
 from arpo_engine.contract.config.verl import import_verl, write_verl
@@ -30,6 +32,15 @@ def test_the_base_config_keeps_its_placeholders() -> None:
     words = dict(write_verl(imported.ready(), imported=imported).words)
     assert words["data.train_files"] == "hiyouga/math12k@train"
     assert words["algorithm.use_kl_loss"] is True
+
+
+@pytest.mark.parametrize("spelling", ["arpo", "easyr1"])
+def test_a_config_file_goes_back_as_a_file(spelling: Literal["arpo", "easyr1"]) -> None:
+    imported = import_verl(base_config())
+    text = write_verl(imported.ready(), imported=imported, spelling=spelling).yaml()
+    assert import_verl(text).ready() == imported.ready()
+    if spelling == "arpo":
+        assert yaml.safe_load(text) == yaml.safe_load(base_config())
 
 
 def test_a_text_with_blanks_is_quoted() -> None:

@@ -15,8 +15,12 @@ from arpo_engine.contract.errors import ConfigError
 _TRAINER = re.compile(r"(?:^|/)verl[./]trainer[./](main(?:_ppo)?)(?:\.py)?$")
 _MENTIONED = re.compile(r"verl[./]trainer[./]main")
 _SETTING = re.compile(r"\+{0,2}[A-Za-z_][\w.]*=")
+_JOINED = ("blanks stand behind a backslash inside a line; it is read as a line that went on",)
 _YAML_LINE = re.compile(r"---|\{|[\w\"'-]+\s*:(\s|$)")
-_COMMAND_LINE = re.compile(r"^\s*(python3?|set|export|bash|sh|nohup|ray|torchrun|rm|cd|source|#!)\b", re.MULTILINE)
+_COMMAND_LINE = re.compile(
+    r"^\s*(?:(?:python3?|set|export|bash|sh|nohup|ray|torchrun|rm|cd|source|for|if|trap)\b|[A-Za-z_]\w*=|#!)",
+    re.MULTILINE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +66,19 @@ def read_command(text: str) -> TrainingCommand:
             f"line {command.line} starts verl.trainer.main_ppo, verl's own trainer, whose keys mean other things; "
             "paste a command of ARPO or EasyR1, which starts verl.trainer.main"
         )
-    words = [word for word in command.words[place + 1 :] if word.text or word.problem]
+    words = [_unglued(word) for word in command.words[place + 1 :] if word.text.strip() or word.problem]
     settings = [word for word in words if _SETTING.match(word.text)]
     return TrainingCommand(
         settings=tuple(_pair(word) for word in settings),
         strays=tuple(word.text or word.problem for word in words if word not in settings),
         others=tuple(f"line {other.line}: {other.text}" for other in script.commands if other is not command),
-        notes=tuple(script.notes),
+        notes=(*script.notes, *_JOINED[: any(word.text[:1].isspace() for word in command.words)]),
     )
+
+
+def _unglued(word: Word) -> Word:
+    """A command whose lines were joined has `\\ key=value` where a line went on; the blank is no part of the key."""
+    return Word(word.text.lstrip(), word.problem)
 
 
 def _pair(word: Word) -> tuple[str, Word]:

@@ -17,6 +17,7 @@ MAX_WORD = 64 * 1024
 """Longest text of a variable or a word (characters); a chain of variables that double each other ends here."""
 _DEEPEST = 20
 _NAME = re.compile(r"[A-Za-z_]\w*")
+_PLAIN = re.compile(r"[^$`'\"]+")
 _PARAMETER = re.compile(r"([A-Za-z_]\w*)(?:(\[[@*]\])|(:?[-=])(.*))?", re.DOTALL)
 
 
@@ -131,11 +132,11 @@ def _fallback(text: str, variables: Variables, depth: int) -> Word:
     while at < len(text):
         if text[at] in "$`":
             parts, at = expand(text, at, variables, depth + 1)
-            for part in parts:
-                word += part
         else:
-            word += Word("" if text[at] in "'\"" else text[at])
-            at += 1
+            plain = _PLAIN.match(text, at)
+            parts, at = (Word(plain[0]),) if plain else (), plain.end() if plain else at + 1
+        for part in parts:
+            word += part
     return word
 
 

@@ -25,6 +25,10 @@ _FLOAT = re.compile(r"[-+]?(\d[\d_]*)?\.?\d+([eE][-+]?\d+)?|[-+]?\d+\.([eE][-+]?
 _CONSTANTS: dict[str, Any] = {
     "null": None, "none": None, "~": None, "": None, "true": True, "false": False, "yes": True, "no": False,
 }  # fmt: skip
+MAX_KEYS = 1_000
+"""Most different keys of a run; the published code has about 150."""
+MAX_KEY = 200
+"""Longest key (characters)."""
 RAW = frozenset(("data.format_prompt", "trainer.experiment_name", "trainer.project_name"))
 """Texts that are taken as they are, whatever they look like."""
 
@@ -150,6 +154,12 @@ def _put_pairs(layers: Layers, pairs: Iterable[tuple[str, Any, str]], origin: Or
                 )
         mine[key] = Setting(key=key, written=written, value=value, origin=origin, problem=problem)
     layers.settings.update(mine)
+    longest = max((len(key) for key in mine), default=0)
+    if len(layers.settings) > MAX_KEYS or longest > MAX_KEY:
+        raise ConfigError(
+            f"there are {len(layers.settings)} keys, the longest of {longest} characters; a run of the published code "
+            "has about 150: give only its settings"
+        )
 
 
 def _number(value: Any, key: str) -> Any:

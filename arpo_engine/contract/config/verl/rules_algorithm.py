@@ -126,6 +126,10 @@ def _loss_average(reading: Reading, key: str) -> Judgement:
 
 
 def _loss_kind(reading: Reading, key: str) -> Judgement:
+    if reading.get(key) == "gspo_token":
+        return adapted(
+            "all tokens of a trajectory share an advantage, where it equals gspo", algorithm__loss__kind="gspo"
+        )
     return mapped(algorithm__loss__kind=reading.one_of(key, {"default": "ppo", "gspo": "gspo", "cispo": "cispo"}))
 
 

@@ -44,8 +44,9 @@ def split_of(path: str) -> tuple[str, str]:
 
 
 def is_placeholder(reading: Reading, key: str) -> bool:
-    """The base config on its own, which every script gives a task list of its own."""
-    return not reading.is_command and reading.get("env.num_envs") is not None and reading.get(key) in PLACEHOLDER_TASKS
+    """ARPO's base config on its own, which every script gives a task list of its own; EasyR1's has no desktops."""
+    with_desktops = reading.settings["env.num_envs"].origin != "default"
+    return not reading.is_command and with_desktops and reading.get(key) in PLACEHOLDER_TASKS
 
 
 def _train_files(reading: Reading, key: str) -> Judgement:

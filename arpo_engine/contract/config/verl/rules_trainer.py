@@ -49,6 +49,8 @@ def _epochs(reading: Reading, key: str) -> Judgement:
         return adapted("trainer.max_steps decides; the epochs cannot be counted without the list")
     if not reading.is_command and is_placeholder(reading, "data.train_files"):
         return adapted(f"{epochs} epochs; how many steps that are follows from the list that a script gives")
+    if not str(reading.get("data.train_files") or "").endswith(".json"):
+        return adapted(f"{epochs} epochs; how many steps that are follows from a list of tasks, see data.train_files")
     an_epoch = steps_per_epoch(reading)
     steps = epochs * an_epoch if most is None else min(epochs * an_epoch, reading.whole("trainer.max_steps"))
     note = (
@@ -79,16 +81,11 @@ def _logger(reading: Reading, key: str) -> Judgement:
     return adapted(f"every number goes to the run's own events and pages{away}")
 
 
-def _every(path: str, never: int | None, words: str) -> Rule:
-    """A frequency in steps; -1 and 0 mean never there."""
-
-    def rule(reading: Reading, key: str) -> Judgement:
-        every = reading.whole(key, -1)
-        if every > 0:
-            return Judgement(verdict=mapped().verdict, sets={path: every})
-        return adapted(words, **({path.replace(".", "__"): never} if never is not None else {}))
-
-    return rule
+def _save_every(reading: Reading, key: str) -> Judgement:
+    every = reading.whole(key, -1)
+    if every > 0:
+        return mapped(checkpoint__every_steps=every)
+    return adapted("at the end only there; here every 10 steps too")
 
 
 def _keep(reading: Reading, key: str) -> Judgement:
@@ -98,20 +95,34 @@ def _keep(reading: Reading, key: str) -> Judgement:
     return adapted("all of them there; here the newest 100, beside the best one and the last one", checkpoint__keep=100)
 
 
+def _validation_every(reading: Reading, key: str) -> Judgement:
+    every = reading.whole(key, -1)
+    if every > 0:
+        return mapped(validation__every_steps=every)
+    if reading.get("trainer.val_only") is True:
+        return adapted("never while training, and there is none", validation__every_steps=1)
+    return adapted("off; there it still runs once at the very end", validation__every_steps=0)
+
+
 def _only_validate(reading: Reading, key: str) -> Judgement:
-    if not reading.truth(key):
-        return mapped()
-    attempts = reading.get("worker.rollout.val_override_config.n") or 1
-    return mapped("nothing is trained", kind="evaluate", evaluation__attempts=attempts)
+    if reading.truth(key) and reading.get("trainer.val_before_train") is not True:
+        raise Refusal(
+            "the original looks at val_only only where val_before_train is on, and so would train; set "
+            "trainer.val_before_train=true, or val_only=false"
+        )
+    return mapped(validation__only=reading.truth(key))
 
 
 def _before(reading: Reading, key: str) -> Judgement:
     asked = reading.truth(key)
-    if reading.whole("trainer.val_freq", -1) <= 0:
+    if reading.whole("trainer.val_freq", -1) <= 0 and reading.get("trainer.val_only") is not True:
         return adapted("there once before the first step; here validation is off altogether (val_freq)")
-    if asked:
-        return mapped("as here, where validation also runs before the first step")
-    return adapted("validation always runs before the first step too, so that a curve has its beginning")
+    return mapped(validation__before_training=asked)
+
+
+def _compared(reading: Reading, key: str) -> Judgement:
+    count = reading.whole(key, -1)
+    return mapped("of each split, the same ones at every measurement", validation__compare=max(0, count))
 
 
 def _resumed(reading: Reading, key: str) -> Judgement:
@@ -135,13 +146,11 @@ RULES: dict[str, Rule] = {
     "trainer.n_gpus_per_node": done_by_itself(
         "the policy learns on one device here; the plan counts with the devices that are named"
     ),
-    "trainer.val_freq": _every("validation.every_steps", 0, "off; there it still runs once at the very end"),
+    "trainer.val_freq": _validation_every,
     "trainer.val_before_train": _before,
     "trainer.val_only": _only_validate,
-    "trainer.val_generations_to_log": done_by_itself(
-        "every measured episode is kept with its screenshots, not so many"
-    ),
-    "trainer.save_freq": _every("checkpoint.every_steps", None, "at the end only there; here every 10 steps too"),
+    "trainer.val_generations_to_log": _compared,
+    "trainer.save_freq": _save_every,
     "trainer.save_limit": _keep,
     "trainer.save_model_only": only(
         False, "a checkpoint can be resumed", "resuming needs the optimizer's state; use false"

@@ -212,6 +212,7 @@ _ACTOR: dict[str, Rule] = {
     "rollout.dtype": done_by_itself("replies are sampled with the policy's own weights, in model.dtype"),
     "rollout.max_num_seqs": never_read("never handed to vLLM"),
     "rollout.val_override_config.temperature": number_to("validation.temperature"),
+    "rollout.val_override_config.top_p": number_to("validation.top_p"),
     "rollout.val_override_config.n": whole_to("validation.attempts"),
     "reward.reward_type": never_read("tasks have evaluators of their own; this manager is made and never called"),
     "reward.score_function": never_read("tasks have evaluators of their own; this manager is made and never called"),

@@ -80,6 +80,7 @@ class _Reader:
         self._begun_at = 0
         self._heredocs: list[str] = []
         self._expanded = 0
+        self._counted = (0, 1)
 
     def read(self) -> Script:
         while self._at < len(self._text):
@@ -87,9 +88,13 @@ class _Reader:
         self._end_command()
         return self._script
 
-    @property
-    def _line(self) -> int:
-        return line_of(self._text, self._at)
+    def _line_of(self, at: int) -> int:
+        """The line of a place; counted on from the last one, since places only go forward."""
+        begun, line = self._counted
+        if at < begun:
+            return line_of(self._text, at)
+        self._counted = (at, line + self._text.count("\n", begun, at))
+        return self._counted[1]
 
     def _next(self) -> None:
         text, at = self._text, self._at
@@ -124,7 +129,7 @@ class _Reader:
             self._word()
 
     def _note(self, sentence: str) -> None:
-        self._script.notes.append(f"line {self._line}: {sentence}")
+        self._script.notes.append(f"line {self._line_of(self._at)}: {sentence}")
 
     def _may_assign(self) -> bool:
         return not self._words or self._words[0].text in _ASSIGNERS
@@ -162,7 +167,7 @@ class _Reader:
         return True
 
     def _array(self, found: re.Match[str]) -> None:
-        begun = self._line
+        begun = self._line_of(self._at)
         values = list(self._script.variables.get(found[1], ())) if found[2] else []
         self._at = found.end()
         while self._text[self._at : self._at + 1] != ")":
@@ -203,7 +208,7 @@ class _Reader:
         words, self._words = self._words, []
         if not words or words[0].text in _ASSIGNERS:
             return
-        command = Command(tuple(words), line_of(self._text, self._begun_at))
+        command = Command(tuple(words), self._line_of(self._begun_at))
         if words[0].text in _DECIDES:
             self._script.notes.append(
                 f"line {command.line}: {words[0].text!r} decides what runs; its lines are read once, in their order"

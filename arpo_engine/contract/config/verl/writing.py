@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import yaml
+
 from arpo_engine.contract.config.algorithm import ArpoConfig
 from arpo_engine.contract.config.parts import TasksConfig
 from arpo_engine.contract.config.run import RunConfig
@@ -37,6 +39,8 @@ _SAME: dict[str, str] = {
     "worker.rollout.limit_images": "agent.max_images",
     "worker.rollout.val_override_config.temperature": "validation.temperature",
     "worker.rollout.val_override_config.n": "validation.attempts",
+    "trainer.val_only": "validation.only",
+    "trainer.val_generations_to_log": "validation.compare",
     "data.rollout_batch_size": "rollout.tasks_per_step",
     "data.max_response_length": "generator.max_new_tokens",
     "data.seed": "seed",
@@ -62,6 +66,17 @@ class Written:
         """The words as a command line for a shell, one setting a line."""
         lines = [f"    {key}={shlex.quote(_text(value))}" for key, value in self.words]
         return " \\\n".join([f"python3 -m verl.trainer.main \\\n    config={BASE_CONFIG_NAME}", *lines])
+
+    def yaml(self) -> str:
+        """The words as a config file."""
+        tree: dict[str, Any] = {}
+        for key, value in self.words:
+            *parents, leaf = key.split(".")
+            node = tree
+            for parent in parents:
+                node = node.setdefault(parent, {})
+            node[leaf] = value
+        return yaml.safe_dump(tree, sort_keys=False, allow_unicode=True)
 
 
 def write_verl(config: RunConfig, *, imported: Imported | None = None, spelling: Spelling = "arpo") -> Written:
@@ -99,7 +114,10 @@ def _derived(config: RunConfig, before: Mapping[str, Setting]) -> dict[str, Any]
     words["worker.actor.optim.lr_warmup_ratio"] = _warmup_ratio(config)
     words["algorithm.adv_estimator"] = _ESTIMATORS.get(config.algorithm.estimator, "grpo")
     words["trainer.val_freq"] = config.validation.every_steps or -1
-    words["trainer.val_only"] = config.kind == "evaluate"
+    if config.validation.every_steps:
+        words["trainer.val_before_train"] = config.validation.before_training
+    if config.validation.top_p != 1.0 or "worker.rollout.val_override_config.top_p" in before:
+        words["worker.rollout.val_override_config.top_p"] = config.validation.top_p
     words.update(_kl(config))
     if config.algorithm.loss.kind != "ppo" or "worker.actor.loss_type" in before:
         words["worker.actor.loss_type"] = {"ppo": "default"}.get(config.algorithm.loss.kind, config.algorithm.loss.kind)
@@ -175,6 +193,8 @@ def _without_words(config: RunConfig) -> list[str]:
         )
     if config.algorithm.loss.aggregation == "constant":
         found.append("algorithm.loss.aggregation=constant: tokens are averaged there")
+    if config.kind == "evaluate":
+        found.append("kind=evaluate: there is no such command; trainer.val_only=true is the nearest")
     if config.guard.enabled:
         found.append("guard.enabled=true: there is no such guard")
     return found
