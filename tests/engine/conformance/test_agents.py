@@ -192,6 +192,6 @@ def test_recorded_code_is_read_and_never_run():
 
 
 def test_a_screen_that_no_model_can_see_is_read_by_neither_side():
-    case = {"name": "x", "input": "Action: wait()", "screen": [10, 5000], "resized": None, "arpo_format_reward": -1.0}
+    case = {"name": "x", "input": "Action: wait()", "screen": [28, 6000], "resized": None, "arpo_format_reward": -1.0}
     assert judge(case).outcome == "match"
     assert judge({**case, "arpo_format_reward": 0.0}).outcome == "mismatch"

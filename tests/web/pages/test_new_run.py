@@ -74,6 +74,13 @@ def test_choosing_grpo_leaves_replay_out(as_runner: Client) -> None:
     assert "replay" not in Run.objects.get().config["algorithm"]
 
 
+def test_choosing_an_agent_brings_its_own_settings(as_runner: Client) -> None:
+    as_runner.post("/runs/new/", words_of(agent__kind="qwen_vl", agent__series="3", agent__history_images="4"))
+    agent = Run.objects.get().config["agent"]
+    assert (agent["kind"], agent["series"], agent["history_images"]) == ("qwen_vl", "3", 4)
+    assert "prompt" not in agent
+
+
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
