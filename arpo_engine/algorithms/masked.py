@@ -12,16 +12,16 @@ from torch import Tensor
 EPS = 1e-8
 
 
-def masked_mean(values: Tensor, mask: Tensor, dim: int | None = None) -> Tensor:
+def masked_mean(values: Tensor, mask: Tensor, dim: int | None = None, eps: float = EPS) -> Tensor:
     """Sum of the values under the mask divided by their number; over everything, or along one dimension."""
-    return (values * mask).sum(dim=dim) / (mask.sum(dim=dim) + EPS)
+    return (values * mask).sum(dim=dim) / (mask.sum(dim=dim) + eps)
 
 
-def masked_var(values: Tensor, mask: Tensor) -> Tensor:
-    """Unbiased variance of the values under the mask; with one value or none, the biased one."""
+def masked_var(values: Tensor, mask: Tensor, unbiased: bool = True) -> Tensor:
+    """Variance of the values under the mask; with one value or none, it cannot be unbiased and is not."""
     variance = masked_mean((values - masked_mean(values, mask)) ** 2, mask)
     count = mask.sum()
-    return variance * (count / (count - 1)) if count > 1 else variance
+    return variance * (count / (count - 1)) if unbiased and count > 1 else variance
 
 
 def masked_whiten(values: Tensor, mask: Tensor) -> Tensor:

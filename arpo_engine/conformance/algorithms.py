@@ -34,6 +34,9 @@ def judge(case: Case) -> Verdict:
     """
     name = str(case.get("name", case.get("id", "unnamed")))
     function = function_of(case)
+    if function != replay.FUNCTION and function not in FUNCTIONS:
+        known = ", ".join([*FUNCTIONS, replay.FUNCTION])
+        return Verdict(case=name, outcome="mismatch", detail=f"no answer to the function {function!r}, only to {known}")
     try:
         if function == replay.FUNCTION:
             found, rule = replay.difference(case), ""
@@ -55,16 +58,14 @@ def function_of(case: Case) -> str:
     """The published function that a case is about, without what is said beside it.
 
     Raises:
-        ConfigError: it names none that we have an answer to.
+        ConfigError: it names none, or has no inputs.
     """
     words = str(case.get("function", "")).replace("(", " ").split()
-    function = words[0] if words else ""
-    if function != replay.FUNCTION and function not in FUNCTIONS:
-        known = ", ".join([*FUNCTIONS, replay.FUNCTION])
-        raise ConfigError(f"case {case.get('name')!r} names the function {function!r}; use one of {known}")
+    if not words:
+        raise ConfigError(f"case {case.get('name')!r} names no function; give the published one's name")
     if not isinstance(case.get("inputs"), Mapping):
         raise ConfigError(f"case {case.get('name')!r} has no inputs; give a mapping of argument names to values")
-    return function
+    return words[0]
 
 
 def _numeric_difference(function: str, case: Case) -> tuple[str, str]:

@@ -182,7 +182,7 @@ def test_what_replay_cannot_have_done_is_a_mismatch(last: dict, found: str):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"function": "compute_everything"}, "names the function 'compute_everything'; use one of"),
+        ({"function": ""}, "names no function"),
         ({"inputs": None}, "has no inputs"),
         ({"inputs": {"log_probs": array([[0.0]])}}, "compare it with a case"),
         ({"outputs": None, "outputs_float64": None}, "nothing to compare"),
@@ -192,6 +192,22 @@ def test_what_replay_cannot_have_done_is_a_mismatch(last: dict, found: str):
 def test_a_case_that_cannot_be_understood_is_refused_with_the_reason(change: dict, words: str):
     with pytest.raises(ConfigError, match=words):
         judge({**named("kl_kl"), **change})
+
+
+def test_a_function_that_is_not_ours_is_a_mismatch_and_the_other_cases_go_on():
+    verdict = judge({**named("kl_kl"), "function": "compute_everything"})
+    assert (verdict.outcome, verdict.detail.partition(",")[0]) == (
+        "mismatch",
+        "no answer to the function 'compute_everything'",
+    )
+
+
+def test_results_may_be_named_otherwise_in_their_order_but_not_be_mixed_up():
+    case = named("remax")
+    case["outputs"] = {"a": case["outputs"]["advantages"], "b": case["outputs"]["returns"]}
+    assert judge(case).outcome == "match"
+    case["outputs"] = {"returns": case["outputs"]["a"], "b": case["outputs"]["b"]}
+    assert "b: expected, but there is no such result" in judge(case).detail
 
 
 def test_groups_of_another_size_than_announced_are_refused():
