@@ -76,6 +76,8 @@ class Member:
     advantage: float
     replaced: str | None = None
     """Set when the trajectory was injected from replay: the episode whose place it took."""
+    advantage_before: float | None = None
+    """For an injected one: the advantage that this episode would have had."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

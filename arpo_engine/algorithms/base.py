@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -17,6 +17,12 @@ class Collected:
     task_id: str
     fresh: tuple[Trajectory, ...]
     faults: int = 0
+    baseline: Trajectory | None = None
+    """A greedy rollout that the others are compared with; never learnt from."""
+
+
+Penalty = Callable[[Sequence[Trajectory]], Sequence[float]]
+"""What is taken from the reward of each trajectory before they are compared."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +49,7 @@ class Algorithm(Protocol):
 
     def __init__(self, config: Any, seed: int) -> None: ...
 
-    def prepare(self, collected: Sequence[Collected]) -> Prepared:
+    def prepare(self, collected: Sequence[Collected], penalty: Penalty | None = None) -> Prepared:
         """Turn the rollouts of one step into groups; a group without a single score is left out."""
         ...
 

@@ -128,6 +128,10 @@ class Injection(Wire):
     source_weight_version: int
     replaced_episode_id: str
     """The failed sibling whose place it took."""
+    age_steps: int | None = None
+    """Training steps since it was collected; unknown to older engines."""
+    advantage_before: float | None = None
+    """The advantage that the failed sibling would have had; what came of it is the member's `advantage`."""
 
 
 class GroupMember(Wire):

@@ -10,6 +10,8 @@ from arpo_engine.contract.outcomes import Split
 from arpo_engine.contract.tasks import Task
 from arpo_engine.inference.base import Sampling
 
+AGAIN = "~"
+"""Stands between the name of an episode and the number of its repetition."""
 SEED_BITS = 62
 """Seeds stay positive in the signed 64-bit numbers of numpy and torch."""
 
@@ -39,10 +41,10 @@ class Plan:
     def again(self) -> Plan:
         """The same episode once more after a fault, under a name that says so and with fresh noise."""
         number = self.retries + 1
-        stem = self.episode_id.partition("~")[0]
+        stem = self.episode_id.partition(AGAIN)[0]
         return replace(
             self,
-            episode_id=f"{stem}~{number}",
+            episode_id=f"{stem}{AGAIN}{number}",
             seed=seed_of(self.seed, "retry", number),
             retry_of=self.episode_id,
             retries=number,
@@ -56,6 +58,13 @@ class GroupPlan:
     group_id: str
     task: Task
     episodes: tuple[Plan, ...]
+    baseline: Plan | None = None
+    """A greedy rollout that the others are compared with (ReMax)."""
+
+    @property
+    def all_episodes(self) -> tuple[Plan, ...]:
+        """Everything that has to be run."""
+        return self.episodes if self.baseline is None else (*self.episodes, self.baseline)
 
 
 def seed_of(*parts: object) -> int:
@@ -76,8 +85,10 @@ class Planner:
     planned: int = 0
     """Episodes planned so far, for the share of them that keeps screenshots."""
 
-    def groups(self, tasks: Sequence[Task], *, size: int, step: int, sampling: Sampling) -> list[GroupPlan]:
-        """The rollouts of one training step."""
+    def groups(
+        self, tasks: Sequence[Task], *, size: int, step: int, sampling: Sampling, greedy: bool = False
+    ) -> list[GroupPlan]:
+        """The rollouts of one training step; `greedy` adds one of temperature 0 to each group."""
         plans = []
         for place, task in enumerate(tasks):
             group_id = f"a{self.attempt}-s{step}-g{place}"
@@ -85,8 +96,32 @@ class Planner:
                 self._episode(f"{group_id}-r{slot}", task, Split.TRAIN, step, slot, sampling, group_id, place)
                 for slot in range(size)
             )
-            plans.append(GroupPlan(group_id=group_id, task=task, episodes=episodes))
+            baseline = None
+            if greedy:
+                without_chance = replace(sampling, temperature=0.0)
+                baseline = self._episode(
+                    f"{group_id}-greedy", task, Split.TRAIN, step, size, without_chance, None, place
+                )
+            plans.append(GroupPlan(group_id=group_id, task=task, episodes=episodes, baseline=baseline))
         return plans
+
+    def more(self, group: GroupPlan, *, place: int, taken: int, count: int) -> GroupPlan:
+        """`count` more rollouts for a group that has had `taken`; `place` is that of the group in its step."""
+        first = group.episodes[0]
+        episodes = tuple(
+            self._episode(
+                f"{group.group_id}-r{slot}",
+                group.task,
+                Split.TRAIN,
+                first.step,
+                slot,
+                first.sampling,
+                group.group_id,
+                place,
+            )
+            for slot in range(taken, taken + count)
+        )
+        return GroupPlan(group_id=group.group_id, task=group.task, episodes=episodes)
 
     def measurement(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from arpo_engine.contract.config import RunConfig
@@ -18,11 +19,17 @@ def load_tasks(config: RunConfig) -> tuple[tuple[Task, ...], tuple[Task, ...]]:
         TaskError: a split is missing, unreadable or empty.
     """
     source = find_source(config.tasks.source)
-    train = tuple(load_split(source, config.tasks.train))[: config.tasks.limit]
-    held_out = tuple(load_split(source, config.tasks.held_out)) if config.tasks.held_out else ()
+    train = _wanted(config, load_split(source, config.tasks.train))[: config.tasks.limit]
+    held_out = _wanted(config, load_split(source, config.tasks.held_out)) if config.tasks.held_out else ()
     if not train:
-        raise TaskError(f"split {config.tasks.train!r} of {source} has no tasks; name another in tasks.train")
+        left = " but infeasible ones" if config.tasks.infeasible == "leave_out" else ""
+        raise TaskError(f"split {config.tasks.train!r} of {source} has no tasks{left}; name another in tasks.train")
     return train, held_out
+
+
+def _wanted(config: RunConfig, tasks: Sequence[Task]) -> tuple[Task, ...]:
+    keeps = config.tasks.infeasible == "keep"
+    return tuple(task for task in tasks if keeps or not task.infeasible)
 
 
 def find_source(source: str) -> Path:

@@ -8,14 +8,17 @@ from arpo_engine.algorithms import build_algorithm
 from arpo_engine.contract.config import RunConfig
 from arpo_engine.contract.reporting import EventSink
 from arpo_engine.models.folder import locate
+from arpo_engine.models.policy import Policy
 from arpo_engine.runtime.context import CHECKPOINTS, Context, Wrappers, open_context
 from arpo_engine.runtime.executor import Executor
 from arpo_engine.runtime.provenance import gather_provenance
 from arpo_engine.trainer.checkpoint import CheckpointStore
 from arpo_engine.trainer.guard import Guard
+from arpo_engine.trainer.kl_penalty import KlPenalty
 from arpo_engine.trainer.learner import Learner
 from arpo_engine.trainer.loop import train
 from arpo_engine.trainer.parts import Ending, Parts, Progress
+from arpo_engine.trainer.reference import Reference
 from arpo_engine.trainer.stop import StopSwitch
 from arpo_engine.trainer.task_order import TaskOrder
 
@@ -49,6 +52,7 @@ def build_parts(context: Context) -> Parts:
         temperature=config.rollout.temperature,
         total_steps=config.limits.steps,
         seed=config.seed,
+        penalty=_kl_penalty(config, context.policy),
     )
     return Parts(
         config=config,
@@ -72,3 +76,13 @@ def build_parts(context: Context) -> Parts:
         desktops=context.pool.size,
         progress=Progress(),
     )
+
+
+def _kl_penalty(config: RunConfig, policy: Policy) -> KlPenalty | None:
+    """The penalty that the config asks for, with a reference policy of its own."""
+    start, kl = config.model, config.algorithm.kl
+    if kl.place == "off":
+        return None
+    frozen = Policy.load(kl.reference or start.path, dtype=start.dtype, trust_remote_code=start.trust_remote_code)
+    reference = Reference(frozen, device=policy.device, offload=kl.offload)
+    return KlPenalty(kl, reference, config.rollout.temperature)

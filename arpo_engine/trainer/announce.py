@@ -39,7 +39,7 @@ def groups_collected(sink: EventSink, step: int, prepared: Prepared) -> None:
                 group_id=group.group_id,
                 step=step,
                 task_id=group.task_id,
-                members=[_member(member) for member in group.members],
+                members=[_member(member, step) for member in group.members],
                 zero_gradient=group.zero_gradient,
                 faults=group.faults,
             )
@@ -69,7 +69,7 @@ def learning(sink: EventSink, step: int, groups: tuple[Group, ...]) -> None:
     )
 
 
-def _member(member: Member) -> GroupMember:
+def _member(member: Member, step: int) -> GroupMember:
     trajectory = member.trajectory
     injected = None
     if member.replaced is not None:
@@ -78,6 +78,8 @@ def _member(member: Member) -> GroupMember:
             source_step=trajectory.collected_at_step,
             source_weight_version=trajectory.steps[0].weight_version if trajectory.steps else 0,
             replaced_episode_id=member.replaced,
+            age_steps=step - trajectory.collected_at_step,
+            advantage_before=member.advantage_before,
         )
     return GroupMember(
         episode_id=trajectory.episode_id, reward=trajectory.reward, advantage=member.advantage, injected=injected

@@ -1,7 +1,7 @@
 """Groups in, better weights out: minibatches, the clipped loss, AdamW. Knows tensors; knows no desktops, no files.
 
-Trajectories without an advantage are never computed, yet they count in the mean: the loss of a step is the same as if
-all of them had been.
+Trajectories without an advantage are not computed (unless the config keeps them), yet they count in the mean: the loss
+of a step is the same as if all of them had been.
 """
 
 from __future__ import annotations
@@ -9,37 +9,24 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor
 
-from arpo_engine.algorithms.losses import PolicyLoss, policy_loss
-from arpo_engine.contract.config import ArpoConfig, GrpoConfig
+from arpo_engine.algorithms.base import Penalty
+from arpo_engine.algorithms.losses import policy_loss
+from arpo_engine.contract.config import GrpoConfig
+from arpo_engine.contract.config.choices import choices_of
 from arpo_engine.contract.config.parts import OptimizerConfig
 from arpo_engine.models.policy import Policy
+from arpo_engine.trainer.anchors import Anchors, old_logprobs
+from arpo_engine.trainer.kl_penalty import KlPenalty
+from arpo_engine.trainer.optimizers import build_optimizer
+from arpo_engine.trainer.report import LearnReport, Sums
 from arpo_engine.trainer.schedule import learning_rate
+from arpo_engine.trainer.shaping import shaped
 from arpo_engine.types import Group, Member, Trajectory
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LearnReport:
-    """What one step of learning did. A number is None where nothing was learnt from."""
-
-    updates: int
-    learning_rate: float
-    finite: bool
-    """False: a loss or a gradient was NaN or infinite; the weights were left as they were from there on."""
-    loss: float | None = None
-    entropy: float | None = None
-    grad_norm: float | None = None
-    clip_fraction: float | None = None
-    clip_fraction_high: float | None = None
-    clip_fraction_dual: float | None = None
-    approx_kl: float | None = None
-    live_share: float = 0.0
-    """Share of the trajectories that had an advantage."""
 
 
 class Learner:
@@ -54,6 +41,7 @@ class Learner:
         temperature: float,
         total_steps: int,
         seed: int,
+        penalty: KlPenalty | None = None,
     ) -> None:
         self._policy = policy
         self._algorithm = algorithm
@@ -63,38 +51,59 @@ class Learner:
         self._random = random.Random(f"learner-{seed}")
         self.rate_factor = 1.0
         """The guard lowers it after a collapse."""
-        self._optimizer = torch.optim.AdamW(
-            policy.module.parameters(),
-            lr=optimizer.lr,
-            betas=(optimizer.beta1, optimizer.beta2),
-            weight_decay=optimizer.weight_decay,
-        )
+        self._keeps_all = choices_of(algorithm).zero_variance == "keep"
+        self._penalty = penalty
+        self._optimizer = build_optimizer(policy.module.parameters(), optimizer)
 
     def learn(self, groups: Sequence[Group], step: int) -> LearnReport:
         """Update the policy from the groups of one training step."""
         rate = learning_rate(self._config, step, self._total_steps) * self.rate_factor
         for parameters in self._optimizer.param_groups:
             parameters["lr"] = rate
-        members = [member for group in groups for member in group.members]
-        live = [member for member in members if member.advantage != 0.0 and member.trajectory.tokens]
+        chat = self._policy.chat
+        members = [shaped(member, self._algorithm, chat) for group in groups for member in group.members]
+        live = [member for member in members if member.trajectory.tokens and (self._keeps_all or member.advantage)]
         if not live:
             return LearnReport(updates=0, learning_rate=rate, finite=True)
-        tokens = sum(member.trajectory.tokens for member in members) / self._algorithm.minibatches
-        old = self._old_logprobs(live)
-        sums = _Sums()
+        sums, finite = Sums(), True
+        anchors, normaliser = self._anchors(live), self._normaliser(members)
         for batch in self._minibatches(live):
-            if not self._update(batch, old, tokens, sums):
-                return sums.report(rate, finite=False, live_share=len(live) / len(members))
-        return sums.report(rate, finite=True, live_share=len(live) / len(members))
+            finite = self._update(batch, anchors, normaliser, sums)
+            if not finite:
+                break
+        distance, coef = (None, None) if self._penalty is None else self._penalty.finish_step(len(members))
+        share = sum(member.advantage != 0.0 for member in live) / len(members)
+        return sums.report(rate, finite=finite, live_share=share, reference_kl=distance, kl_coef=coef)
+
+    @property
+    def reward_penalty(self) -> Penalty | None:
+        """What rewards are reduced by before they are compared; None where there is no such penalty."""
+        penalty = self._penalty
+        return partial(self._taken_from_rewards, penalty) if penalty is not None and penalty.in_reward else None
+
+    def _taken_from_rewards(self, penalty: KlPenalty, trajectories: Sequence[Trajectory]) -> list[float]:
+        """Nothing is taken from a trajectory without a token."""
+        chat = self._policy.chat
+        everyone = [shaped(Member(trajectory=item, advantage=0.0), self._algorithm, chat) for item in trajectories]
+        speaking = [place for place, member in enumerate(everyone) if member.trajectory.tokens]
+        taken = [0.0] * len(everyone)
+        if speaking:
+            members = [everyone[place] for place in speaking]
+            old, _ = old_logprobs(self._policy, members, self._algorithm, self._temperature)
+            less = penalty.of_rewards([member.trajectory for member in members], old)
+            for place, value in zip(speaking, less, strict=True):
+                taken[place] = value
+        return taken
 
     def state_dict(self) -> dict[str, Any]:
         """Optimizer moments, the random generator of the minibatches, and the guard's factor."""
         version, internal, gauss = self._random.getstate()
-        return {
+        state = {
             "optimizer": self._optimizer.state_dict(),
             "random": [version, list(internal), gauss],
             "rate_factor": self.rate_factor,
         }
+        return state if self._penalty is None else {**state, "penalty": self._penalty.state_dict()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from a saved state."""
@@ -102,6 +111,8 @@ class Learner:
         version, internal, gauss = state["random"]
         self._random.setstate((version, tuple(internal), gauss))
         self.rate_factor = float(state["rate_factor"])
+        if self._penalty is not None and "penalty" in state:
+            self._penalty.load_state_dict(state["penalty"])
 
     def _minibatches(self, live: Sequence[Member]) -> Iterator[list[int]]:
         """Places in `live`, shuffled anew for every pass and split evenly."""
@@ -112,22 +123,33 @@ class Learner:
             for start in range(0, len(order), size):
                 yield order[start : start + size]
 
-    def _update(self, batch: Sequence[int], old: _OldLogprobs, tokens: float, sums: _Sums) -> bool:
+    def _update(self, batch: Sequence[int], anchors: Anchors, normaliser: float, sums: Sums) -> bool:
         """One optimizer step; False (and no step) when its loss or its gradient is not a finite number."""
-        trajectories = [old.members[place].trajectory for place in batch]
-        advantages = torch.tensor([old.members[place].advantage for place in batch], device=self._policy.device)
+        trajectories = [anchors.members[place].trajectory for place in batch]
+        advantages = torch.tensor([anchors.members[place].advantage for place in batch], device=self._policy.device)
         new = self._policy.reply_logprobs(trajectories, self._temperature)
+        width, loss_config = new.logprobs.shape[1], self._algorithm.loss
+        per_trajectory = loss_config.aggregation == "seq_mean"
         outcome = policy_loss(
             new.logprobs,
-            old.rows(batch, new.logprobs.shape[1]),
+            anchors.rows(anchors.old_BT, batch, width),
             advantages,
             new.mask,
             clip=self._algorithm.clip,
-            normaliser=tokens,
+            normaliser=normaliser,
+            kind=loss_config.kind,
+            per_trajectory=per_trajectory,
+            weights_BT=None if anchors.weights_BT is None else anchors.rows(anchors.weights_BT, batch, width),
         )
+        total = outcome.loss
+        if self._penalty is not None and anchors.reference_BT is not None:
+            reference = anchors.rows(anchors.reference_BT, batch, width)
+            total = total + self._penalty.of_loss(
+                new.logprobs, reference, new.mask, normaliser, per_trajectory=per_trajectory
+            )
         self._optimizer.zero_grad(set_to_none=True)
-        outcome.loss.backward()
-        loss = float(outcome.loss.detach())
+        total.backward()
+        loss = float(total.detach())
         norm = float(torch.nn.utils.clip_grad_norm_(self._policy.module.parameters(), self._config.max_grad_norm))
         entropy = float((new.entropy.detach() * new.mask).sum())
         if not (math.isfinite(norm) and math.isfinite(loss)):
@@ -137,71 +159,19 @@ class Learner:
         sums.add(outcome, loss, entropy, norm)
         return True
 
-    def _old_logprobs(self, live: Sequence[Member]) -> _OldLogprobs:
-        """The recorded log-probs; for replayed members those of today's weights, where the config asks for it."""
-        trajectories = [member.trajectory for member in live]
-        table = self._policy.behaviour_logprobs(trajectories)
-        replayed = [place for place, member in enumerate(live) if member.replaced is not None]
-        if replayed and isinstance(self._algorithm, ArpoConfig) and self._algorithm.replay.old_logprobs == "recomputed":
-            table = self._recomputed(table, replayed, trajectories)
-        return _OldLogprobs(list(live), table)
+    def _anchors(self, live: list[Member]) -> Anchors:
+        """What the members of a step are held against."""
+        old, weights = old_logprobs(self._policy, live, self._algorithm, self._temperature)
+        reference = None
+        if self._penalty is not None and not self._penalty.in_reward:
+            reference = self._penalty.reference_logprobs([member.trajectory for member in live])
+        return Anchors(live, old, weights, reference)
 
-    def _recomputed(self, table: Tensor, places: Sequence[int], trajectories: Sequence[Trajectory]) -> Tensor:
-        with torch.no_grad():
-            new = self._policy.reply_logprobs([trajectories[place] for place in places], self._temperature).logprobs
-        table[torch.tensor(places), : new.shape[1]] = new
-        return table
-
-
-@dataclass(frozen=True, slots=True)
-class _OldLogprobs:
-    """Old log-probs [B, T] of all live members, and the members."""
-
-    members: list[Member]
-    table: Tensor
-
-    def rows(self, places: Sequence[int], width: int) -> Tensor:
-        return self.table[torch.tensor(places, device=self.table.device), :width]
-
-
-@dataclass(slots=True)
-class _Sums:
-    """Over the updates of one step."""
-
-    updates: int = 0
-    tokens: float = 0.0
-    loss: float = 0.0
-    entropy: float = 0.0
-    norm: float = 0.0
-    clipped: float = 0.0
-    clipped_high: float = 0.0
-    clipped_dual: float = 0.0
-    kl: float = 0.0
-
-    def add(self, outcome: PolicyLoss, loss: float, entropy: float, norm: float) -> None:
-        self.updates += 1
-        self.tokens += outcome.tokens
-        self.loss += loss
-        self.entropy += entropy
-        self.norm += norm
-        self.clipped += outcome.clipped
-        self.clipped_high += outcome.clipped_high
-        self.clipped_dual += outcome.clipped_dual
-        self.kl += outcome.kl_sum
-
-    def report(self, rate: float, *, finite: bool, live_share: float) -> LearnReport:
-        if not self.updates:
-            return LearnReport(updates=0, learning_rate=rate, finite=finite, live_share=live_share)
-        return LearnReport(
-            updates=self.updates,
-            learning_rate=rate,
-            finite=finite,
-            loss=self.loss / self.updates,
-            entropy=self.entropy / self.tokens,
-            grad_norm=self.norm / self.updates,
-            clip_fraction=self.clipped / self.tokens,
-            clip_fraction_high=self.clipped_high / self.tokens,
-            clip_fraction_dual=self.clipped_dual / self.tokens,
-            approx_kl=self.kl / self.tokens,
-            live_share=live_share,
-        )
+    def _normaliser(self, members: Sequence[Member]) -> float:
+        """What the sum over an update is divided by: its share of the tokens, or of the trajectories, of the step."""
+        loss = self._algorithm.loss
+        if loss.aggregation == "token_mean":
+            whole: float = sum(member.trajectory.tokens for member in members)
+        else:
+            whole = len(members) * (loss.constant_tokens if loss.aggregation == "constant" else 1)
+        return whole / self._algorithm.minibatches

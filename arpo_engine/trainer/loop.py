@@ -33,7 +33,7 @@ async def train(parts: Parts, stop: StopSwitch, *, resuming: bool) -> Ending:
         with watch.phase("collect"):
             collected = await stages.collect(parts, step)
         with watch.phase("learn"):
-            prepared = stages.replay(parts, step, collected)
+            prepared = await stages.replay(parts, step, collected)
             report = await stages.learn(parts, step, prepared)
         counted = metrics.tally(collected, parts.train_tasks)
         values = metrics.rollout_values(collected, counted, parts.progress)

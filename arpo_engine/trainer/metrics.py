@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from arpo_engine.algorithms.base import Collected, Prepared
 from arpo_engine.contract.tasks import Task
 from arpo_engine.evaluation.attempts import solved
-from arpo_engine.trainer.learner import LearnReport
 from arpo_engine.trainer.parts import Progress
+from arpo_engine.trainer.report import LearnReport
 from arpo_engine.types import Trajectory
 
 Values = dict[str, float | None]
@@ -93,7 +93,11 @@ def rollout_values(collected: Sequence[Collected], counted: Tally, progress: Pro
 def learning_values(prepared: Prepared, report: LearnReport) -> Values:
     """What was made of them."""
     advantages = [member.advantage for group in prepared.groups for member in group.members]
+    distance: Values = {}
+    if report.kl_coef is not None:
+        distance = {"train/reference_kl": report.reference_kl, "train/kl_coef": report.kl_coef}
     return {
+        **distance,
         "train/advantage_std": statistics.pstdev(advantages) if advantages else None,
         "train/zero_gradient_groups": float(sum(group.zero_gradient for group in prepared.groups)),
         "train/live_share": report.live_share,

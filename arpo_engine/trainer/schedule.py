@@ -8,12 +8,15 @@ from arpo_engine.contract.config.parts import OptimizerConfig
 
 
 def learning_rate(config: OptimizerConfig, step: int, total_steps: int) -> float:
-    """Linear warm-up to `config.lr`, then decay to `config.min_lr_ratio` of it at the last step; steps count from 1."""
-    if step <= config.warmup_steps:
-        return config.lr * step / config.warmup_steps
+    """Warm-up to `config.lr`, then decay to `config.min_lr_ratio` of it at the last step; steps count from 1."""
+    warmup = config.warmup_steps if config.warmup_ratio is None else int(config.warmup_ratio * total_steps)
+    if config.warmup == "from_zero" and step <= warmup:
+        return config.lr * (step - 1) / warmup
+    if step <= warmup:
+        return config.lr * step / warmup
     if config.decay == "constant":
         return config.lr
-    progress = (step - config.warmup_steps) / max(1, total_steps - config.warmup_steps)
+    progress = (step - warmup) / max(1, total_steps - warmup)
     progress = min(1.0, progress)
     kept = 1.0 - progress if config.decay == "linear" else 0.5 * (1.0 + math.cos(math.pi * progress))
     return config.lr * (config.min_lr_ratio + (1.0 - config.min_lr_ratio) * kept)

@@ -7,16 +7,18 @@ import logging
 from collections.abc import Sequence
 
 from arpo_engine.algorithms.base import Collected, Prepared
+from arpo_engine.contract.config.choices import choices_of
 from arpo_engine.contract.errors import NothingCollected
 from arpo_engine.contract.events import PhaseChanged
 from arpo_engine.inference.base import Sampling
+from arpo_engine.rollout.adaptive import sample_more
 from arpo_engine.rollout.group import collect_groups
 from arpo_engine.rollout.records import tokens_path, write_tokens
 from arpo_engine.trainer import announce, metrics, resume
 from arpo_engine.trainer.guard import Signs
-from arpo_engine.trainer.learner import LearnReport
 from arpo_engine.trainer.parts import Parts
 from arpo_engine.trainer.recovery import return_to_best
+from arpo_engine.trainer.report import LearnReport
 from arpo_engine.trainer.validation import validate
 
 log = logging.getLogger(__name__)
@@ -33,23 +35,34 @@ async def collect(parts: Parts, step: int) -> list[Collected]:
     sampling = Sampling(
         temperature=rollout.temperature, top_p=rollout.top_p, max_new_tokens=parts.config.generator.max_new_tokens
     )
-    plans = parts.planner.groups(tasks, size=rollout.group_size, step=step, sampling=sampling)
+    algorithm = parts.config.algorithm
+    plans = parts.planner.groups(
+        tasks, size=rollout.group_size, step=step, sampling=sampling, greedy=algorithm.estimator == "remax"
+    )
     announce.collecting(parts.sink, step, len(plans), len(plans) * rollout.group_size)
     collected = await collect_groups(parts.scheduler, plans)
+    if choices_of(algorithm).zero_variance == "sample_more":
+        collected = await sample_more(parts.scheduler, parts.planner, plans, collected, extra=algorithm.extra_rollouts)
     fresh = metrics.fresh_of(collected)
     if not fresh:
         raise NothingCollected(
             f"none of the {len(plans) * rollout.group_size} rollouts of step {step} could be scored; the events name "
             "each fault. Mend the desktops (`python -m arpo_engine preflight`) and resume the run"
         )
-    parts.progress.env_steps += sum(len(trajectory.steps) for trajectory in fresh)
+    greedy = [group.baseline for group in collected if group.baseline is not None]
+    parts.progress.env_steps += sum(len(trajectory.steps) for trajectory in [*fresh, *greedy])
     parts.progress.episodes += len(fresh)
     return collected
 
 
-def replay(parts: Parts, step: int, collected: Sequence[Collected]) -> Prepared:
+async def replay(parts: Parts, step: int, collected: Sequence[Collected]) -> Prepared:
     """Groups with advantages; those that failed as a whole may have got a remembered success."""
-    prepared = parts.algorithm.prepare(collected)
+    penalty = parts.learner.reward_penalty
+    if penalty is None:
+        prepared = parts.algorithm.prepare(collected)
+    else:
+        # The reference policy is asked for every trajectory: long enough to keep events waiting, so in a thread.
+        prepared = await asyncio.to_thread(parts.algorithm.prepare, collected, penalty)
     announce.groups_collected(parts.sink, step, prepared)
     return prepared
 

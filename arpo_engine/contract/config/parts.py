@@ -31,6 +31,9 @@ class TasksConfig(Strict):
     """Split that is only measured; none to measure nothing unseen."""
     limit: int | None = Field(None, ge=1)
     """Use the first so many training tasks only."""
+    infeasible: Literal["keep", "leave_out"] = "keep"
+    """Tasks of both splits that cannot be done, and are solved by saying so. `leave_out`: neither practised nor
+    measured; a policy can gain on them by learning to give up. They are counted apart either way."""
 
 
 class PocketDesktopsConfig(Strict):

@@ -82,7 +82,13 @@ class RunConfig(Strict):
                 f"{minibatches} is more than the {rollouts} rollouts of a step (rollout.tasks_per_step x "
                 f"rollout.group_size); use {rollouts} or fewer",
             )
-        if self.optimizer.warmup_steps >= self.limits.steps > 1:
+        if self.algorithm.estimator == "reinforce_pp" and self.algorithm.kl.place == "reward":
+            yield (
+                "algorithm.kl.place",
+                "reinforce_pp has one advantage for each trajectory here, and a penalty in each token's reward needs "
+                "one for each token; use loss, or another algorithm.estimator",
+            )
+        if self.optimizer.warmup_ratio is None and self.optimizer.warmup_steps >= self.limits.steps > 1:
             yield (
                 "optimizer.warmup_steps",
                 f"{self.optimizer.warmup_steps} warm-up steps never end, because the run ends after limits.steps = "

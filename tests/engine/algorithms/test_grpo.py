@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from arpo_engine.algorithms.advantages import group_advantages
 from arpo_engine.algorithms.base import Collected
-from arpo_engine.algorithms.grpo import Grpo, group_advantages
+from arpo_engine.algorithms.grpo import Grpo
 from arpo_engine.contract.config import GrpoConfig
 from tests.engine.fakes import make_trajectory
 

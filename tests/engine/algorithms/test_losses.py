@@ -76,3 +76,53 @@ def test_clip_higher_counts_only_what_was_cut_above():
     mask = torch.ones(2, 1, dtype=torch.bool)
     outcome = policy_loss(new, old, torch.tensor([1.0, -1.0]), mask, clip=ClipConfig(), normaliser=2.0)
     assert (outcome.clipped, outcome.clipped_high) == (2.0, 1.0)
+
+
+def two_tokens(kind: str, log_ratios: list[float], advantage: float) -> tuple[PolicyLoss, list[float]]:
+    new = torch.tensor([log_ratios], requires_grad=True)
+    mask = torch.ones(1, len(log_ratios), dtype=torch.bool)
+    outcome = policy_loss(
+        new, torch.zeros_like(new), torch.tensor([advantage]), mask, clip=ClipConfig(), normaliser=2.0, kind=kind
+    )
+    outcome.loss.backward()
+    return outcome, new.grad[0].tolist()
+
+
+def test_gspo_cuts_the_trajectory_and_not_its_tokens():
+    # One token is far up and one far down; their geometric mean is 1, so nothing is cut.
+    outcome, gradient = two_tokens("gspo", [1.0, -1.0], 1.0)
+    assert (outcome.loss.item(), outcome.clipped) == (pytest.approx(-1.0), 0.0)
+    assert gradient == pytest.approx([-0.5, -0.5])
+    cut, nothing = two_tokens("gspo", [1.0, 0.2], 1.0)
+    assert (cut.loss.item(), cut.clipped_high) == (pytest.approx(-1.3), 2.0)
+    assert nothing == [0.0, 0.0]
+
+
+def test_cispo_keeps_the_gradient_of_a_token_whose_weight_is_cut():
+    _, clipped_away = two_tokens("ppo", [1.0, 0.0], 1.0)
+    outcome, kept = two_tokens("cispo", [1.0, 0.0], 1.0)
+    assert clipped_away == pytest.approx([0.0, -0.5])
+    assert kept == pytest.approx([-0.65, -0.5])
+    assert outcome.clipped_high == 1.0
+
+
+def test_importance_weights_multiply_the_loss_of_each_token():
+    new = torch.tensor([[0.0, 0.0]])
+    outcome = policy_loss(
+        new,
+        new,
+        torch.tensor([1.0]),
+        torch.ones(1, 2),
+        clip=ClipConfig(),
+        normaliser=2.0,
+        weights_BT=torch.tensor([[2.0, 0.5]]),
+    )
+    assert outcome.loss.item() == pytest.approx(-1.25)
+
+
+def test_a_mean_of_trajectories_weighs_a_short_one_like_a_long_one():
+    new, mask = torch.zeros(2, 3), torch.tensor([[1.0, 0.0, 0.0], [1.0, 1.0, 1.0]])
+    outcome = policy_loss(
+        new, new, torch.tensor([1.0, -1.0]), mask, clip=ClipConfig(), normaliser=2.0, per_trajectory=True
+    )
+    assert outcome.loss.item() == pytest.approx(0.0)

@@ -11,7 +11,7 @@ import pytest
 
 from arpo_engine.algorithms import Arpo, Grpo
 from arpo_engine.algorithms.base import Collected
-from arpo_engine.algorithms.replay import ReplayBuffer
+from arpo_engine.algorithms.replay import Now, ReplayBuffer
 from arpo_engine.contract.config import ArpoConfig, GrpoConfig, ReplayConfig
 from arpo_engine.types import Trajectory
 from tests.engine.fakes import make_step, make_trajectory
@@ -29,13 +29,13 @@ def group(step: int, task: str, scores: list[float], *, format_rewards: list[flo
     return Collected(group_id=f"s{step}.{task}", task_id=task, fresh=fresh)
 
 
-def arpo(**replay: object) -> Arpo:
-    return Arpo(ArpoConfig(replay=ReplayConfig(**replay)), seed=0)
+def arpo(mode: str = "corrected", **replay: object) -> Arpo:
+    return Arpo(ArpoConfig(mode=mode, replay=ReplayConfig(**replay)), seed=0)
 
 
 @pytest.mark.parametrize("case", REPLAY_CASES, ids=[case["name"] for case in REPLAY_CASES])
 def test_injection_and_memory_equal_those_of_the_published_code(case: dict):
-    algorithm = arpo()
+    algorithm = arpo("paper")
     for number, (tasks, expected) in enumerate(zip(case["inputs"]["steps"], case["outputs"]["per_step"], strict=True)):
         # The reference keeps scores as float32; 0.1 is above its own threshold there, and so it is here.
         collected = [group(number, task, [float(np.float32(score)) for score in scores]) for task, scores in tasks]
@@ -55,7 +55,7 @@ def fresh_or_remembered(row: str, step: int) -> str:
 
 
 def test_an_all_failed_group_gets_one_success_in_place_of_its_first_member_and_an_advantage():
-    algorithm = arpo()
+    algorithm = arpo("paper")
     algorithm.prepare([group(1, "t1", [1.0, 0.0, 0.0, 0.0])])
     (rescued,) = algorithm.prepare([group(2, "t1", [0.0] * 4)]).groups
     assert rescued.members[0].trajectory.episode_id == "s1.t1.0"
@@ -70,7 +70,10 @@ def test_a_malformed_sibling_does_not_prevent_the_rescue_because_the_rule_looks_
     algorithm = arpo()
     algorithm.prepare([group(1, "t1", [1.0, 0.0])])
     (rescued,) = algorithm.prepare([group(2, "t1", [0.0] * 4, format_rewards=[0.0, -1.0, 0.0, 0.0])]).groups
-    assert rescued.members[0].replaced == "s2.t1.0"
+    (changed,) = [member for member in rescued.members if member.replaced is not None]
+    assert changed.trajectory.episode_id == "s1.t1.0"
+    # What gave up its place may have been worse than its siblings; what took it is better.
+    assert changed.advantage_before <= 0.5 < changed.advantage
 
 
 def test_a_group_with_a_success_of_its_own_is_left_alone():
@@ -81,7 +84,7 @@ def test_a_group_with_a_success_of_its_own_is_left_alone():
 
 
 def test_a_success_is_never_given_back_to_its_own_group():
-    buffer = ReplayBuffer(capacity_per_task=8, admit_above=0.1, seed=0)
+    buffer = ReplayBuffer(ReplayConfig(capacity_per_task=8), seed=0)
     buffer.remember([make_trajectory("own", 1.0)])
     assert buffer.draw("t1", without={"own"}) is None
     assert buffer.draw("t1") is not None
@@ -93,7 +96,7 @@ def test_successes_of_this_step_are_remembered_only_after_injection():
 
 
 def test_the_oldest_success_leaves_first_and_its_screenshots_with_it():
-    buffer = ReplayBuffer(capacity_per_task=2, admit_above=0.1, seed=0)
+    buffer = ReplayBuffer(ReplayConfig(capacity_per_task=2), seed=0)
     steps = [(make_step(shade=number),) for number in range(3)]
     change = buffer.remember(make_trajectory(f"e{number}", 1.0, steps=steps[number]) for number in range(3))
     assert buffer.episodes_of("t1") == ["e1", "e2"]
@@ -103,7 +106,7 @@ def test_the_oldest_success_leaves_first_and_its_screenshots_with_it():
 
 
 def test_a_remembered_trajectory_comes_back_as_it_was():
-    buffer = ReplayBuffer(capacity_per_task=2, admit_above=0.1, seed=0)
+    buffer = ReplayBuffer(ReplayConfig(capacity_per_task=2), seed=0)
     original = make_trajectory("e1", 1.0, steps=(make_step(shade=3), make_step(shade=4, logprobs=(-0.1, -0.2, -0.3))))
     buffer.remember([original])
     returned = buffer.draw("t1")
@@ -111,10 +114,10 @@ def test_a_remembered_trajectory_comes_back_as_it_was():
 
 
 def test_a_resumed_memory_draws_what_an_unbroken_one_would():
-    first = ReplayBuffer(capacity_per_task=8, admit_above=0.1, seed=3)
+    first = ReplayBuffer(ReplayConfig(capacity_per_task=8), seed=3)
     first.remember(make_trajectory(f"e{number}", 1.0, steps=(make_step(shade=number),)) for number in range(6))
     first.draw("t1")
-    second = ReplayBuffer(capacity_per_task=8, admit_above=0.1, seed=99)
+    second = ReplayBuffer(ReplayConfig(capacity_per_task=8), seed=99)
     second.load_state_dict(first.state_dict())
     assert [first.draw("t1").episode_id for _ in range(20)] == [second.draw("t1").episode_id for _ in range(20)]
 
@@ -131,7 +134,7 @@ def test_replay_switched_off_is_bit_equal_to_grpo_and_remembers_nothing():
 
 
 def test_scores_at_the_threshold_are_not_remembered():
-    buffer = ReplayBuffer(capacity_per_task=8, admit_above=0.1, seed=0)
+    buffer = ReplayBuffer(ReplayConfig(capacity_per_task=8), seed=0)
     buffer.remember([make_trajectory("at", 0.1), make_trajectory("none", None), make_trajectory("above", 0.11)])
     assert buffer.episodes_of("t1") == ["above"]
 
@@ -145,3 +148,89 @@ def same(one: Trajectory, other: Trajectory) -> bool:
 
     mine, its = without_pixels(one), without_pixels(other)
     return frames and repr(mine) == repr(its)
+
+
+def injected_slots(algorithm: Arpo, step: int, size: int = 8, task: str = "t1") -> list[int]:
+    (rescued,) = algorithm.prepare([group(step, task, [0.0] * size)]).groups
+    return [slot for slot, member in enumerate(rescued.members) if member.replaced is not None]
+
+
+def test_the_place_that_is_given_up_is_drawn_unless_the_paper_is_followed():
+    drawn, first = arpo(), arpo("paper")
+    for algorithm in (drawn, first):
+        algorithm.prepare([group(0, "t1", [1.0, 0.0])])
+    assert len({slot for step in range(1, 20) for slot in injected_slots(drawn, step)}) > 4
+    assert {slot for step in range(1, 20) for slot in injected_slots(first, step)} == {0}
+
+
+def test_a_named_option_wins_over_the_mode():
+    algorithm = arpo("paper", slot="random")
+    algorithm.prepare([group(0, "t1", [1.0, 0.0])])
+    assert {slot for step in range(1, 20) for slot in injected_slots(algorithm, step)} != {0}
+
+
+def test_a_resumed_run_gives_up_the_same_places():
+    whole = arpo()
+    whole.prepare([group(0, "t1", [1.0, 0.0])])
+    injected_slots(whole, 1)
+    resumed = Arpo(ArpoConfig(), seed=5)
+    resumed.load_state_dict(whole.state_dict())
+    steps = range(2, 12)
+    assert [injected_slots(whole, step) for step in steps] == [injected_slots(resumed, step) for step in steps]
+
+
+def test_a_quota_replaces_several_failures_with_different_successes_and_leaves_one():
+    algorithm = arpo(per_group=5)
+    algorithm.prepare([group(0, "t1", [1.0] * 6)])
+    (rescued,) = algorithm.prepare([group(1, "t1", [0.0] * 4)]).groups
+    back = [member.trajectory.episode_id for member in rescued.members if member.replaced is not None]
+    assert len(back) == len(set(back)) == 3
+
+
+def test_an_injected_member_knows_the_advantage_before_it():
+    algorithm = arpo("paper")
+    algorithm.prepare([group(0, "t1", [1.0, 0.0])])
+    (rescued,) = algorithm.prepare([group(1, "t1", [0.0] * 4, format_rewards=[-1.0, 0.0, 0.0, 0.0])]).groups
+    assert rescued.members[0].advantage_before == pytest.approx(-1.5, abs=1e-4)
+    assert rescued.members[0].advantage == pytest.approx(1.5, abs=1e-4)
+    assert [member.advantage_before for member in rescued.members[1:]] == [None] * 3
+
+
+def buffer_of(*successes: Trajectory, **settings: object) -> ReplayBuffer:
+    buffer = ReplayBuffer(ReplayConfig(**settings), seed=0)
+    buffer.remember(successes)
+    return buffer
+
+
+def success(name: str, *, step: int = 0, version: int = 0) -> Trajectory:
+    turn = replace(make_step(), weight_version=version)
+    return replace(make_trajectory(name, 1.0, steps=(turn,)), collected_at_step=step)
+
+
+def test_the_newest_success_comes_back_if_that_is_the_choice():
+    buffer = buffer_of(success("old"), success("new"), choice="newest")
+    assert {buffer.draw("t1").episode_id for _ in range(10)} == {"new"}
+
+
+def test_the_least_used_success_comes_back_and_the_count_survives_a_resume():
+    buffer = buffer_of(*[success(f"e{number}") for number in range(4)], choice="least_used")
+    first = [buffer.draw("t1").episode_id for _ in range(3)]
+    resumed = ReplayBuffer(ReplayConfig(choice="least_used"), seed=9)
+    resumed.load_state_dict(buffer.state_dict())
+    assert sorted([*first, resumed.draw("t1").episode_id]) == ["e0", "e1", "e2", "e3"]
+
+
+def test_a_success_that_is_too_old_or_too_far_from_the_policy_stays_away():
+    by_age = buffer_of(success("old", step=1), success("young", step=8), max_age_steps=3)
+    assert {by_age.draw("t1", now=Now(10, 0)).episode_id for _ in range(10)} == {"young"}
+    assert by_age.draw("t1", now=Now(20, 0)) is None
+    by_version = buffer_of(success("far", version=1), success("near", version=8), max_staleness=2)
+    assert {by_version.draw("t1", now=Now(0, 10)).episode_id for _ in range(10)} == {"near"}
+
+
+def test_a_buffer_that_was_never_asked_changes_no_advantage():
+    with_stock, without = arpo(), arpo(enabled=False)
+    with_stock.prepare([group(0, "t1", [1.0, 0.0])])
+    mixed = group(1, "t1", [0.0, 1.0, 0.0])
+    (mine,), (its,) = with_stock.prepare([mixed]).groups, without.prepare([mixed]).groups
+    assert mine.members == its.members

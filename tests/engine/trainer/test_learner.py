@@ -14,7 +14,10 @@ from arpo_engine.contract.config import ArpoConfig, GrpoConfig, ReplayConfig
 from arpo_engine.contract.config.parts import OptimizerConfig
 from arpo_engine.contract.outcomes import EndedBy
 from arpo_engine.models.policy import Policy
+from arpo_engine.trainer.anchors import old_logprobs
+from arpo_engine.trainer.kl_penalty import KlPenalty
 from arpo_engine.trainer.learner import Learner
+from arpo_engine.trainer.reference import Reference
 from arpo_engine.types import Group, Member, Step, Trajectory
 from tests.engine.trainer.world import fresh_policy
 
@@ -139,3 +142,91 @@ def test_the_rate_follows_the_schedule_and_the_guards_factor(policy: Policy):
     made.rate_factor = 0.5
     report = made.learn([group((sampled(policy, "a", "click"), 1.0))], step=1)
     assert report.learning_rate == pytest.approx(1e-3 / 2 * 0.5)
+
+
+def test_a_recomputed_anchor_makes_every_ratio_one(policy: Policy):
+    drifted = sampled(policy, "a", "click")
+    turn = drifted.steps[0]
+    drifted = replace(drifted, steps=(replace(turn, reply_logprobs=tuple(v - 0.5 for v in turn.reply_logprobs)),))
+    paper = learner(policy, GrpoConfig(minibatches=1, mode="paper")).learn([group((drifted, 1.0))], step=1)
+    assert paper.approx_kl == pytest.approx(0.0, abs=1e-5)
+    own = learner(fresh_policy(), GrpoConfig(minibatches=1)).learn([group((drifted, 1.0))], step=1)
+    assert own.approx_kl == pytest.approx(-0.5, abs=1e-4)
+
+
+def test_a_true_ratio_that_is_truncated_weighs_a_replayed_success(policy: Policy):
+    old = sampled(policy, "b", "type")
+    turn = old.steps[0]
+    old = replace(old, steps=(replace(turn, reply_logprobs=tuple(value - 1.0 for value in turn.reply_logprobs)),))
+    replayed = Member(trajectory=old, advantage=1.0, replaced="lost")
+    config = ArpoConfig(replay=ReplayConfig(old_logprobs="truncated", importance_cap=2.0))
+    table, weights_BT = old_logprobs(policy, [replayed, replace(replayed, replaced=None)], config, 1.0)
+    # It is e times as likely as when it was sampled, cut at 2; a fresh member keeps what was recorded.
+    assert weights_BT[0].tolist() == pytest.approx([2.0] * old.tokens)
+    assert weights_BT[1].tolist() == [1.0] * old.tokens
+    assert table[0].tolist() == pytest.approx(list(turn.reply_logprobs), abs=1e-4)
+    assert table[1].tolist() == pytest.approx(list(old.steps[0].reply_logprobs))
+
+
+def test_what_has_no_advantage_moves_the_weights_only_in_the_paper(policy: Policy):
+    dull = sampled(policy, "a", "click")
+    before = weights(policy)
+    report = learner(policy, GrpoConfig(minibatches=1, zero_variance="keep")).learn([group((dull, 0.0))], step=1)
+    assert report.updates == 1
+    # Nothing was learnt, yet weight decay has made every weight smaller.
+    assert any(not torch.equal(value, before[name]) for name, value in weights(policy).items())
+
+
+def test_every_trajectory_weighs_alike_if_the_mean_is_taken_of_each_first(policy: Policy):
+    short, long = sampled(policy, "a", "click"), sampled(policy, "b", "click click click click")
+    groups = [group((short, 1.0), (long, -1.0))]
+    of_tokens = learner(policy, GrpoConfig(minibatches=1)).learn(groups, step=1)
+    each = GrpoConfig(minibatches=1, loss={"aggregation": "seq_mean"})
+    of_trajectories = learner(fresh_policy(), each).learn(groups, step=1)
+    share = (short.tokens - long.tokens) / (short.tokens + long.tokens)
+    assert of_tokens.loss == pytest.approx(-share, abs=1e-4)
+    assert of_trajectories.loss == pytest.approx(0.0, abs=1e-4)
+    fixed = GrpoConfig(minibatches=1, loss={"aggregation": "constant", "constant_tokens": 10})
+    report = learner(fresh_policy(), fixed).learn(groups, step=1)
+    assert report.loss == pytest.approx(-(short.tokens - long.tokens) / 20, abs=1e-4)
+
+
+def with_penalty(policy: Policy, config: GrpoConfig) -> Learner:
+    """A learner whose reference is surer of itself than the untaught policy."""
+    frozen = fresh_policy()
+    with torch.no_grad():
+        frozen.module.lm_head.weight.mul_(1.5)
+    reference = Reference(frozen, device=policy.device, offload=True)
+    penalty = KlPenalty(config.kl, reference, temperature=1.0)
+    slow = OptimizerConfig(lr=1e-6, warmup_steps=0, decay="constant")
+    return Learner(policy, algorithm=config, optimizer=slow, temperature=1.0, total_steps=10, seed=0, penalty=penalty)
+
+
+def test_a_penalty_in_the_loss_draws_the_policy_back_to_its_reference(policy: Policy):
+    config = GrpoConfig(minibatches=1, zero_variance="keep", kl={"place": "loss", "coef": 1.0, "control": "adaptive"})
+    made, groups = with_penalty(policy, config), [group((sampled(policy, "a", "click"), 0.0))]
+    first, second = made.learn(groups, step=1), made.learn(groups, step=2)
+    assert first.reference_kl > second.reference_kl > 0.0
+    assert (first.loss, first.kl_coef) == (pytest.approx(first.reference_kl, rel=1e-3), 1.0)
+    assert second.kl_coef != 1.0
+    resumed = with_penalty(fresh_policy(), config)
+    resumed.load_state_dict(made.state_dict())
+    assert resumed.state_dict()["penalty"] == made.state_dict()["penalty"]
+
+
+def test_a_penalty_in_the_reward_is_the_weighed_distance_of_the_whole_trajectory(policy: Policy):
+    config = GrpoConfig(kl={"place": "reward", "coef": 0.1, "estimator": "kl"})
+    made, said = with_penalty(policy, config), sampled(policy, "a", "click")
+    silent = replace(said, episode_id="b", steps=())
+    frozen = fresh_policy()
+    with torch.no_grad():
+        frozen.module.lm_head.weight.mul_(1.5)
+        distance = float((policy.reply_logprobs([said]).logprobs - frozen.reply_logprobs([said]).logprobs).sum())
+    assert made.reward_penalty([said, silent]) == [pytest.approx(0.1 * distance, rel=1e-3), 0.0]
+    assert learner(policy).reward_penalty is None
+
+
+def test_learning_again_from_the_text_makes_every_ratio_one(policy: Policy):
+    said = sampled(policy, "a", "click")
+    report = learner(policy, GrpoConfig(minibatches=1, retokenise=True)).learn([group((said, 1.0))], step=1)
+    assert (report.finite, report.approx_kl) == (True, pytest.approx(0.0, abs=1e-5))

@@ -78,3 +78,15 @@ def test_a_directive_is_heard_even_if_it_is_taken_back():
     assert stop.halt().kind == "stop"
     sink.directive = Directive.RUN
     assert stop.halt().kind == "stop"
+
+
+def test_the_published_schedule_begins_at_zero_and_so_skips_its_first_step():
+    config = OptimizerConfig(lr=1.0, warmup_steps=2, decay="constant", warmup="from_zero")
+    assert [learning_rate(config, step, 6) for step in range(1, 5)] == [0.0, 0.5, 1.0, 1.0]
+
+
+def test_a_warm_up_may_be_a_share_of_the_run():
+    config = OptimizerConfig(lr=1.0, warmup_steps=99, warmup_ratio=0.25, decay="constant")
+    assert [learning_rate(config, step, 11) for step in range(1, 4)] == [0.5, 1.0, 1.0]
+    none = OptimizerConfig(lr=1.0, warmup_ratio=0.05, decay="constant", warmup="from_zero")
+    assert learning_rate(none, 1, 11) == 1.0

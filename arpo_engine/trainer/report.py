@@ -1,0 +1,79 @@
+"""What one step of learning did, summed up over its updates. Knows numbers only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from arpo_engine.algorithms.losses import PolicyLoss
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LearnReport:
+    """What one step of learning did. A number is None where nothing was learnt from."""
+
+    updates: int
+    learning_rate: float
+    finite: bool
+    """False: a loss or a gradient was NaN or infinite; the weights were left as they were from there on."""
+    loss: float | None = None
+    entropy: float | None = None
+    grad_norm: float | None = None
+    clip_fraction: float | None = None
+    clip_fraction_high: float | None = None
+    clip_fraction_dual: float | None = None
+    approx_kl: float | None = None
+    live_share: float = 0.0
+    """Share of the trajectories that had an advantage."""
+    reference_kl: float | None = None
+    """Distance from the reference policy (nats a token); None without one."""
+    kl_coef: float | None = None
+    """Weight that it had in this step."""
+
+
+@dataclass(slots=True)
+class Sums:
+    """Over the updates of one step."""
+
+    updates: int = 0
+    tokens: float = 0.0
+    loss: float = 0.0
+    entropy: float = 0.0
+    norm: float = 0.0
+    clipped: float = 0.0
+    clipped_high: float = 0.0
+    clipped_dual: float = 0.0
+    kl: float = 0.0
+
+    def add(self, outcome: PolicyLoss, loss: float, entropy: float, norm: float) -> None:
+        """One more update."""
+        self.updates += 1
+        self.tokens += outcome.tokens
+        self.loss += loss
+        self.entropy += entropy
+        self.norm += norm
+        self.clipped += outcome.clipped
+        self.clipped_high += outcome.clipped_high
+        self.clipped_dual += outcome.clipped_dual
+        self.kl += outcome.kl_sum
+
+    def report(
+        self, rate: float, *, finite: bool, live_share: float, reference_kl: float | None, kl_coef: float | None
+    ) -> LearnReport:
+        """The step as a whole."""
+        if not self.updates:
+            return LearnReport(updates=0, learning_rate=rate, finite=finite, live_share=live_share)
+        return LearnReport(
+            updates=self.updates,
+            learning_rate=rate,
+            finite=finite,
+            loss=self.loss / self.updates,
+            entropy=self.entropy / self.tokens,
+            grad_norm=self.norm / self.updates,
+            clip_fraction=self.clipped / self.tokens,
+            clip_fraction_high=self.clipped_high / self.tokens,
+            clip_fraction_dual=self.clipped_dual / self.tokens,
+            approx_kl=self.kl / self.tokens,
+            live_share=live_share,
+            reference_kl=reference_kl,
+            kl_coef=kl_coef,
+        )

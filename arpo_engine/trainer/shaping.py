@@ -1,0 +1,42 @@
+"""What of a trajectory is learnt from: cut where it is too long, tokenised again where the config asks for it.
+
+Knows ids; knows no weights.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from arpo_engine.contract.config import GrpoConfig
+from arpo_engine.models.chat import ChatFormat
+from arpo_engine.types import Member, Step, Trajectory
+
+
+def shaped(member: Member, config: GrpoConfig, chat: ChatFormat) -> Member:
+    """The member as it is learnt from; itself where nothing has to change."""
+    trajectory = member.trajectory
+    if config.retokenise:
+        trajectory = retokenised(trajectory, chat)
+    if config.max_learnt_tokens is not None:
+        trajectory = cut(trajectory, config.max_learnt_tokens)
+    return member if trajectory is member.trajectory else replace(member, trajectory=trajectory)
+
+
+def cut(trajectory: Trajectory, most: int) -> Trajectory:
+    """The first turns that fit into `most` tokens (prompts and screenshots among them), each whole or not at all."""
+    kept: list[Step] = []
+    for step in trajectory.steps:
+        most -= len(step.prompt_ids) + len(step.reply_ids)
+        if most < 0:
+            return replace(trajectory, steps=tuple(kept))
+        kept.append(step)
+    return trajectory
+
+
+def retokenised(trajectory: Trajectory, chat: ChatFormat) -> Trajectory:
+    """Each reply as the ids of its text; their log-probs are not known, so that they are NaN until recomputed."""
+    steps = []
+    for step in trajectory.steps:
+        ids = chat.reply_ids(step.text)
+        steps.append(replace(step, reply_ids=ids, reply_logprobs=(float("nan"),) * len(ids)))
+    return replace(trajectory, steps=tuple(steps))
