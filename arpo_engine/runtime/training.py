@@ -52,7 +52,7 @@ def build_parts(context: Context) -> Parts:
         temperature=config.rollout.temperature,
         total_steps=config.limits.steps,
         seed=config.seed,
-        penalty=_kl_penalty(context, context.policy),
+        penalty=_kl_penalty(config, context.policy),
     )
     return Parts(
         config=config,
@@ -78,11 +78,11 @@ def build_parts(context: Context) -> Parts:
     )
 
 
-def _kl_penalty(context: Context, policy: Policy) -> KlPenalty | None:
+def _kl_penalty(config: RunConfig, policy: Policy) -> KlPenalty | None:
     """The penalty that the config asks for, with a reference policy of its own."""
-    start, kl = context.config.model, context.config.algorithm.kl
+    start, kl = config.model, config.algorithm.kl
     if kl.place == "off":
         return None
     frozen = Policy.load(kl.reference or start.path, dtype=start.dtype, trust_remote_code=start.trust_remote_code)
     reference = Reference(frozen, device=policy.device, offload=kl.offload)
-    return KlPenalty(kl, reference, context.config.rollout.temperature)
+    return KlPenalty(kl, reference, config.rollout.temperature)
