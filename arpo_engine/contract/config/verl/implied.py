@@ -35,7 +35,11 @@ _IN_THE_CODE: tuple[tuple[str, str, Judgement], ...] = (
         adapted("the sampled tokens; algorithm.retokenise=true does as there", algorithm__retokenise=False),
     ),
     ("collapse guard", "none", mapped("", guard__enabled=False)),
-    ("prompt", "the full action space", mapped("gui_agent.py", agent__kind="ui_tars", agent__prompt="full")),
+    (
+        "prompt",
+        "the full action space",
+        mapped("gui_agent.py", agent__kind="ui_tars", agent__prompt="full", agent__offer_fail=False),
+    ),
     (
         "desktops",
         "OSWorld in virtual machines (Docker)",
