@@ -40,7 +40,7 @@ def test_the_published_command_becomes_an_evaluation_at_a_server() -> None:
     assert (config.kind, config.seed, config.desktops.count) == ("evaluate", 4, 3)
     assert config.generator.kind == "openai"
     assert config.generator.base_urls == tuple(f"http://10.0.0.2:{port}/v1" for port in (9000, 9001, 9002))
-    assert (config.generator.model, config.generator.history_images) == ("my-model", 5)
+    assert (config.generator.model, config.agent.history_images) == ("my-model", 5)
     assert (config.generator.max_new_tokens, config.agent.prompt) == (1500, "full")
     measured = config.evaluation
     assert (measured.temperature, measured.top_p, measured.max_steps, measured.attempts) == (0.7, 0.9, 20, 1)
@@ -109,7 +109,7 @@ def test_a_start_server_script_says_the_models_name_the_ports_and_the_images() -
     )
     assert config.generator.kind == "openai"
     assert config.generator.base_urls[0] == "http://10.0.0.2:9100/v1"
-    assert (config.generator.model, config.generator.history_images) == ("arpo-7b", 4)
+    assert (config.generator.model, config.agent.history_images) == ("arpo-7b", 4)
     alone = parse_config(apply_overrides({}, read_runner(SERVER).settings))
     assert alone.model_name == "arpo-7b"
 

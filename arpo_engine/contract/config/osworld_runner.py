@@ -75,7 +75,7 @@ def read_runner(text: str) -> RunnerCommand:
         command.parameters.append(Parameter(name, value, verdict, told))
     # A number that is none is among the refused parameters, with its cure.
     with suppress(ValueError):
-        command.settings.append(f"generator={json.dumps(_generator(said))}")
+        command.settings += [f"generator={json.dumps(_generator(said))}", *_window(said)]
     command.settings += ["kind=evaluate", "evaluation.attempts=1", "agent.prompt=full"]
     return command
 
@@ -120,19 +120,24 @@ def _generator(said: dict[str, str]) -> dict[str, object]:
     first = int(said.get("server_port", FIRST_PORT))
     count = min(MOST_SERVERS, max(1, int(said.get("num_envs", "1"))))
     host = said.get("server_ip", "http://127.0.0.1").rstrip("/")
-    generator: dict[str, object] = {
+    return {
         "kind": "openai",
         "base_urls": [f"{host}:{first + number}/v1" for number in range(count)],
         "model": said["model"],
         "max_new_tokens": int(said["max_tokens"]),
     }
+
+
+def _window(said: dict[str, str]) -> list[str]:
+    """The fewer of the agent's and the server's screenshots; an episode that has no more of them needs no window."""
     images = [int(said[name]) for name in ("max_trajectory_length", "limit_images") if name in said]
-    if images:
-        generator["history_images"] = min(images)
-    return generator
+    longest = int(said.get("max_steps", max(images, default=0)))
+    return [f"agent.history_images={min(images)}"] if images and min(images) < longest else []
 
 
 Read = tuple[Verdict, str, list[str]]
+_SET_TOGETHER = ("generator.", "agent.history_images")
+"""Settings that follow from several parameters; see `_generator` and `_window`."""
 
 
 def _number(key: str, *more: str, kind: type = int) -> Callable[[str], Read]:
@@ -143,7 +148,7 @@ def _number(key: str, *more: str, kind: type = int) -> Callable[[str], Read]:
             number = kind(value)
         except ValueError:
             return "refused", f"{value!r} is no number; write one", []
-        settings = [f"{name}={number}" for name in (key, *more) if not name.startswith("generator.")]
+        settings = [f"{name}={number}" for name in (key, *more) if not name.startswith(_SET_TOGETHER)]
         return "mapped", ", ".join((key, *more)), settings
 
     return read
@@ -200,13 +205,13 @@ READERS: dict[str, Callable[[str], Read]] = {
     "screen_height": _fixed("inert", "the desktop says its own size"),
     "sleep_after_execution": _fixed("inert", "a desktop answers when it is ready"),
     "max_steps": _steps,
-    "max_trajectory_length": _number("generator.history_images"),
+    "max_trajectory_length": _number("agent.history_images"),
     "test_config_base_dir": _fixed("adapted", "task files are looked for in examples/ beside --test_all_meta_path"),
     "model": _fixed("mapped", "generator.model"),
     "temperature": _number("evaluation.temperature", kind=float),
     "top_p": _number("evaluation.top_p", kind=float),
     "max_tokens": _number("generator.max_new_tokens"),
-    "limit_images": _number("generator.history_images"),
+    "limit_images": _number("agent.history_images"),
     "domain": _domain,
     "test_all_meta_path": _tasks,
     "result_dir": _fixed(
