@@ -50,18 +50,18 @@ class Launch:
 
 
 def add_run_arguments(parser: argparse.ArgumentParser, *, default_config: Path | None = None) -> None:
-    """The options of a run; its source must be named where there is no config to begin with."""
-    known = f" (default: {default_config.name}, on the small desktop)" if default_config else ""
-    source = parser.add_mutually_exclusive_group(required=default_config is None)
-    source.add_argument(
-        "--config",
-        type=Path,
-        default=default_config,
-        help=f"YAML or JSON file, such as configs/pocket_demo.yaml{known}",
-    )
-    source.add_argument(
-        "--from", dest="script", type=Path, metavar="SCRIPT", help="a script or command of ARPO or EasyR1, as it is"
-    )
+    """The options of a run. Without a config to begin with, one must be named, or a script that becomes one."""
+    example = "YAML or JSON file, such as configs/pocket_demo.yaml"
+    if default_config is not None:
+        known = f"{example} (default: {default_config.name}, on the small desktop)"
+        parser.add_argument("--config", type=Path, default=default_config, help=known)
+        parser.set_defaults(script=None)
+    else:
+        source = parser.add_mutually_exclusive_group(required=True)
+        source.add_argument("--config", type=Path, help=example)
+        source.add_argument(
+            "--from", dest="script", type=Path, metavar="SCRIPT", help="a script or command of ARPO or EasyR1, as it is"
+        )
     parser.add_argument("settings", nargs="*", metavar="key=value", help="change a setting: optimizer.lr=1e-4")
     parser.add_argument("--run-dir", type=Path, help="folder of the run (default: a new one under runs/)")
     parser.add_argument("--attempt", type=int, help="number of this attempt (default: one more than the last)")
