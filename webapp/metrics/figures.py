@@ -48,9 +48,9 @@ def draw(chart: Chart, curves: Mapping[str, Curve], view: View) -> Drawn:
     shown = [line for line in chart.lines if line.key in curves and curves[line.key].samples]
     for line in shown:
         _add(figure, chart, line, curves[line.key], view, place)
-    axis = {"tickformat": ".0%", "rangemode": "tozero"} if chart.percent else {"rangemode": "tozero"}
+    axis = {"tickformat": ".2~%", "rangemode": "tozero"} if chart.percent else {"rangemode": "tozero"}
     figure.update_layout(
-        margin={"l": 46, "r": 12, "t": 8, "b": 36},
+        margin={"l": 46, "r": 18, "t": 8, "b": 36},
         hovermode="x unified",
         showlegend=len(chart.lines) > 1,
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},

@@ -128,7 +128,8 @@ def _order_numbers(embeddings: Tensor, tokenizer: PreTrainedTokenizerFast) -> No
 def _pair_spellings(embeddings: Tensor, tokenizer: PreTrainedTokenizerFast) -> None:
     """Let a word start alike with and without the space before it."""
     vocabulary = tokenizer.get_vocab()
-    for piece, token in vocabulary.items():
+    # In the order of the tokens: that of get_vocab is another one in every process, and each draws noise.
+    for piece, token in sorted(vocabulary.items(), key=lambda entry: entry[1]):
         if len(piece) > 2 and piece.startswith("Ġ") and piece[1:] in vocabulary and not piece[1:].isdigit():
             embeddings[token] = embeddings[vocabulary[piece[1:]]] + EMBEDDING_RANGE / 4 * torch.randn(
                 embeddings.shape[1]
