@@ -1,6 +1,6 @@
 """Small computations by the engine itself, made while a report is written, beside values worked out by hand.
 
-Source of the formulas: verl/trainer/core_algos.py of the published code. Knows no configs but the parts it computes with.
+Source of the formulas: verl/trainer/core_algos.py of the published code. Knows no whole configs.
 """
 
 from __future__ import annotations

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from arpo_engine.conformance.fidelity.readers import READERS, Answer
+from arpo_engine.conformance.fidelity.judges import Answer
+from arpo_engine.conformance.fidelity.readers import READERS
 from arpo_engine.conformance.fidelity.rows import FidelityReport, Likeness, Row
 from arpo_engine.conformance.fidelity.statements import Side, Statement, statements_of
 from arpo_engine.contract.config.verl import faults_of

@@ -1,6 +1,7 @@
 """A config beside the published pipeline, component by component. Knows no documents and opens no files.
 
-The published side is the published command as `contract/config/verl` imports it, so both sides speak of the same settings.
+The published side is the published command as `contract/config/verl` imports it, so both sides have the same
+settings.
 """
 
 from __future__ import annotations
