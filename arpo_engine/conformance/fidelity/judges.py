@@ -22,6 +22,8 @@ from arpo_engine.contract.config.verl.published_run import (
 
 SETTINGS = published_run().reading
 OURS = published_run().ready()
+ADMIT_ABOVE = OURS.model_dump()["algorithm"]["replay"]["admit_above"]
+"""Score above which the published code remembers a rollout."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

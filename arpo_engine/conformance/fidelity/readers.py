@@ -106,7 +106,7 @@ READERS: tuple[Reader, ...] = (
         "replay, admission",
         rf"(?:eval_result\w*|scores?|rewards?)\s*>\s*{NUMBER}",
         judges.one_of(
-            [judges.OURS.algorithm.replay.admit_above if judges.OURS.algorithm.kind == "arpo" else ""],
+            [judges.ADMIT_ABOVE],
             "replay_buffer.py",
         ),
     ),
