@@ -20,6 +20,7 @@ COMMANDS = {
         "arpo_engine.cli.conformance",
         "our answers beside the published code's, case by case",
     ),
+    "verify": ("arpo_engine.cli.verify", "a run, a config or a written claim beside the published pipeline"),
     "train-pocket": ("arpo_engine.cli.train_pocket", "rebuild the small policy that ships with the engine"),
 }
 

@@ -1,0 +1,162 @@
+"""A config beside the published pipeline, component by component. Knows no documents and opens no files.
+
+The published side is the published command as `contract/config/verl` imports it, so both sides have the same
+settings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from arpo_engine.conformance.fidelity.checks import advantage_check, loss_check
+from arpo_engine.conformance.fidelity.rows import Likeness, Row
+from arpo_engine.contract.config import RunConfig
+from arpo_engine.contract.config.verl.faults import faults_of
+from arpo_engine.contract.config.verl.published_run import OSWORLD_REVISION, REVISION, published_run
+
+FIELDS: dict[str, tuple[str, ...]] = {
+    "algorithm": (
+        "algorithm.mode", "algorithm.kind", "algorithm.estimator", "algorithm.advantage_eps", "algorithm.loss",
+        "algorithm.epochs", "algorithm.minibatches", "algorithm.old_logprobs", "algorithm.zero_variance",
+        "algorithm.same_task_twice", "algorithm.max_learnt_tokens", "algorithm.retokenise",
+    ),
+    "replay": ("algorithm.replay",),
+    "KL": ("algorithm.kl",),
+    "clip ratios": ("algorithm.clip",),
+    "learning rate": (
+        "optimizer.lr", "optimizer.warmup_steps", "optimizer.warmup_ratio", "optimizer.warmup", "optimizer.decay",
+    ),
+    "optimizer": (
+        "optimizer.kind", "optimizer.eps", "optimizer.weight_decay", "optimizer.beta1", "optimizer.beta2",
+        "optimizer.max_grad_norm",
+    ),
+    "rewards": ("reward",),
+    "task list": ("tasks",),
+    "model": ("model.path", "model.dtype", "agent.kind", "agent.version", "agent.prompt", "agent.offer_fail"),
+    "scale": (
+        "desktops.count", "rollout.tasks_per_step", "rollout.group_size", "rollout.max_steps", "rollout.temperature",
+        "limits.steps",
+    ),
+}  # fmt: skip
+"""Settings that make up each component; a group of settings stands for all of its fields."""
+ADAPTED = {"task list", "model", "scale"}
+"""Components in which a replica on smaller means is expected to be otherwise."""
+MODE = "algorithm.mode"
+_ABSENT = "(none)"
+_AS_MODE = "as {} mode has it"
+
+
+def compare_config(config: RunConfig) -> tuple[Row, ...]:
+    """A row for each component, in the order in which a training meets them."""
+    ours, theirs = _flat(config), _flat(published_run().ready())
+    rows = [_framework()]
+    rows += [_component(name, ours, theirs) for name in FIELDS]
+    rows += [*_desktops(config), _infeasible(config)]
+    return tuple(_checked(row, config) for row in rows)
+
+
+def _component(name: str, ours: dict[str, Any], theirs: dict[str, Any]) -> Row:
+    paths = [path for path in {**theirs, **ours} if _belongs(path, FIELDS[name])]
+    if name == "KL" and ours["algorithm.kl.place"] == theirs["algorithm.kl.place"] == "off":
+        paths = ["algorithm.kl.place"]  # Nothing else of it is read then.
+    apart = [path for path in paths if ours.get(path, _ABSENT) != theirs.get(path, _ABSENT)]
+    shown = apart or paths[:3]
+    if not apart:
+        likeness, evidence = Likeness.SAME, f"{len(paths)} settings compared, all equal"
+    else:
+        mended = all(path == MODE or ours.get(path) == _AS_MODE.format("corrected") for path in apart)
+        likeness = Likeness.ADAPTED if name in ADAPTED or mended else Likeness.DIFFERENT
+        evidence = f"{len(apart)} of {len(paths)} settings compared differ"
+    return Row(
+        component=name,
+        likeness=likeness,
+        here=_shown(shown, ours),
+        published=_shown(shown, theirs),
+        evidence=evidence,
+    )
+
+
+def _checked(row: Row, config: RunConfig) -> Row:
+    """The row with the outcome of the computation that there is for its component."""
+    reference = published_run().ready().algorithm
+    if row.component == "algorithm" and config.algorithm.estimator == "grpo":
+        agrees, told = advantage_check(config.algorithm.advantage_eps, reference.advantage_eps)
+    elif row.component == "clip ratios" and config.algorithm.loss.kind == "ppo":
+        agrees, told = loss_check(config.algorithm.clip, reference.clip)
+    else:
+        return row
+    likeness = row.likeness if agrees else Likeness.DIFFERENT
+    return Row(
+        component=row.component,
+        likeness=likeness,
+        here=row.here,
+        published=row.published,
+        evidence=f"{row.evidence}; {told}",
+    )
+
+
+def _framework() -> Row:
+    return Row(
+        component="framework",
+        likeness=Likeness.ADAPTED,
+        here="the engine of ARPO Console",
+        published=f"a fork of EasyR1, itself of verl (revision {REVISION})",
+        evidence="written anew; `conformance` judges it case by case, docs/fidelity.md names every deviation",
+    )
+
+
+def _desktops(config: RunConfig) -> Iterator[Row]:
+    kind = config.desktops.kind
+    yield Row(
+        component="OSWorld revision",
+        likeness=Likeness.DIFFERENT,
+        here=f"none: desktops of kind {kind}",
+        published=f"FanbinLu/OSWorld at {OSWORLD_REVISION}",
+        evidence=f"desktops.kind = {kind}; scores of other desktops are not comparable with OSWorld's",
+    )
+    yield Row(
+        component="provider",
+        likeness=Likeness.ADAPTED,
+        here=kind,
+        published="virtual machines in Docker",
+        evidence="desktops.kind beside the published environment",
+    )
+
+
+def _infeasible(config: RunConfig) -> Row:
+    fault = next(fault for fault in faults_of(published_run().reading) if fault.name.startswith("infeasible"))
+    same_list = config.tasks.train == published_run().ready().tasks.train
+    kept = same_list and config.tasks.infeasible == "keep"
+    return Row(
+        component="infeasible tasks",
+        likeness=Likeness.SAME if kept else Likeness.ADAPTED,
+        here=f"tasks.infeasible = {config.tasks.infeasible}, agent.offer_fail = {config.agent.offer_fail}",
+        published=fault.what,
+        evidence="counted apart here, in every figure"
+        if same_list
+        else "another task list; counted apart in every figure",
+    )
+
+
+def _flat(config: RunConfig) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+
+    def walk(tree: dict[str, Any], prefix: str) -> None:
+        for name, value in tree.items():
+            if isinstance(value, dict):
+                walk(value, f"{prefix}{name}.")
+            else:
+                found[prefix + name] = _AS_MODE.format(config.algorithm.mode) if value == "as_mode" else value
+
+    walk(config.model_dump(mode="json"), "")
+    return found
+
+
+def _belongs(path: str, fields: tuple[str, ...]) -> bool:
+    return any(path == field or path.startswith(f"{field}.") for field in fields)
+
+
+def _shown(paths: list[str], values: dict[str, Any]) -> str:
+    parts = (f"{path.removeprefix('algorithm.')} = {values.get(path, _ABSENT)}" for path in paths)
+    return ", ".join(parts)
