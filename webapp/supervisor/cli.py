@@ -215,6 +215,8 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "import-config": Command(does="what a command of ARPO or EasyR1 becomes here", run=_engine("import-config")),
     "evaluate": Command(does="measure a policy: attempts per task, success with n/N", run=_engine("evaluate")),
     "results": Command(does="figures of what was measured: a run folder, OSWorld's, ARPO's", run=_engine("results")),
+    "conformance": Command(does="cases of the published code beside our answers", run=_engine("conformance")),
+    "film": Command(does="one task before and after training, as a moving picture", run=_engine("film")),
     "verify": Command(does="a run, a config or a written claim beside the published ARPO", run=_engine("verify")),
     "preflight": Command(does="check that a run could start here: model, desktops, disk", run=_engine("preflight")),
     "train-pocket": Command(does="rebuild the small policy that is shipped", run=_engine("train-pocket")),

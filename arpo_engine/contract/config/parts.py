@@ -50,7 +50,23 @@ class PocketDesktopsConfig(Strict):
     """Times in a row that a process of desktops is started again after it died, before its desktops are given up."""
 
 
-class UiTarsAgentConfig(Strict):
+class VisionAgentConfig(Strict):
+    """What all agents share that look at screenshots and answer in words."""
+
+    max_images: int = Field(15, ge=1)
+    """Screenshots kept in the context; an episode that needs more ends as `context_full`."""
+    history_images: int | None = Field(None, ge=1)
+    """Screenshots that the policy sees at once, the newest ones; none: all of the episode. With a number older turns
+    stay as words only, and each turn from there on is trained on as a sample of its own, exactly as it was sampled."""
+    actions_per_reply: int = Field(1, ge=1, le=16)
+    """Most actions that one reply may hold; they are carried out without looking in between, and each counts as a step
+    of rollout.max_steps. A reply with more is unreadable."""
+    offer_fail: bool = True
+    """The prompt offers a way to say that a task cannot be done (`call_user()`, or `terminate` with `failure`), which
+    counts as OSWorld's FAIL. The published training prompt offers none, though its parser reads it."""
+
+
+class UiTarsAgentConfig(VisionAgentConfig):
     """The UI-TARS reply grammar: `Thought: …` and `Action: click(start_box='(x,y)')`."""
 
     kind: Literal["ui_tars"] = "ui_tars"
@@ -60,39 +76,17 @@ class UiTarsAgentConfig(Strict):
     """`full` is the published system prompt with the action space; `short` is one line, for a policy that was cloned
     with it and has a small context."""
     language: str = "English"
-    max_images: int = Field(15, ge=1)
-    """Screenshots kept in the context; an episode that needs more ends as `context_full`."""
-    history_images: int | None = Field(None, ge=1)
-    """Screenshots that the policy sees at once, the newest ones; none: all of the episode. With a number older turns
-    stay as words only, and each turn from there on is trained on as a sample of its own, exactly as it was sampled."""
-    actions_per_reply: int = Field(1, ge=1, le=16)
-    """Most actions that one reply may hold; they are carried out without looking in between, and each counts as a step
-    of rollout.max_steps. A reply with more is unreadable."""
-    offer_fail: bool = True
-    """The prompt offers a way to say that a task cannot be done (`call_user()`, or `terminate` with `failure`), which
-    counts as OSWorld's FAIL. The published training prompt offers none, though its parser reads it."""
     syntax: Literal["start_box", "point"] = "start_box"
     """How the `full` prompt asks for places: `start_box='(x,y)'` with box tokens, or `point='<point>x y</point>'`. Both
     are read, whatever was asked for."""
 
 
-class QwenVlAgentConfig(Strict):
+class QwenVlAgentConfig(VisionAgentConfig):
     """Qwen-VL's own `computer_use` tool: one or more `<tool_call>` blocks of JSON in a reply."""
 
     kind: Literal["qwen_vl"] = "qwen_vl"
     series: Literal["2.5", "3"] = "2.5"
     """2.5: coordinates are pixels of the resized screenshot; 3: a grid of 1000 x 1000 that counts from 0."""
-    max_images: int = Field(15, ge=1)
-    """Screenshots kept in the context; an episode that needs more ends as `context_full`."""
-    history_images: int | None = Field(None, ge=1)
-    """Screenshots that the policy sees at once, the newest ones; none: all of the episode. With a number older turns
-    stay as words only, and each turn from there on is trained on as a sample of its own, exactly as it was sampled."""
-    actions_per_reply: int = Field(1, ge=1, le=16)
-    """Most actions that one reply may hold; they are carried out without looking in between, and each counts as a step
-    of rollout.max_steps. A reply with more is unreadable."""
-    offer_fail: bool = True
-    """The prompt offers a way to say that a task cannot be done (`call_user()`, or `terminate` with `failure`), which
-    counts as OSWorld's FAIL. The published training prompt offers none, though its parser reads it."""
 
 
 AgentConfig = Annotated[UiTarsAgentConfig | QwenVlAgentConfig, Field(discriminator="kind")]
