@@ -30,21 +30,12 @@ class Frame:
         sides = (self.width, self.height)
         return [number / sides[at % 2] for at, number in enumerate(numbers)]
 
-    def exact(self, numbers: Sequence[float]) -> tuple[float, float]:
-        """The place in pixels of the screen, not rounded and not limited to the screen.
-
-        Raises:
-            ActionUnreadable: neither a point of 2 numbers nor a box of 4 (its centre is meant), or not finite.
-        """
-        x, y = self._centre(numbers)
-        return x * self.screen[0] / self.width, y * self.screen[1] / self.height
-
     def pixel(self, numbers: Sequence[float]) -> tuple[int, int]:
         """The pixel of the screen that is meant.
 
         Raises:
-            ActionUnreadable: as `exact`, or the place lies outside of the frame: a place that is not on the screenshot
-                is not guessed at.
+            ActionUnreadable: neither a point of 2 numbers nor a box of 4 (its centre is meant), or not finite, or
+                outside of the frame: a place that is not on the screenshot is not guessed at.
         """
         x, y = self._centre(numbers)
         if not (0 <= x <= self.width + self.slack and 0 <= y <= self.height + self.slack):

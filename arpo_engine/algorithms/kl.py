@@ -15,12 +15,15 @@ from torch import Tensor
 from arpo_engine.contract.config.objective import KlConfig
 
 LARGEST_LOW_VAR = 10.0
+LARGEST_EXPONENT = 20.0
+"""Beyond it the estimate is cut to LARGEST_LOW_VAR anyway, and an infinite one would have NaN as its gradient."""
 LARGEST_ERROR = 0.2
 """Share of the target by which one update of the adaptive weight may see it missed."""
 
 
 def _low_var(log_ratio: Tensor) -> Tensor:
-    return torch.clamp((-log_ratio).exp() + log_ratio - 1, min=-LARGEST_LOW_VAR, max=LARGEST_LOW_VAR)
+    ratio = (-log_ratio).clamp(max=LARGEST_EXPONENT).exp()
+    return torch.clamp(ratio + log_ratio - 1, min=-LARGEST_LOW_VAR, max=LARGEST_LOW_VAR)
 
 
 ESTIMATORS: Mapping[str, Callable[[Tensor], Tensor]] = {

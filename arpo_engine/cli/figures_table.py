@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rich.markup import escape
 from rich.table import Table
 
 from arpo_engine.contract.figures import Figures, Report
@@ -9,7 +10,7 @@ from arpo_engine.contract.figures import Figures, Report
 
 def figures_table(title: str, report: Report, *, infeasible_known: bool = True) -> Table:
     """One measurement. `infeasible_known`: whether the source says which tasks cannot be done."""
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    table = Table(title=escape(title), title_justify="left", box=None, pad_edge=False)
     table.add_column("tasks of")
     for name in ("tasks", "solved", "success", "95 % interval", "pass@1 mean ± sd", "pass@k", "score", "faults"):
         table.add_column(name, justify="right")
@@ -25,7 +26,7 @@ def figures_table(title: str, report: Report, *, infeasible_known: bool = True) 
 
 def _row(table: Table, name: str, figures: Figures) -> None:
     table.add_row(
-        name,
+        escape(name),
         str(figures.tasks),
         f"{figures.successes}/{figures.attempts}",
         _percent(figures.success),

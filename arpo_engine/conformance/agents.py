@@ -158,7 +158,11 @@ def _differences(case: Case, ours: Answer, frame: Frame) -> Iterator[str]:
             yield f"the effects are {expected}, recorded {theirs}"
     if not ours.refusal:
         yield from _code_differences(case, ours)
-        yield from _call_differences(case.get("reference_actions") or [], ours, frame)
+        yield from _call_differences(case.get("reference_actions"), ours, frame)
+    elif not {"error", "arpo_format_reward"} & case.keys() and (
+        case.get("reference_actions") or case.get("reference_pyautogui")
+    ):
+        yield f"we refuse it ({ours.refusal}), recorded an action"
 
 
 def _recorded_effects(case: Case) -> list[Effect]:
@@ -182,7 +186,11 @@ def _code_differences(case: Case, ours: Answer) -> Iterator[str]:
             yield f"{call.name} has the effects {list(other)}, recorded {one}"
 
 
-def _call_differences(recorded: list[Mapping[str, Any]], ours: Answer, frame: Frame) -> Iterator[str]:
+def _call_differences(recorded: list[Mapping[str, Any]] | None, ours: Answer, frame: Frame) -> Iterator[str]:
+    if recorded is None:
+        return
+    if len(recorded) != len(ours.calls):
+        yield f"there are {len(ours.calls)} actions, recorded {len(recorded)}"
     for call, theirs in zip(ours.calls, recorded, strict=False):
         if theirs.get("action_type") != call.name:
             yield f"the action is {call.name}, recorded {theirs.get('action_type')}"

@@ -6,7 +6,6 @@ Written by the published trainer at each validation (`ray_trainer.py`, `_validat
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -55,7 +54,7 @@ def read_arpo(path: Path, tasks: Mapping[str, Task] | None = None) -> Validation
         raise ConfigError(f"{path} holds no task ids with scores; give a file named eval_results_at_<step>.json")
     attempts, problems = [], []
     for task_id, score in tree.items():
-        if isinstance(score, bool | int | float) and math.isfinite(score) and 0.0 <= score <= 1.0:
+        if isinstance(score, bool | int | float) and 0.0 <= score <= 1.0:
             attempts.append(known_as(Attempt(task_id=task_id, slot=0, score=float(score)), tasks or {}))
         else:
             shown = json.dumps(score)[:60]

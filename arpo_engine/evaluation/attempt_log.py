@@ -92,7 +92,7 @@ class AttemptLog:
 
     def _agree(self, first: str) -> None:
         try:
-            terms = json.loads(first)["terms"]
+            terms = dict(json.loads(first)["terms"])
         except (ValueError, KeyError, TypeError):
             raise ConfigError(
                 f"{self._path} does not begin with the terms of its attempts, so nobody knows what they measured; "

@@ -89,7 +89,7 @@ def _places(root: Path) -> Iterator[_Place]:
             folder = path.parent
             if (
                 folder in seen
-                or SKIPPED[0] in folder.parts
+                or SKIPPED[0] in _below(folder, root)
                 or any(part.startswith(".") for part in _below(folder, root))
             ):
                 continue

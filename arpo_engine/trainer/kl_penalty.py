@@ -25,6 +25,7 @@ class KlPenalty:
         self._temperature = temperature
         self._weight = KlWeight(config)
         self._sum, self._tokens = 0.0, 0.0
+        self._used = self._weight.coef
 
     @property
     def in_reward(self) -> bool:
@@ -46,6 +47,7 @@ class KlPenalty:
         mask = _mask(trajectories, reference)
         distance = kl_of_tokens(old_BT, reference, self._config.estimator) * mask
         self._count(distance, mask)
+        self._used = self.coef
         less: list[float] = (-penalised(torch.zeros_like(distance[:, :1]), distance, self.coef).sum(dim=1)).tolist()
         self._adapt(float(masked_mean(distance, mask, dim=-1).mean()), len(trajectories))
         return less
@@ -60,7 +62,7 @@ class KlPenalty:
 
     def finish_step(self, trajectories: int) -> tuple[float | None, float]:
         """Mean distance of the step (nats a token) and the weight that it had; a penalty in the loss adapts here."""
-        coef, distance = self.coef, self._sum / self._tokens if self._tokens else None
+        coef, distance = self._used if self.in_reward else self.coef, self._sum / self._tokens if self._tokens else None
         self._sum, self._tokens = 0.0, 0.0
         if distance is not None and not self.in_reward:
             self._adapt(distance, trajectories)

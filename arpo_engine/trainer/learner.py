@@ -51,7 +51,9 @@ class Learner:
         self._random = random.Random(f"learner-{seed}")
         self.rate_factor = 1.0
         """The guard lowers it after a collapse."""
-        self._keeps_all = choices_of(algorithm).zero_variance == "keep"
+        # A penalty in the loss has something to say about trajectories that have no advantage, too.
+        in_loss = penalty is not None and not penalty.in_reward
+        self._keeps_all = in_loss or choices_of(algorithm).zero_variance == "keep"
         self._penalty = penalty
         self._optimizer = build_optimizer(policy.module.parameters(), optimizer)
 
@@ -64,14 +66,15 @@ class Learner:
         members = [shaped(member, self._algorithm, chat) for group in groups for member in group.members]
         live = [member for member in members if member.trajectory.tokens and (self._keeps_all or member.advantage)]
         if not live:
-            return LearnReport(updates=0, learning_rate=rate, finite=True)
+            distance, coef = self._finish_penalty(len(members))
+            return LearnReport(updates=0, learning_rate=rate, finite=True, reference_kl=distance, kl_coef=coef)
         sums, finite = Sums(), True
         anchors, normaliser = self._anchors(live), self._normaliser(members)
         for batch in self._minibatches(live):
             finite = self._update(batch, anchors, normaliser, sums)
             if not finite:
                 break
-        distance, coef = (None, None) if self._penalty is None else self._penalty.finish_step(len(members))
+        distance, coef = self._finish_penalty(len(members))
         share = sum(member.advantage != 0.0 for member in live) / len(members)
         return sums.report(rate, finite=finite, live_share=share, reference_kl=distance, kl_coef=coef)
 
@@ -80,6 +83,9 @@ class Learner:
         """What rewards are reduced by before they are compared; None where there is no such penalty."""
         penalty = self._penalty
         return partial(self._taken_from_rewards, penalty) if penalty is not None and penalty.in_reward else None
+
+    def _finish_penalty(self, trajectories: int) -> tuple[float | None, float | None]:
+        return (None, None) if self._penalty is None else self._penalty.finish_step(trajectories)
 
     def _taken_from_rewards(self, penalty: KlPenalty, trajectories: Sequence[Trajectory]) -> list[float]:
         """Nothing is taken from a trajectory without a token."""

@@ -8,11 +8,14 @@ from arpo_engine.contract.config.parts import OptimizerConfig
 
 
 def learning_rate(config: OptimizerConfig, step: int, total_steps: int) -> float:
-    """Warm-up to `config.lr`, then decay to `config.min_lr_ratio` of it at the last step; steps count from 1."""
+    """Warm-up to `config.lr`, then decay to `config.min_lr_ratio` of it at the last step; steps count from 1.
+
+    With `from_zero` everything is a step later, decay among it, as a `LambdaLR` that counts from 0 has it.
+    """
     warmup = config.warmup_steps if config.warmup_ratio is None else int(config.warmup_ratio * total_steps)
-    if config.warmup == "from_zero" and step <= warmup:
-        return config.lr * (step - 1) / warmup
-    if step <= warmup:
+    if config.warmup == "from_zero":
+        step -= 1
+    if step <= warmup and warmup:
         return config.lr * step / warmup
     if config.decay == "constant":
         return config.lr

@@ -54,7 +54,7 @@ class VisionAgentConfig(Strict):
     """What all agents share that look at screenshots and answer in words."""
 
     max_images: int = Field(15, ge=1)
-    """Screenshots kept in the context; an episode that needs more ends as `context_full`."""
+    """Most screenshots of one context; rollout.max_steps may not be more, unless history_images keeps fewer."""
     history_images: int | None = Field(None, ge=1)
     """Screenshots that the policy sees at once, the newest ones; none: all of the episode. With a number older turns
     stay as words only, and each turn from there on is trained on as a sample of its own, exactly as it was sampled."""

@@ -11,6 +11,7 @@ import pytest
 
 from arpo_engine.contract.config import load_config
 from arpo_engine.contract.config.verl import Verdict, import_verl
+from arpo_engine.contract.config.verl.commands import looks_like_a_command
 from arpo_engine.contract.config.yaml_text import MAX_CHARACTERS, read_yaml
 from arpo_engine.contract.errors import ConfigError
 from tests.contract.verl.scripts import SUBSET32, finding, with_words
@@ -181,3 +182,18 @@ def test_a_mapping_on_the_command_line_is_its_keys() -> None:
 
 def test_a_group_that_is_given_a_value_is_an_unknown_key() -> None:
     assert finding(with_words("worker.actor=3"), "worker.actor").verdict is Verdict.REFUSED
+
+
+@pytest.mark.parametrize("key", ["trainer.nnodes", "trainer.n_gpus_per_node", "worker.rollout.tensor_parallel_size"])
+@pytest.mark.parametrize("value", ["0", "auto", "null"])
+def test_a_number_of_machines_that_is_none_is_refused_at_its_key(key: str, value: str) -> None:
+    imported = import_verl(f"python3 -m verl.trainer.main config=examples/config.yaml {key}={value}")
+    assert "whole number of 1 or more" in next(row.note for row in imported.findings if row.key == key)
+
+
+def test_long_rows_of_digits_and_of_empty_lines_are_read_once() -> None:
+    began = time.process_time()
+    assert not looks_like_a_command("x" + "\n" * 200_000)
+    with pytest.raises(ConfigError):
+        import_verl(f"python3 -m verl.trainer.main trainer.nnodes={'1' * 100_000}x").ready()
+    assert time.process_time() - began < 60, "twenty minutes when each was read again from every place"

@@ -195,3 +195,14 @@ def test_a_screen_that_no_model_can_see_is_read_by_neither_side():
     case = {"name": "x", "input": "Action: wait()", "screen": [28, 6000], "resized": None, "arpo_format_reward": -1.0}
     assert judge(case).outcome == "match"
     assert judge({**case, "arpo_format_reward": 0.0}).outcome == "mismatch"
+
+
+def test_a_record_that_holds_only_what_was_done_is_compared_all_the_same():
+    case = {key: CASES["click_basic"][key] for key in ("name", "screen", "model_type", "factor", "resized")}
+    limits = {key: CASES["click_basic"][key] for key in ("max_pixels", "min_pixels")}
+    wait = {"action_type": "wait", "action_inputs": {}, "thought": None}
+    for recorded in ([], [wait, wait]):
+        assert judge({**case, **limits, "input": "Action: wait()", "reference_actions": recorded}).outcome == "mismatch"
+    assert judge({**case, **limits, "input": "Action: wait()", "reference_actions": [wait]}).outcome == "match"
+    refused = judge({**case, **limits, "input": "garbage without marker", "reference_actions": [wait]})
+    assert refused.outcome != "match", "we refuse what was done there"

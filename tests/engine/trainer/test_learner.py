@@ -202,8 +202,11 @@ def with_penalty(policy: Policy, config: GrpoConfig) -> Learner:
     return Learner(policy, algorithm=config, optimizer=slow, temperature=1.0, total_steps=10, seed=0, penalty=penalty)
 
 
-def test_a_penalty_in_the_loss_draws_the_policy_back_to_its_reference(policy: Policy):
-    config = GrpoConfig(minibatches=1, zero_variance="keep", kl={"place": "loss", "coef": 1.0, "control": "adaptive"})
+@pytest.mark.parametrize("zero_variance", ["keep", "drop"])
+def test_a_penalty_in_the_loss_draws_the_policy_back_to_its_reference(policy: Policy, zero_variance: str):
+    config = GrpoConfig(
+        minibatches=1, zero_variance=zero_variance, kl={"place": "loss", "coef": 1.0, "control": "adaptive"}
+    )
     made, groups = with_penalty(policy, config), [group((sampled(policy, "a", "click"), 0.0))]
     first, second = made.learn(groups, step=1), made.learn(groups, step=2)
     assert first.reference_kl > second.reference_kl > 0.0

@@ -85,6 +85,11 @@ def test_the_published_schedule_begins_at_zero_and_so_skips_its_first_step():
     assert [learning_rate(config, step, 6) for step in range(1, 5)] == [0.0, 0.5, 1.0, 1.0]
 
 
+def test_a_schedule_that_begins_at_zero_reaches_its_peak_before_it_decays():
+    config = OptimizerConfig(lr=1.0, warmup_steps=2, decay="linear", min_lr_ratio=0.0, warmup="from_zero")
+    assert [learning_rate(config, step, 6) for step in range(1, 6)] == [0.0, 0.5, 1.0, 0.75, 0.5]
+
+
 def test_a_warm_up_may_be_a_share_of_the_run():
     config = OptimizerConfig(lr=1.0, warmup_steps=99, warmup_ratio=0.25, decay="constant")
     assert [learning_rate(config, step, 11) for step in range(1, 4)] == [0.5, 1.0, 1.0]

@@ -18,7 +18,7 @@ _SETTING = re.compile(r"\+{0,2}[A-Za-z_][\w.]*=")
 _JOINED = ("blanks stand behind a backslash inside a line; it is read as a line that went on",)
 _YAML_LINE = re.compile(r"---|\{|[\w\"'-]+\s*:(\s|$)")
 _COMMAND_LINE = re.compile(
-    r"^\s*(?:(?:python3?|set|export|bash|sh|nohup|ray|torchrun|rm|cd|source|for|if|trap)\b|[A-Za-z_]\w*=|#!)",
+    r"^[ \t]*(?:(?:python3?|set|export|bash|sh|nohup|ray|torchrun|rm|cd|source|for|if|trap)\b|[A-Za-z_]\w*=|#!)",
     re.MULTILINE,
 )
 

@@ -21,7 +21,8 @@ ReadFile = Callable[[str], str | None]
 Origin = Literal["command", "file", "base", "default", "code"]
 """The command line, the config file, the published base config, a default, or the published code itself."""
 
-_FLOAT = re.compile(r"[-+]?(\d[\d_]*)?\.?\d+([eE][-+]?\d+)?|[-+]?\d+\.([eE][-+]?\d+)?")
+_FLOAT = re.compile(r"[-+]?(?:\d[\d_]*(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?")
+"""No two parts of it can take the same digit, so that a long row of digits is read once."""
 _CONSTANTS: dict[str, Any] = {
     "null": None, "none": None, "~": None, "": None, "true": True, "false": False, "yes": True, "no": False,
 }  # fmt: skip

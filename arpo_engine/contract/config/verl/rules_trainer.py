@@ -14,6 +14,7 @@ from arpo_engine.contract.config.verl.verdicts import (
     Refusal,
     Rule,
     adapted,
+    counted,
     done_by_itself,
     inert,
     mapped,
@@ -140,10 +141,8 @@ RULES: dict[str, Rule] = {
     "trainer.project_name": done_by_itself("a part of paths and of loggers there; the run's name is the experiment's"),
     "trainer.experiment_name": _title,
     "trainer.logger": _logger,
-    "trainer.nnodes": done_by_itself(
-        "the policy learns on one device here; the plan counts with the devices that are named"
-    ),
-    "trainer.n_gpus_per_node": done_by_itself(
+    "trainer.nnodes": counted("the policy learns on one device here; the plan counts with the devices that are named"),
+    "trainer.n_gpus_per_node": counted(
         "the policy learns on one device here; the plan counts with the devices that are named"
     ),
     "trainer.val_freq": _validation_every,

@@ -14,6 +14,7 @@ from arpo_engine.contract.config.verl.verdicts import (
     Refusal,
     Rule,
     adapted,
+    counted,
     done_by_itself,
     inert,
     mapped,
@@ -205,10 +206,11 @@ _ACTOR: dict[str, Rule] = {
     **{
         f"rollout.{name}": done_by_itself(_ENGINE)
         for name in (
-            "gpu_memory_utilization", "enforce_eager", "enable_chunked_prefill", "tensor_parallel_size",
+            "gpu_memory_utilization", "enforce_eager", "enable_chunked_prefill",
             "max_num_batched_tokens", "disable_log_stats", "disable_tqdm",
         )
     },
+    "rollout.tensor_parallel_size": counted(_ENGINE),
     "rollout.dtype": done_by_itself("replies are sampled with the policy's own weights, in model.dtype"),
     "rollout.max_num_seqs": never_read("never handed to vLLM"),
     "rollout.val_override_config.temperature": number_to("validation.temperature"),

@@ -124,6 +124,16 @@ def done_by_itself(note: str) -> Rule:
     return lambda reading, key: adapted(note)
 
 
+def counted(note: str) -> Rule:
+    """The same for a key that is a number of machines or processes, which the plan counts with."""
+
+    def rule(reading: Reading, key: str) -> Judgement:
+        reading.whole(key)
+        return adapted(note)
+
+    return rule
+
+
 def number_to(path: str) -> Rule:
     """A number that is the same here under `path`."""
     return lambda reading, key: Judgement(verdict=Verdict.MAPPED, sets={path: reading.number(key)})
