@@ -7,7 +7,9 @@ by side would get less done). Controls get the same budget: a policy trained and
 without the instruction, and one that always gives up. What would make it unfair: measuring on the validation's few
 tasks, choosing the best checkpoint by the held-out score, other tasks or settings than those of the preset.
 
-`python -m benchmarks.learning [--seeds 5] [--jobs 1] [--quick] [--out DIR]`
+With `--compare` the question is another: does replay help? See `comparison.py` and `compare.yaml`.
+
+`python -m benchmarks.learning [--compare] [--seeds 5] [--jobs 1] [--quick] [--out DIR]`
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks import comparison
 from benchmarks.common import header, print_json, print_table
 from benchmarks.learning_curves import write_svg
 from benchmarks.learning_runs import Plan, Trained, evaluate, share, train
@@ -48,8 +51,11 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="a smoke test of the benchmark; never a figure")
     parser.add_argument("--json", action="store_true", help="only the line of JSON")
     parser.add_argument("--out", type=Path, help="keep the run folders and the curves here")
+    parser.add_argument("--compare", action="store_true", help="ARPO against GRPO, as compare.yaml fixes it")
     arguments = parser.parse_args()
     out = arguments.out or Path(tempfile.mkdtemp(prefix="arpo-learning-"))
+    if arguments.compare:
+        return _compare(out, arguments)
     if arguments.quick:
         plan, seeds = Plan(CONFIG, out, 1, QUICK), list(range(min(arguments.seeds, 2)))
     else:
@@ -59,6 +65,14 @@ def main() -> int:
     if not arguments.json:
         show(figures)
     print_json(figures)
+    return 0
+
+
+def _compare(out: Path, arguments: argparse.Namespace) -> int:
+    told = {**header(), **comparison.compare(out, quick=arguments.quick), "quick": arguments.quick, "out": str(out)}
+    if not arguments.json:
+        comparison.show(told)
+    print_json(told)
     return 0
 
 
