@@ -14,14 +14,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from arpo_engine.cli.scripts import load_script
+from arpo_engine.cli.scripts import load_any
 from arpo_engine.conformance.fidelity.claims import check_claims
 from arpo_engine.conformance.fidelity.components import compare_config
 from arpo_engine.conformance.fidelity.rows import FidelityReport, Likeness
 from arpo_engine.conformance.fidelity.runs import read_run, with_events
 from arpo_engine.conformance.fidelity.writing import as_json_text, as_markdown, cells, counted
-from arpo_engine.contract.config import RunConfig, load_config
-from arpo_engine.contract.config.yaml_text import read_yaml
+from arpo_engine.contract.config import load_config
 from arpo_engine.contract.errors import ConfigError
 
 MAX_BYTES = 2_000_000
@@ -50,7 +49,7 @@ def main(arguments: argparse.Namespace) -> int:
     if arguments.run:
         report = _of_run(arguments.run)
     elif arguments.config:
-        report = FidelityReport(subject=str(arguments.config), rows=compare_config(_config(arguments.config)))
+        report = FidelityReport(subject=str(arguments.config), rows=compare_config(load_any(arguments.config)))
     else:
         report = check_claims(_document(arguments.claims), str(arguments.claims))
     _show(report)
@@ -69,16 +68,6 @@ def _of_run(folder: Path) -> FidelityReport:
         return FidelityReport(subject=str(folder), rows=rows, notes=("it has no events yet: only its config was read",))
     notes = (f"{seen.unreadable} lines of its events cannot be read",) if seen.unreadable else ()
     return FidelityReport(subject=str(folder), rows=with_events(rows, seen), notes=notes)
-
-
-def _config(path: Path) -> RunConfig:
-    """A config of ours, or of the published code where the file speaks of its parts."""
-    if path.suffix in (".yaml", ".yml", ".json"):
-        text = _document(path)
-        tree = read_yaml(text, str(path))
-        if not (isinstance(tree, dict) and {"data", "worker", "trainer", "env"} & set(tree)):
-            return load_config(path)
-    return load_script(path).ready()
 
 
 def _document(path: Path) -> str:
