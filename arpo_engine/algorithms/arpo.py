@@ -7,6 +7,7 @@ success takes the place of one of them, and this step's own successes are rememb
 
 from __future__ import annotations
 
+import math
 import random
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,10 +22,11 @@ from arpo_engine.types import Trajectory
 
 
 def all_failed(fresh: Sequence[Trajectory], config: ReplayConfig) -> bool:
-    """Whether the scores of a group are low and alike, so that replay may rescue it."""
+    """Whether the scores of a group are low and alike, so that replay may rescue it; a NaN is neither."""
     scores_G = [trajectory.score or 0.0 for trajectory in fresh]
     return (
-        statistics.pstdev(scores_G) < config.inject_if_std_below
+        all(map(math.isfinite, scores_G))
+        and statistics.pstdev(scores_G) < config.inject_if_std_below
         and statistics.fmean(scores_G) < config.inject_if_mean_below
     )
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from arpo_engine.algorithms.masked import masked_whiten
+from arpo_engine.contract.errors import GroupTooSmall
 
 
 def grpo(rewards_BT: Tensor, mask_BT: Tensor, index_B: Sequence[Hashable], eps: float = 1e-6) -> Tensor:
@@ -25,7 +26,7 @@ def grpo(rewards_BT: Tensor, mask_BT: Tensor, index_B: Sequence[Hashable], eps: 
         eps: added to the standard deviation.
 
     Raises:
-        ValueError: a group has a single member.
+        GroupTooSmall: a group has a single member.
     """
 
     def normed(scores_G: Tensor) -> Tensor:
@@ -79,6 +80,6 @@ def _grouped(
     advantages = torch.zeros_like(scores)
     for name, rows in places.items():
         if len(rows) < 2:
-            raise ValueError(f"group {name!r} has a single member; siblings are compared, so give it 2 or more")
+            raise GroupTooSmall(f"group {name!r} has a single member; siblings are compared, so give it 2 or more")
         advantages[rows] = compare(scores[rows])
     return advantages[:, None] * mask_BT

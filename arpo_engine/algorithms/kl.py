@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from arpo_engine.contract.config.objective import KlConfig
+from arpo_engine.contract.errors import UnknownEstimator
 
 LARGEST_LOW_VAR = 10.0
 LARGEST_EXPONENT = 20.0
@@ -39,10 +40,10 @@ def kl_of_tokens(logprobs_BT: Tensor, reference_BT: Tensor, estimator: str) -> T
     """Estimated distance at each token (nats), in float32 whatever comes in, as the published code has it.
 
     Raises:
-        ValueError: there is no such estimator.
+        UnknownEstimator: there is no such estimator.
     """
     if estimator not in ESTIMATORS:
-        raise ValueError(f"there is no KL estimator {estimator!r}; use one of {', '.join(ESTIMATORS)}")
+        raise UnknownEstimator(f"there is no KL estimator {estimator!r}; use one of {', '.join(ESTIMATORS)}")
     return ESTIMATORS[estimator](logprobs_BT.float() - reference_BT.float())
 
 

@@ -66,7 +66,7 @@ class ReplayBuffer:
         """Admit every trajectory whose score is above the threshold; the oldest of its task leave when it is full."""
         change = Change()
         for trajectory in trajectories:
-            if trajectory.score is None or trajectory.score <= self._config.admit_above:
+            if trajectory.score is None or not trajectory.score > self._config.admit_above:  # so that NaN stays out
                 continue
             self._admit(trajectory, change)
         change.stock = {task_id: len(self._entries[task_id]) for task_id in change.admitted}

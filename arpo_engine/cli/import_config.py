@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
+from typing import Any
 
 import yaml
 from rich.console import Console
 
 from arpo_engine.cli.import_report import as_json, show
-from arpo_engine.cli.scripts import load_script, read_script_text
+from arpo_engine.cli.scripts import is_ours, load_script
 from arpo_engine.contract.config import RunConfig, load_config
-from arpo_engine.contract.config.verl import write_verl
-from arpo_engine.contract.config.verl.commands import looks_like_a_command
-from arpo_engine.contract.config.yaml_text import read_yaml
+from arpo_engine.contract.config.verl import Imported, write_verl
 from arpo_engine.contract.errors import ConfigError
 
 OK, REFUSED = 0, 2
@@ -39,42 +39,31 @@ def main(arguments: argparse.Namespace) -> int:
     console = Console()
     if not console.is_terminal:
         console = Console(width=WIDTH_WITHOUT_A_TERMINAL)
-    if _is_ours(arguments.script):
-        return _back_from_ours(arguments)
-    imported = load_script(arguments.script, arguments.settings)
-    if arguments.json:
-        print(json.dumps(as_json(imported), default=str))
-    elif not arguments.back:
-        show(imported, console, everything=arguments.all)
-    if imported.config is None and not (arguments.back or arguments.write):
-        return REFUSED
-    if arguments.write:
-        _write(imported.ready(), arguments.write)
-    if arguments.back:
-        written = write_verl(imported.ready(), imported=imported, spelling=arguments.spelling)
-        print(written.command() if imported.reading.is_command else written.yaml())
-        for line in written.left_out:
-            print(f"# not said: {line}")
-    return OK
-
-
-def _is_ours(path: Path) -> bool:
-    """Whether a file is one of our own configs."""
-    if str(path) == "-" or path.suffix not in (".yaml", ".yml", ".json"):
-        return False
-    text = read_script_text(path)
-    tree = None if looks_like_a_command(text) else read_yaml(text, str(path))
-    return isinstance(tree, dict) and not {"data", "worker", "trainer", "env"} & set(tree)
-
-
-def _back_from_ours(arguments: argparse.Namespace) -> int:
-    if not arguments.back:
+    imported = None if is_ours(arguments.script) else load_script(arguments.script, arguments.settings)
+    if imported is None and not arguments.back:
         raise ConfigError(f"{arguments.script} is a config of ours already; start it with train, or add --back")
-    written = write_verl(load_config(arguments.script, arguments.settings), spelling=arguments.spelling)
-    print(written.command())
-    for line in written.left_out:
-        print(f"# not said: {line}")
-    return OK
+    answer = as_json(imported) if imported is not None else {}
+    if imported is not None and not (arguments.json or arguments.back):
+        show(imported, console, everything=arguments.all)
+    refused = imported is not None and imported.config is None
+    if not refused or arguments.back or arguments.write:
+        config = imported.ready() if imported is not None else load_config(arguments.script, arguments.settings)
+        if arguments.write:
+            _write(config, arguments.write)
+        if arguments.back:
+            answer["back"] = _back(config, imported, arguments)
+    if arguments.json:
+        print(json.dumps(answer, default=str))
+    return REFUSED if refused else OK
+
+
+def _back(config: RunConfig, imported: Imported | None, arguments: argparse.Namespace) -> dict[str, Any]:
+    """The run in the trainer's words; printed, unless all of the answer is one JSON object."""
+    written = write_verl(config, imported=imported, spelling=arguments.spelling)
+    text = written.yaml() if imported is not None and not imported.reading.is_command else written.command()
+    if not arguments.json:
+        print("\n".join([text, *(f"# not said: {line}" for line in written.left_out)]))
+    return {"text": text, "not_said": written.left_out}
 
 
 def _write(config: RunConfig, path: Path) -> None:
@@ -83,4 +72,5 @@ def _write(config: RunConfig, path: Path) -> None:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"cannot write {path}: {error.strerror}; give another file with --write") from error
-    print(f"wrote {path}")
+    # What --json and --back print is for a program or for a file.
+    print(f"wrote {path}", file=sys.stderr)

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import stat
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from arpo_engine.contract.config import RunConfig, load_config
 from arpo_engine.contract.config.verl import Imported, import_verl
+from arpo_engine.contract.config.verl.commands import looks_like_a_command
+from arpo_engine.contract.config.yaml_text import read_yaml
 from arpo_engine.contract.errors import ConfigError
 
 MAX_BYTES = 8_000_000
 """Largest file that is read; the longest task lists have some hundred kilobytes."""
+_THEIR_PARTS = {"data", "worker", "trainer", "env"}
+"""Groups of settings that only the published code has; `algorithm` both have."""
 
 
 def load_script(path: Path, words: Iterable[str] = ()) -> Imported:
@@ -26,6 +31,24 @@ def load_script(path: Path, words: Iterable[str] = ()) -> Imported:
     folders = [Path.cwd()] if str(path) == "-" else [Path.cwd(), path.parent, path.parent.parent]
     text = read_script_text(path)
     return import_verl(text, words=words, read_file=lambda name: _beside(folders, name))
+
+
+def is_ours(path: Path) -> bool:
+    """Whether a file is a config of this engine, and not a script or a config of the published code."""
+    if str(path) == "-" or path.suffix not in (".yaml", ".yml", ".json"):
+        return False
+    text = read_script_text(path)
+    tree = None if looks_like_a_command(text) else read_yaml(text, str(path))
+    return isinstance(tree, dict) and not _THEIR_PARTS & set(tree)
+
+
+def load_any(path: Path, words: Sequence[str] = ()) -> RunConfig:
+    """The run that a file describes, whosever words it is written in.
+
+    Raises:
+        ConfigError: it describes none that could start, as far as its settings go.
+    """
+    return load_config(path, words) if is_ours(path) else load_script(path, words).ready()
 
 
 def read_script_text(path: Path) -> str:

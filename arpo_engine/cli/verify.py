@@ -14,15 +14,18 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from arpo_engine.cli.scripts import load_script
+from arpo_engine.cli.run_folders import run_folder
+from arpo_engine.cli.scripts import load_any
+from arpo_engine.conformance.fidelity.checks import checks_of
 from arpo_engine.conformance.fidelity.claims import check_claims
-from arpo_engine.conformance.fidelity.components import compare_config
-from arpo_engine.conformance.fidelity.rows import FidelityReport, Likeness
-from arpo_engine.conformance.fidelity.runs import read_run, with_events
-from arpo_engine.conformance.fidelity.writing import as_json_text, as_markdown, cells, counted
-from arpo_engine.contract.config import RunConfig, load_config
-from arpo_engine.contract.config.yaml_text import read_yaml
+from arpo_engine.conformance.fidelity.runs import read_run
+from arpo_engine.contract.config import load_config
+from arpo_engine.contract.config.verl.published_run import NAMES, PublishedRun, nearest_to, published_run
 from arpo_engine.contract.errors import ConfigError
+from arpo_engine.contract.fidelity.components import compare_config, with_checks
+from arpo_engine.contract.fidelity.recorded import report_of_run
+from arpo_engine.contract.fidelity.rows import FidelityReport, Likeness
+from arpo_engine.contract.fidelity.writing import as_json_text, as_markdown, cells, counted
 
 MAX_BYTES = 2_000_000
 """Largest document of claims; the longest README has some hundred kilobytes."""
@@ -36,21 +39,28 @@ STYLES = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What to look at, and where else to write the answer."""
     what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--run", type=Path, metavar="FOLDER", help="a run folder: its config.json and its events")
+    what.add_argument("--run", metavar="ID", help="a run of the console by its id, or a run folder")
     what.add_argument(
         "--config", type=Path, metavar="FILE", help="our YAML, or a script or YAML file of ARPO or EasyR1"
     )
     what.add_argument("--claims", type=Path, metavar="FILE", help="a Markdown document that says what a pipeline is")
+    parser.add_argument(
+        "--against", choices=NAMES, help="the published run to lay it beside (default: the one that it is nearest to)"
+    )
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="also write the report as Markdown")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the report as JSON")
 
 
 def main(arguments: argparse.Namespace) -> int:
     """Compare, print and write."""
+    against = published_run(arguments.against) if arguments.against else None
     if arguments.run:
-        report = _of_run(arguments.run)
+        report = _of_run(run_folder(arguments.run), against)
     elif arguments.config:
-        report = FidelityReport(subject=str(arguments.config), rows=compare_config(_config(arguments.config)))
+        config = load_any(arguments.config)
+        reference = against or nearest_to(config)
+        rows = with_checks(compare_config(config, reference), checks_of(config))
+        report = FidelityReport(subject=str(arguments.config), rows=rows, reference=reference.title)
     else:
         report = check_claims(_document(arguments.claims), str(arguments.claims))
     _show(report)
@@ -61,24 +71,11 @@ def main(arguments: argparse.Namespace) -> int:
     return OK
 
 
-def _of_run(folder: Path) -> FidelityReport:
+def _of_run(folder: Path, against: PublishedRun | None) -> FidelityReport:
     if not (folder / "config.json").is_file():
         raise ConfigError(f"{folder} holds no config.json; give a run folder, such as runs/NAME")
-    rows, seen = compare_config(load_config(folder / "config.json")), read_run(folder)
-    if seen is None:
-        return FidelityReport(subject=str(folder), rows=rows, notes=("it has no events yet: only its config was read",))
-    notes = (f"{seen.unreadable} lines of its events cannot be read",) if seen.unreadable else ()
-    return FidelityReport(subject=str(folder), rows=with_events(rows, seen), notes=notes)
-
-
-def _config(path: Path) -> RunConfig:
-    """A config of ours, or of the published code where the file speaks of its parts."""
-    if path.suffix in (".yaml", ".yml", ".json"):
-        text = _document(path)
-        tree = read_yaml(text, str(path))
-        if not (isinstance(tree, dict) and {"data", "worker", "trainer", "env"} & set(tree)):
-            return load_config(path)
-    return load_script(path).ready()
+    config = load_config(folder / "config.json")
+    return report_of_run(str(folder), config, read_run(folder, config), against)
 
 
 def _document(path: Path) -> str:
@@ -114,6 +111,8 @@ def _show(report: FidelityReport) -> None:
         table.add_row(*(escape(part) for part in cells(row)), style=STYLES[row.likeness])
     console.print(table)
     console.print(counted(report), markup=False, highlight=False)
+    if report.reference:
+        console.print(f"Beside {report.reference}.", markup=False, highlight=False)
     for note in report.notes:
         console.print(note, markup=False, highlight=False)
 

@@ -9,21 +9,22 @@ from collections.abc import Mapping
 from typing import Any
 
 from arpo_engine.conformance import replay
-from arpo_engine.conformance.arrays import Values, difference, read_inputs
+from arpo_engine.conformance.arrays import Given, Values, difference, read_inputs
 from arpo_engine.conformance.faults import ASKS_GRADIENT, Rule, rule_for
-from arpo_engine.conformance.functions import FUNCTIONS, Inputs
+from arpo_engine.conformance.fitting import check_fit
+from arpo_engine.conformance.functions import FUNCTIONS
 from arpo_engine.conformance.verdict import Case, Verdict
-from arpo_engine.contract.errors import ConfigError
+from arpo_engine.contract.errors import ConfigError, GroupTooSmall, Refused, UnfitNumbers, UnknownEstimator
 
 GRADIENT = "grad_log_probs"
 PRECISIONS = (("outputs", False), ("outputs_float64", True))
 """Where a case keeps its outputs, and whether they were computed in float64."""
-REFUSALS = {
-    "compute_kl": "NotImplementedError",
-    "compute_grpo_outcome_advantage": "AssertionError",
-    "compute_rloo_outcome_advantage": "AssertionError",
+STANDS_FOR: Mapping[type[Refused], frozenset[str]] = {
+    GroupTooSmall: frozenset(("AssertionError",)),
+    UnknownEstimator: frozenset(("NotImplementedError",)),
+    UnfitNumbers: frozenset(("RuntimeError", "IndexError", "ZeroDivisionError")),
 }
-"""What the published code raises where we raise ValueError."""
+"""What the published code raises where we refuse. An error of ours without such a name is a crash, never a refusal."""
 
 
 def judge(case: Case) -> Verdict:
@@ -44,11 +45,13 @@ def judge(case: Case) -> Verdict:
             found, rule = _refusal_difference(function, case), ""
         else:
             found, rule = _numeric_difference(function, case)
-    except (AttributeError, KeyError, TypeError) as error:
+    except ConfigError as error:
         raise ConfigError(
-            f"case {name!r} of {function} cannot be understood ({type(error).__name__}: {error}); compare it with a "
-            "case of tests/data/algo_cases.json"
+            f"case {name!r} of {function} cannot be understood ({error}); compare it with a case of "
+            "tests/data/algo_cases.json"
         ) from error
+    except Exception as crash:  # noqa: BLE001 (whatever our own code raises here is our answer, and it is wrong)
+        return Verdict(case=name, outcome="mismatch", detail=f"we crash: {type(crash).__name__}: {crash}")
     if found:
         return Verdict(case=name, outcome="mismatch", detail=found)
     return Verdict(case=name, outcome="deviation" if rule else "match", rule=rule)
@@ -76,7 +79,7 @@ def _numeric_difference(function: str, case: Case) -> tuple[str, str]:
     rules = set()
     for outputs, wide in asked:
         expected = dict(outputs)
-        given: dict[str, Any] = read_inputs(case["inputs"], wide=wide)
+        given = read_inputs(case["inputs"], wide=wide)
         if not wide and GRADIENT in case:
             expected[GRADIENT] = case[GRADIENT]
             given[ASKS_GRADIENT] = True
@@ -91,10 +94,10 @@ def _numeric_difference(function: str, case: Case) -> tuple[str, str]:
     return "", ", ".join(sorted(rules))
 
 
-def _ours(function: str, given: Inputs, rule: Rule | None) -> Values:
+def _ours(function: str, given: Given, rule: Rule | None) -> Values:
     try:
-        return FUNCTIONS[function](given)
-    except (ValueError, RuntimeError, IndexError) as error:
+        return _answer(function, given)
+    except Refused as error:
         named = f", under the rule {rule.name}" if rule is not None else ""
         return {f"a refusal{named} ({error})": float("nan"), "and no number": float("nan")}
 
@@ -105,12 +108,19 @@ def _as_asked(ours: Values, expected: Mapping[str, Any]) -> Values:
 
 
 def _refusal_difference(function: str, case: Case) -> str:
+    error = case["error"]
+    if not isinstance(error, Mapping) or not error.get("type"):
+        raise ConfigError(f"error is {str(error)[:60]!r}; write its type and its message")
+    wanted = str(error["type"])
     try:
-        ours = FUNCTIONS[function](read_inputs(case["inputs"], wide=False))
-    except ValueError:
-        wanted = str(case["error"].get("type", ""))
-        usual = REFUSALS.get(function, wanted)
-        return "" if wanted == usual else f"error: {wanted} expected, ours stands for {usual}"
-    except (RuntimeError, IndexError):
-        return ""
-    return f"error: {case['error'].get('type')} expected, but our answer is {', '.join(ours)}"
+        ours = _answer(function, read_inputs(case["inputs"], wide=False))
+    except Refused as refusal:
+        usual = STANDS_FOR[type(refusal)]
+        return "" if wanted in usual else f"error: {wanted} expected, ours stands for {' or '.join(sorted(usual))}"
+    return f"error: {wanted} expected, but our answer is {', '.join(ours)}"
+
+
+def _answer(function: str, given: Given) -> Values:
+    """Our answer, or a refusal of ours by its name."""
+    check_fit(function, given)
+    return FUNCTIONS[function](given)

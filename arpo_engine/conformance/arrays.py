@@ -31,16 +31,23 @@ def read_array(value: Any) -> Tensor:
     """
     try:
         dtype = getattr(torch, str(value["dtype"]))
-        return torch.tensor(_numbers(value["data"]), dtype=dtype).reshape(value.get("shape", [-1]))
+        return torch.tensor(numbers(value["data"]), dtype=dtype).reshape(value.get("shape", [-1]))
     except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
         raise ConfigError(f"not an array: {str(value)[:80]} ({error}); write dtype, shape and data") from error
 
 
-def read_inputs(inputs: Mapping[str, Any], *, wide: bool) -> dict[str, Any]:
+class Given(dict[str, Any]):
+    """The inputs of a case by name; one that the case lacks is the case's fault, and is told as such."""
+
+    def __missing__(self, name: str) -> Any:
+        raise ConfigError(f"its inputs lack {name}")
+
+
+def read_inputs(inputs: Mapping[str, Any], *, wide: bool) -> Given:
     """All inputs of a case; `wide` gives float64 where the file has float32."""
-    read: dict[str, Any] = {}
+    read = Given()
     for name, value in inputs.items():
-        read[name] = read_array(value) if is_array(value) else _numbers(value)
+        read[name] = read_array(value) if is_array(value) else numbers(value)
         if wide and isinstance(read[name], Tensor) and read[name].is_floating_point():
             read[name] = read[name].double()
     return read
@@ -74,7 +81,7 @@ def _array_difference(expected: Any, ours: Any) -> str:
 
 
 def _plain_difference(expected: Any, ours: Any) -> str:
-    wanted, got = _numbers(expected), ours.tolist() if isinstance(ours, Tensor) else ours
+    wanted, got = numbers(expected), ours.tolist() if isinstance(ours, Tensor) else ours
     if isinstance(wanted, list):
         if not isinstance(got, list) or len(wanted) != len(got):
             return f"{wanted!r} expected, {got!r} came"
@@ -94,7 +101,8 @@ def same_number(wanted: float, got: float, tolerance: float) -> bool:
     return abs(wanted - got) <= tolerance * max(1.0, abs(wanted))
 
 
-def _numbers(value: Any) -> Any:
+def numbers(value: Any) -> Any:
+    """Plain data of a file with the words for NaN and the infinities as numbers."""
     if isinstance(value, list):
-        return [_numbers(item) for item in value]
+        return [numbers(item) for item in value]
     return float(value) if value in ("NaN", "Infinity", "-Infinity") else value

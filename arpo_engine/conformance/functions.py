@@ -21,13 +21,20 @@ Inputs = Mapping[str, Any]
 
 def _grpo(given: Inputs) -> Values:
     advantages = estimators.grpo(
-        given["token_level_rewards"], given["response_mask"], given["index"], given.get("eps", 1e-6)
+        given["token_level_rewards"], given["response_mask"], _index(given), given.get("eps", 1e-6)
     )
     return {"advantages": advantages, "returns": advantages}
 
 
+def _index(given: Inputs) -> list[str]:
+    """The group of each trajectory; names beyond the last one are not looked at there."""
+    index = given["index"]
+    names = index.tolist() if isinstance(index, Tensor) else index
+    return [str(name) for name in names[: len(given["token_level_rewards"])]]
+
+
 def _rloo(given: Inputs) -> Values:
-    advantages = estimators.rloo(given["token_level_rewards"], given["response_mask"], given["index"])
+    advantages = estimators.rloo(given["token_level_rewards"], given["response_mask"], _index(given))
     return {"advantages": advantages, "returns": advantages}
 
 

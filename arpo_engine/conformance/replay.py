@@ -14,7 +14,7 @@ import numpy as np
 
 from arpo_engine.algorithms.arpo import Arpo
 from arpo_engine.algorithms.base import Collected
-from arpo_engine.conformance.arrays import TOLERANCE, read_array, same_number
+from arpo_engine.conformance.arrays import TOLERANCE, numbers, read_array, same_number
 from arpo_engine.contract.config import ArpoConfig, ReplayConfig
 from arpo_engine.contract.errors import ConfigError
 from arpo_engine.contract.outcomes import EndedBy
@@ -67,7 +67,7 @@ def _step_difference(
 
 def _steps(case: Mapping[str, Any]) -> list[list[Any]]:
     inputs = case["inputs"]
-    size, steps = inputs.get("rollout_n"), inputs.get("steps")
+    size, steps = inputs.get("rollout_n"), numbers(inputs.get("steps"))
     if not isinstance(steps, list):
         raise ConfigError("a case of the replay buffer needs inputs.steps: for each step a list of [task, scores]")
     for number, (task, given) in ((number, group) for number, groups in enumerate(steps) for group in groups):
@@ -85,7 +85,8 @@ def _collected(number: int, task: str, scores: list[float]) -> Collected:
             steps=(),
             ended_by=EndedBy.FINISHED,
             score=float(np.float32(score)),
-            reward=float(np.float32(score)),
+            # Advantages are no part of such a case, and a training refuses a reward that is no number.
+            reward=float(np.float32(score)) if np.isfinite(score) else 0.0,
             collected_at_step=number,
         )
         for slot, score in enumerate(scores)

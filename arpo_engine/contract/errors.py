@@ -31,6 +31,22 @@ class ContextFull(ArpoError):
     """An episode needs more tokens than the model's context holds."""
 
 
+class Refused(ArpoError, ValueError):
+    """Numbers that the algorithm was given allow no answer; each way in which they do not has a class of its own."""
+
+
+class GroupTooSmall(Refused):
+    """A group has a single member, and siblings are what is compared."""
+
+
+class UnknownEstimator(Refused):
+    """A quantity was asked for by a name that none has."""
+
+
+class UnfitNumbers(Refused):
+    """Shapes that do not belong together, a label that is no token, a divisor of zero."""
+
+
 class DesktopLost(ArpoError):
     """A desktop stopped answering; the episode on it has no result."""
 

@@ -43,6 +43,16 @@ class Provenance(Wire):
     command: list[str] = Field(default_factory=list)
 
 
+class NumericCheck(Wire):
+    """A small computation by the engine's own functions beside values by hand, for the report of fidelity."""
+
+    component: str
+    """Of the report, such as `clip ratios`."""
+    agrees: bool
+    told: str
+    """The numbers in words."""
+
+
 class RunStarted(Wire):
     """An attempt began. `resumed_from_step` is the training step of the checkpoint it continues."""
 
@@ -54,6 +64,8 @@ class RunStarted(Wire):
     held_out_tasks: int = 0
     desktops: int = 0
     provenance: Provenance
+    checks: list[NumericCheck] = Field(default_factory=list)
+    """Made as the attempt began."""
 
 
 class PhaseChanged(Wire):

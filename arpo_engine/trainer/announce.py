@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from arpo_engine.algorithms.base import Prepared
+from arpo_engine.conformance.fidelity.checks import checks_of
 from arpo_engine.contract.events import (
     GroupCollected,
     GroupMember,
@@ -27,6 +28,7 @@ def run_started(parts: Parts, resumed_from: int | None) -> None:
             held_out_tasks=len(parts.held_out_tasks),
             desktops=parts.desktops,
             provenance=parts.provenance,
+            checks=list(checks_of(parts.config)),
         )
     )
 

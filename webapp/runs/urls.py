@@ -3,7 +3,7 @@
 from django.urls import path
 from django.views.generic import RedirectView
 
-from webapp.runs.views import control, detail, imported, listing, new, preflight
+from webapp.runs.views import control, detail, fidelity, imported, listing, new, preflight
 
 app_name = "runs"
 
@@ -25,6 +25,9 @@ urlpatterns = [
     path("runs/<str:run_id>/measurements/", detail.measurements, name="measurements"),
     path("runs/<str:run_id>/log/", detail.log, name="log"),
     path("runs/<str:run_id>/config/", detail.config, name="config"),
+    path("runs/<str:run_id>/fidelity/", fidelity.page, name="fidelity"),
+    path("runs/<str:run_id>/fidelity.md", fidelity.markdown, name="fidelity_markdown"),
+    path("runs/<str:run_id>/fidelity.json", fidelity.data, name="fidelity_json"),
     path("runs/<str:run_id>/stop/", control.stop, name="stop"),
     path("runs/<str:run_id>/keep-running/", control.keep_running, name="keep_running"),
     path("runs/<str:run_id>/force-stop/", control.force, name="force_stop"),

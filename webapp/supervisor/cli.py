@@ -177,7 +177,12 @@ def _ensure(*stages: install.Stage) -> None:
 
 
 def _python(*words: str) -> int:
-    environment = {**os.environ, "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
+    # The engine finds a run by its id in the folder of data, whatever folder the command is given in.
+    environment = {
+        "OMP_NUM_THREADS": "1",
+        "ARPO_DATA_DIR": str(data_folder(None)),
+        **os.environ,
+    }
     try:
         return subprocess.run([sys.executable, *words], env=environment, check=False).returncode
     except KeyboardInterrupt:

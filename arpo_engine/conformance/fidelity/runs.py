@@ -1,35 +1,20 @@
-"""What the events of a run add to its config: hashes that pin its tasks and software, and what replay really did.
-
-Knows the wire; knows no terminal.
-"""
+"""What a run folder's events tell for a report of fidelity, and the numbers computed now. Knows no terminal."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from arpo_engine.conformance.fidelity.rows import Row
+from arpo_engine.conformance.fidelity.checks import checks_of
+from arpo_engine.contract.config import RunConfig
+from arpo_engine.contract.fidelity.recorded import Seen
 from arpo_engine.contract.reporting.spool import SPOOL_NAME, read_lines
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
-    """What a run's spool tells."""
-
-    task_set_hash: str | None
-    train_tasks: int | None
-    groups: int
-    injections: int
-    """Members of groups that replay put in the place of a failure."""
-    unreadable: int
-    """Lines that are no events; they are passed over."""
-
-
-def read_run(folder: Path) -> Seen | None:
-    """What the events of a run folder say; None where it has no events yet."""
+def read_run(folder: Path, config: RunConfig) -> Seen | None:
+    """What the events of a run folder say, with numbers computed now; None where it has no events yet."""
     path = folder / SPOOL_NAME
     if not path.is_file():
         return None
@@ -49,19 +34,8 @@ def read_run(folder: Path) -> Seen | None:
         train_tasks=started.get("train_tasks"),
         groups=groups,
         injections=injections,
+        checks=tuple(checks_of(config)),
         unreadable=unreadable,
-    )
-
-
-def with_events(rows: tuple[Row, ...], seen: Seen) -> tuple[Row, ...]:
-    """The rows of a config with what the run itself recorded beside their evidence."""
-    more = {
-        "replay": f"recorded: {seen.injections} replayed successes in {seen.groups} groups",
-        "task list": f"recorded: {seen.train_tasks} tasks with hash {seen.task_set_hash or 'unknown'}",
-    }
-    return tuple(
-        replace(row, evidence=f"{row.evidence}; {more[row.component]}") if row.component in more else row
-        for row in rows
     )
 
 

@@ -39,11 +39,18 @@ def read_yaml(text: str, name: str = "the text") -> Any:
         _check(node, name)
         return loader.construct_document(node)
     except yaml.YAMLError as error:
-        raise ConfigError(f"{name} is not YAML: {error}; mend that line") from error
+        raise ConfigError(f"{name} is not YAML: {_in_a_line(error)}; mend it there") from error
     except RecursionError as error:
         raise ConfigError(f"{name} is nested too deeply; a config has at most {MAX_DEPTH} levels") from error
     except ValueError as error:
         raise ConfigError(f"{name} holds a value that cannot be read ({error}); mend it") from error
+
+
+def _in_a_line(error: yaml.YAMLError) -> str:
+    """What a YAML error says, with its place, without the picture of the text that it draws."""
+    mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
+    where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark is not None else ""
+    return where + " ".join(str(problem or error).split())
 
 
 def _check(root: yaml.Node, name: str) -> None:

@@ -30,6 +30,40 @@ def test_a_yaml_bomb_is_counted_and_not_lit() -> None:
     assert time.process_time() - begun < 2
 
 
+@pytest.mark.parametrize(
+    ("word", "reason"),
+    [
+        ("worker.rollout.n={4,8}", "line 3: {4,8}: a shell makes several words of it"),
+        ("data.train_files=lists/{a,b}.json", "line 3: {a,b}: a shell makes several words of it"),
+        ("trainer.experiment_name=run_{1..3}", "line 3: {1..3}: a shell makes several words of it"),
+        ("trainer.experiment_name=${MODEL%/*}", "line 3: ${MODEL%/*}: this kind of substitution is not read here"),
+        ("data.seed=$(date +%s)", "line 3: $(date +%s): it stands for the output of a command"),
+        ("data.seed=$SEED", "line 3: $SEED is not set in the script"),
+    ],
+)
+def test_a_word_that_a_shell_would_make_more_of_is_refused_in_a_line_with_its_place(word: str, reason: str) -> None:
+    key = word.partition("=")[0]
+    imported = import_verl(f"# a script\npython3 -m verl.trainer.main config=examples/config.yaml \\\n    {word}\n")
+    refused = next(finding for finding in imported.refused if finding.written == key)
+    assert refused.note.startswith(reason)
+    assert "\n" not in refused.note
+
+
+def test_braces_in_quotes_or_in_an_assignment_are_no_expansion() -> None:
+    text = "N={4,8}\npython3 -m verl.trainer.main config=examples/config.yaml trainer.experiment_name='{a,b}'"
+    imported = import_verl(text)
+    assert imported.reading.get("trainer.experiment_name") == "{a,b}"
+    assert not any("several words" in finding.note for finding in imported.findings)
+
+
+def test_a_value_that_is_no_yaml_is_told_in_one_line_with_its_key_and_place() -> None:
+    with pytest.raises(ConfigError) as caught:
+        with_words("env.num_envs={16")
+    assert str(caught.value) == (
+        "env.num_envs is not YAML: line 1, column 4: expected ',' or '}', but got '<stream end>'; mend it there"
+    )
+
+
 def test_a_yaml_bomb_in_our_own_config_or_in_a_value_is_none_either(tmp_path: Path) -> None:
     (tmp_path / "bomb.yaml").write_text(BOMB)
     with pytest.raises(ConfigError, match="aliases"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 import yaml
@@ -74,3 +74,42 @@ def test_a_config_of_ours_is_said_in_their_words_and_what_they_lack_is_named() -
     for told in ("replay off: there it is always on", "algorithm.mode=corrected", "optimizer.decay=cosine", "guard"):
         assert told in left_out
     assert import_verl(written.command()).refused == ()
+
+
+@pytest.mark.parametrize("spelling", ["arpo", "easyr1"])
+def test_every_setting_that_was_changed_is_written_or_named(spelling: Literal["arpo", "easyr1"]) -> None:
+    words = {
+        "optimizer.eps": 1e-6, "frames.sample_every": 3, "reward.format_weight": 0.2, "limits.minutes": 30.0,
+        "algorithm.replay.admit_above": 0.5, "algorithm.loss.kind": "gspo", "algorithm.zero_variance": "drop",
+        "algorithm.loss.aggregation": "token_mean", "optimizer.decay": "cosine", "optimizer.beta1": 0.8,
+    }  # fmt: skip
+    changed = with_words(*(f"{path}={value}" for path, value in words.items())).ready()
+    written = write_verl(changed, imported=import_verl(SUBSET32), spelling=spelling)
+    again = import_verl(written.command()).ready().model_dump(mode="json")
+    kept = {path for path, value in words.items() if _at(again, path) == value}
+    named = {line.partition("=")[0] for line in written.left_out}
+    assert kept | named == set(words) and not kept & named
+    later = {"algorithm.loss.kind", "algorithm.zero_variance", "algorithm.loss.aggregation", "optimizer.decay"}
+    assert kept == {"optimizer.beta1"} | (later if spelling == "easyr1" else set())
+
+
+def _at(tree: Any, path: str) -> Any:
+    for name in path.split("."):
+        tree = tree[name]
+    return tree
+
+
+def test_warmup_steps_come_back_as_the_same_number() -> None:
+    for steps in (1, 5, 7, 29):
+        ours = load_config(Path("configs/pocket_demo.yaml"), [f"optimizer.warmup_steps={steps}"])
+        again = import_verl(write_verl(ours).command()).ready()
+        assert again.optimizer.warmup_ratio is not None
+        assert int(again.optimizer.warmup_ratio * again.limits.steps) == steps
+
+
+def test_a_command_that_stood_alone_gets_no_config_file_under_it() -> None:
+    imported = import_verl(SUBSET32.replace("    config=examples/config.yaml \\\n", ""))
+    assert "config" not in imported.reading.settings
+    written = write_verl(imported.ready(), imported=imported)
+    assert "config=" not in written.command()
+    assert import_verl(written.command()).ready() == imported.ready()

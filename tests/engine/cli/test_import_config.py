@@ -66,6 +66,24 @@ def test_a_program_gets_the_same_answer_as_json(capsys: pytest.CaptureFixture[st
     assert answer["config"]["rollout"]["group_size"] == 8
 
 
+def test_json_stays_one_object_whatever_else_is_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    mine = tmp_path / "mine.yaml"
+    words = [str(SUBSET32), "optimizer.eps=1e-6", "--json", "--back", "--write", str(mine)]
+    answer = json.loads(printed(capsys, *words))
+    assert mine.is_file()
+    assert answer["back"]["text"].startswith("python3 -m verl.trainer.main")
+    assert [line.partition(":")[0] for line in answer["back"]["not_said"]] == ["optimizer.eps=1e-06"]
+    ours = json.loads(printed(capsys, "configs/pocket_demo.yaml", "--json", "--back"))
+    assert list(ours) == ["back"]
+
+
+def test_what_back_prints_can_be_saved_as_a_script(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    assert main(["import-config", str(SUBSET32), "--back", "--write", str(tmp_path / "mine.yaml")]) == 0
+    told = capsys.readouterr()
+    assert import_verl(told.out).ready() == import_verl(SUBSET32.read_text()).ready()
+    assert told.err == f"wrote {tmp_path / 'mine.yaml'}\n"
+
+
 def test_our_yaml_is_written_and_loads_as_the_same_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     printed(capsys, str(SUBSET32), "--write", str(tmp_path / "mine.yaml"))
     assert load_config(tmp_path / "mine.yaml") == import_verl(SUBSET32.read_text()).ready()

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from arpo_engine.conformance.algorithms import judge
+from arpo_engine.conformance.functions import FUNCTIONS
 from arpo_engine.contract.errors import ConfigError
 
 CASES = json.loads((Path(__file__).parents[2] / "data" / "algo_cases.json").read_text(encoding="utf-8"))["cases"]
@@ -108,6 +110,52 @@ def test_an_error_is_expected_of_us_too_and_of_the_same_kind():
     refused = named("kl_mse")
     refused["inputs"]["kl_penalty"] = "nope"
     assert "refusal" in judge(refused).detail
+
+
+def test_a_function_of_ours_that_crashes_is_a_mismatch_which_tells_the_error(monkeypatch: pytest.MonkeyPatch):
+    def crash(given: Any) -> Any:
+        return torch.zeros(2) + torch.zeros(3)
+
+    monkeypatch.setitem(FUNCTIONS, "compute_kl", crash)
+    for name in ("kl_mse", "kl_unknown_type"):
+        verdict = judge(named(name))
+        assert (verdict.outcome, verdict.detail[:24]) == ("mismatch", "we crash: RuntimeError: ")
+    monkeypatch.setitem(FUNCTIONS, "compute_kl", lambda given: [][1])
+    assert "we crash: IndexError: list index" in judge(named("kl_unknown_type")).detail
+
+
+def test_an_answer_of_ours_that_was_changed_is_a_mismatch(monkeypatch: pytest.MonkeyPatch):
+    honest = FUNCTIONS["compute_kl"]
+    monkeypatch.setitem(FUNCTIONS, "compute_kl", lambda given: {"kl": honest(given)["kl"] + 1e-5})
+    assert "number 0" in judge(named("kl_mse")).detail
+
+
+def refused_there(function: str, error: str, **inputs: Any) -> dict[str, Any]:
+    return {"name": "refused", "function": function, "inputs": inputs, "error": {"type": error, "message": ""}}
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        refused_there("masked_mean", "RuntimeError", values=array([[0.0] * 3]), mask=array([[1.0] * 2])),
+        refused_there(
+            "log_probs_from_logits", "IndexError", logits=array([[[0.0, 1.0]]]), labels=array([[2]], "int64")
+        ),
+        refused_there(
+            "compute_rloo_outcome_advantage", "IndexError",
+            token_level_rewards=array([[1.0], [0.0]]), response_mask=array([[1.0], [1.0]]), index=["a"],
+        ),
+        refused_there(
+            "AdaptiveKLController.update", "ZeroDivisionError",
+            init_kl_coef=0.1, target_kl=0.0, horizon=10, kl_sequence=[0.1], n_steps=8,
+        ),
+    ],
+    ids=["shapes", "a label beyond the tokens", "rows without a group", "a target of zero"],
+)  # fmt: skip
+def test_inputs_that_do_not_fit_are_refused_by_name_where_the_published_code_raises(case: dict):
+    assert judge(case).outcome == "match"
+    case["error"]["type"] = "AssertionError"
+    assert "ours stands for" in judge(case).detail
 
 
 def test_a_lone_rollout_is_refused_as_the_published_code_refuses_it():
@@ -208,6 +256,12 @@ def test_results_may_be_named_otherwise_in_their_order_but_not_be_mixed_up():
     assert judge(case).outcome == "match"
     case["outputs"] = {"returns": case["outputs"]["a"], "b": case["outputs"]["b"]}
     assert "b: expected, but there is no such result" in judge(case).detail
+
+
+def test_a_score_that_is_no_number_is_neither_remembered_nor_a_failure_to_be_rescued():
+    last = step(["s1.t.0", "s1.t.1"], ["NaN", 0.0], {"t": ["s0.t.0", "s0.t.1"]})  # type: ignore[list-item]
+    case = replay_case([[["t", [1, 1]]], [["t", ["NaN", 0]]]], [FILLED[0], last])
+    assert judge(case).outcome == "match"
 
 
 def test_groups_of_another_size_than_announced_are_refused():

@@ -9,16 +9,17 @@ from pathlib import Path
 import pytest
 
 from arpo_engine.cli.commands import main
-from arpo_engine.conformance.fidelity.checks import advantage_check, loss_check
+from arpo_engine.conformance.fidelity.checks import advantage_check, checks_of, loss_check
 from arpo_engine.conformance.fidelity.claims import check_claims
-from arpo_engine.conformance.fidelity.components import compare_config
-from arpo_engine.conformance.fidelity.rows import FidelityReport, Likeness, Row
-from arpo_engine.conformance.fidelity.writing import as_markdown
 from arpo_engine.contract.config import RunConfig, apply_overrides, parse_config
 from arpo_engine.contract.config.objective import ClipConfig
 from arpo_engine.contract.config.verl import import_verl
-from arpo_engine.contract.config.verl.published_run import published_run
+from arpo_engine.contract.config.verl.published_run import NAMES, RunName, nearest_to, published_run
 from arpo_engine.contract.errors import ConfigError
+from arpo_engine.contract.events import NumericCheck
+from arpo_engine.contract.fidelity.components import compare_config, with_checks
+from arpo_engine.contract.fidelity.rows import FidelityReport, Likeness, Row
+from arpo_engine.contract.fidelity.writing import as_markdown
 
 CLAIM = """# We train exactly as the paper does
 | What | Original | This replica | Status |
@@ -83,14 +84,36 @@ def test_a_document_that_tells_of_infeasible_tasks_is_not_blamed_for_silence():
     assert likeness("max_steps = 15, 26 infeasible tasks", "infeasible tasks") == ["not checked"]
 
 
-def test_the_published_run_is_the_same_but_for_its_framework_and_its_desktops():
-    apart = {row.component for row in compare_config(published_run().ready()) if row.likeness is not Likeness.SAME}
+@pytest.mark.parametrize("name", NAMES)
+def test_a_published_run_is_the_same_but_for_its_framework_and_its_desktops(name: RunName):
+    run = published_run(name)
+    assert nearest_to(run.config) is run
+    apart = {row.component for row in compare_config(run.config, run) if row.likeness is not Likeness.SAME}
     assert apart == {"framework", "OSWorld revision", "provider"}
 
 
-def test_the_published_values_are_those_of_the_script_that_is_test_data():
-    script = import_verl(Path("tests/data/verl/full128.sh").read_text(encoding="utf-8")).ready()
-    assert script.model_dump(exclude={"title"}) == published_run().ready().model_dump(exclude={"title"})
+@pytest.mark.parametrize("name", NAMES)
+def test_the_published_values_are_those_of_the_script_that_is_test_data(name: RunName):
+    script = import_verl(Path(f"tests/data/verl/{name}.sh").read_text(encoding="utf-8")).ready()
+    assert script.model_dump(exclude={"title"}) == published_run(name).config.model_dump(exclude={"title"})
+
+
+def test_a_run_is_laid_beside_the_published_one_that_it_is_nearest_to_or_that_is_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    written = tmp_path / "r.json"
+    words = ["verify", "--config", "tests/data/verl/subset32.sh", "--json", str(written)]
+    assert main(words) == 0
+    report = json.loads(written.read_text("utf-8"))
+    assert report["reference"] == "examples/osworld_subset32.sh, on 16 desktops"
+    assert {row["likeness"] for row in report["rows"] if row["component"] in ("scale", "learning rate")} == {"same"}
+    assert main([*words, "--against", "full128"]) == 0
+    assert "Beside examples/osworld_full_arpo.sh, on 128 desktops." in capsys.readouterr().out
+    report = json.loads(written.read_text("utf-8"))
+    assert {row["likeness"] for row in report["rows"] if row["component"] == "scale"} == {"adapted"}
+    small = parse_config(apply_overrides(RunConfig().model_dump(mode="json"), ["desktops.count=4"]))
+    assert nearest_to(small).name == "subset32"
+    assert nearest_to(changed("desktops.count=4")).name == "full128", "its task list is that of the other script"
 
 
 @pytest.mark.parametrize(
@@ -106,11 +129,121 @@ def test_the_published_values_are_those_of_the_script_that_is_test_data():
 )
 def test_a_changed_setting_is_found_in_its_component(word: str, component: str, expected: str):
     config = changed(word)
-    assert {row.likeness.value for row in compare_config(config) if row.component == component} == {expected}
+    rows = with_checks(compare_config(config, published_run()), checks_of(config))
+    assert {row.likeness.value for row in rows if row.component == component} == {expected}
+
+
+def test_numbers_that_the_engine_gets_wrong_make_a_component_different_whatever_its_settings():
+    check = NumericCheck(component="clip ratios", agrees=False, told="another number")
+    rows = with_checks(compare_config(published_run().config, published_run()), [check])
+    (found,) = [row for row in rows if row.component == "clip ratios"]
+    assert found.likeness is Likeness.DIFFERENT and found.evidence.endswith("another number")
+
+
+def test_a_model_is_the_same_whoever_keeps_it_and_another_one_by_any_other_name():
+    def of(path: str) -> Likeness:
+        rows = compare_config(changed(f"model.path={path}"), published_run())
+        return next(row.likeness for row in rows if row.component == "model")
+
+    assert of("ByteDance-Seed/UI-TARS-1.5-7B") is of("/models/UI-TARS-1.5-7B") is Likeness.SAME
+    assert of("ByteDance-Seed/UI-TARS-7B-DPO") is Likeness.ADAPTED
+
+
+@pytest.mark.parametrize(
+    ("said", "theirs", "ours"),
+    [
+        ("UI-TARS-1.5-7B", "same", "same"),
+        ("UI-TARS-1.5 (7B parameters)", "same", "same"),
+        ("UI-TARS 1.5 7B", "same", "same"),
+        ("the 7B model", "same", "same"),
+        ("UI-TARS-7B-DPO", "different", "adapted"),
+        ("UI-TARS-2B-SFT", "different", "adapted"),
+        ("UI-TARS-1.5-72B", "different", "adapted"),
+        ("UI-TARS", "not checked", "not checked"),
+    ],
+)
+def test_a_model_is_read_by_its_generation_and_its_size(said: str, theirs: str, ours: str):
+    assert likeness(f"Paper: max_steps = 15 with {said}", "model") == [theirs]
+    assert likeness(f"Ours: max_steps = 15 with {said}", "model") == [ours]
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("8x A100", "same"), ("2x8 GPUs", "same"), ("2 nodes of 8 GPUs", "same"), ("16×H200", "same"),
+        ("32×A100-80G", "different"), ("a single A100", "different"), ("4 GPUs", "different"),
+    ],
+)  # fmt: skip
+def test_numbers_of_gpus_are_read(said: str, expected: str):
+    assert likeness(f"Paper: trained on {said}", "GPUs") == [expected]
+    assert likeness(f"Ours: trained on {said}", "GPUs") == ["same" if expected == "same" else "adapted"]
+
+
+LOSS = "loss = {}torch.min(\n    ratio * advantage,\n    torch.clamp(ratio, 1 - low, 1 + high) * advantage,\n)\n"
+
+
+@pytest.mark.parametrize(
+    ("code", "expected", "told"),
+    [
+        (LOSS.format("-"), "different", "the dual clip is not in it"),
+        (LOSS.format(""), "different", "lacks its minus sign"),
+        (LOSS.format("-") + "# bounded\nloss = torch.where(adv < 0, torch.min(loss, -adv * dual), loss)\n", "same", ""),
+        (LOSS.format("-") + "loss = bounded(loss, dual_clip=5.0)\n", "different", "its dual clip is at 5.0"),
+    ],
+    ids=["no dual clip", "no sign", "a dual clip some lines on", "another dual clip"],
+)
+def test_a_loss_over_several_lines_is_read_with_what_follows_it(code: str, expected: str, told: str):
+    rows = rows_of(check_claims(f"# Ours\n```python\n{code}```\nmax_steps = 15\n", "claim"), "policy loss")
+    assert (rows[0].likeness.value, rows[0].lines) == (expected, (3,))
+    assert told in rows[0].evidence
+
+
+def test_a_sentence_that_goes_on_in_the_next_line_is_read_as_one():
+    text = (
+        "We use loss = -torch.min(a, b) and bound it from the other side\nby a dual clip of 3. Our max\nsteps are 16.\n"
+    )
+    report = check_claims(text, "claim")
+    assert [row.likeness.value for row in rows_of(report, "policy loss")] == ["same"]
+
+
+def test_claims_that_all_is_alike_are_judged_by_the_values_of_the_same_document():
+    (row,) = rows_of(check_claims(CLAIM, "claim"), "likeness as a whole")
+    assert row.likeness is Likeness.DIFFERENT
+    assert "advantage epsilon (line 13)" in row.evidence and row.lines == (1,)
+    honest = "Ours is identical to the paper, infeasible tasks among them.\n\nmax_steps = 15\n"
+    assert likeness(honest, "likeness as a whole") == ["not checked"]
+
+
+@pytest.mark.parametrize(
+    ("text", "component", "expected"),
+    [
+        ("```\nstd = np.std(scores)\n```", "advantage, spread", "different"),
+        ("```\nstd = scores.std()\n```", "advantage, spread", "same"),
+        ("Ours: python -m verl.trainer.main_ppo", "entry point", "different"),
+        ("Ours: config=configs/mine.yaml", "config file", "adapted"),
+        ("Paper: when all rollouts fail, replace one with a cached success", "replay, injection", "same"),
+    ],
+)
+def test_more_of_what_documents_say_is_read(text: str, component: str, expected: str):
+    assert likeness(text, component) == [expected]
+
+
+def test_a_run_of_the_console_is_found_by_its_id(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    folder = tmp_path / "data" / "runs" / "r4k2m7"
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text(RunConfig().model_dump_json(), encoding="utf-8")
+    monkeypatch.setenv("ARPO_DATA_DIR", str(tmp_path / "data"))
+    assert main(["verify", "--run", "r4k2m7"]) == 0
+    assert "it has no events yet" in capsys.readouterr().out
+    for unknown in ("r0000", "../runs/r4k2m7"):
+        assert main(["verify", "--run", unknown]) == 2
+        assert "its page in the console has the report under Fidelity" in capsys.readouterr().err
 
 
 def changed(word: str) -> RunConfig:
-    return parse_config(apply_overrides(published_run().ready().model_dump(mode="json"), [word]))
+    return parse_config(apply_overrides(published_run().config.model_dump(mode="json"), [word]))
 
 
 def test_the_numeric_checks_notice_another_formula():

@@ -14,7 +14,8 @@ from webapp.accounts.models import Role, Team, User
 from webapp.runs.models import Run, RunStatus
 
 PARTS = (
-    "", "head/", "timeline/", "measurements/", "log/", "config/", "wall/", "replay/", "latest-episodes/", "groups/",
+    "", "head/", "timeline/", "measurements/", "log/", "config/", "fidelity/", "fidelity.md", "fidelity.json",
+    "wall/", "replay/", "latest-episodes/", "groups/",
     "episodes/", "metrics/", "charts/", "figure.json?chart=success", "episodes/a1-s1-g0-r1/",
 )  # fmt: skip
 

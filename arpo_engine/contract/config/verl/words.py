@@ -13,6 +13,7 @@ from arpo_engine.contract.errors import ConfigError
 BLANKS = " \t"
 OPERATORS = ";&|<>()"
 ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)(\+?)=")
+_BRACES = re.compile(r"\{([^\s{}]{1,200})\}")
 LOOSE_CONTINUATION = re.compile(r"\\[ \t]+(#[^\n]*)?(?=\n|\Z)")
 """A backslash with blanks or a comment behind it: as documents show it, and as a shell does not read it."""
 
@@ -57,6 +58,8 @@ class _Word:
                 self._double()
             elif letter in "$`":
                 self._unquoted_dollar()
+            elif letter == "{" and (braces := self._expanding()) is not None:
+                self._several(braces)
             else:
                 self._letter(letter)
         self._flush()
@@ -100,8 +103,7 @@ class _Word:
                 raise ConfigError(f'line {line_of(self.text, begun)}: the quote " is not closed; close it')
             if letter in "$`":
                 self._flush()
-                words, self.at = expand(self.text, self.at, self._variables)
-                self._add_apart(words)
+                self._add_apart(self._expand())
             elif letter == "\\" and following and following in '$`"\\\n':
                 self._backslash()
             else:
@@ -109,9 +111,28 @@ class _Word:
         self._flush()
         self.at += 1
 
+    def _expanding(self) -> re.Match[str] | None:
+        """Braces that a shell makes several words of, `{a,b}` or `{1..3}`; it leaves them alone in an assignment."""
+        braces = _BRACES.match(self.text, self.at)
+        if braces is None or not ("," in braces[1] or ".." in braces[1]):
+            return None
+        begun = (self._open.text if self._open is not None else "") + "".join(self._letters)
+        return None if ASSIGNMENT.match(begun) else braces
+
+    def _several(self, braces: re.Match[str]) -> None:
+        self._flush()
+        problem = f"{braces[0]}: a shell makes several words of it; write one value, or quote it"
+        self._add(_placed(Word(braces[0], problem), self.text, self.at))
+        self.at = braces.end()
+
+    def _expand(self) -> tuple[Word, ...]:
+        begun = self.at
+        words, self.at = expand(self.text, begun, self._variables)
+        return tuple(_placed(word, self.text, begun) for word in words)
+
     def _unquoted_dollar(self) -> None:
         self._flush()
-        words, self.at = expand(self.text, self.at, self._variables)
+        words = self._expand()
         if self._open is None or ASSIGNMENT.match(self._open.text) is None:
             words = tuple(part for word in words for part in _fallen_apart(word))
         self._add_apart(words)
@@ -123,6 +144,13 @@ class _Word:
                 self.done.append(self._open)
                 self._open = None
             self._add(word)
+
+
+def _placed(word: Word, text: str, at: int) -> Word:
+    """The word with the line in its problem; one that a variable brought along keeps the line that it has."""
+    if not word.problem or word.problem.startswith("line "):
+        return word
+    return Word(word.text, f"line {line_of(text, at)}: {word.problem}")
 
 
 def _fallen_apart(word: Word) -> tuple[Word, ...]:

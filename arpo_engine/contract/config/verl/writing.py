@@ -1,10 +1,11 @@
 """Back into the trainer's words: settings that were imported, with what has changed since, as a command line.
 
-Knows which of our settings have a key there, and says which have none.
+Knows which of our settings have a key there; `unsaid.py` says which have none.
 """
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,12 +13,13 @@ from typing import Any, Literal
 
 import yaml
 
-from arpo_engine.contract.config.algorithm import ArpoConfig
+from arpo_engine.contract.config.choices import choices_of
 from arpo_engine.contract.config.parts import TasksConfig
 from arpo_engine.contract.config.run import RunConfig
 from arpo_engine.contract.config.verl.importing import Imported
 from arpo_engine.contract.config.verl.layers import Setting
-from arpo_engine.contract.config.verl.published import BASE_CONFIG_NAME, PLACEHOLDER_TASKS, SPELLINGS
+from arpo_engine.contract.config.verl.published import BASE_CONFIG_NAME, PLACEHOLDER_TASKS, SPELLINGS, flat
+from arpo_engine.contract.config.verl.unsaid import read_back, unsaid
 
 Spelling = Literal["arpo", "easyr1"]
 _ESTIMATORS = {"grpo": "grpo", "rloo": "rloo", "remax": "remax", "reinforce_pp": "reinforce_plus_plus"}
@@ -61,11 +63,14 @@ class Written:
     """(key, value), in the order of the published config."""
     left_out: tuple[str, ...]
     """What the trainer has no words for."""
+    base: str | None = BASE_CONFIG_NAME
+    """The config file that the command stands on; none where its settings stand alone."""
 
     def command(self) -> str:
         """The words as a command line for a shell, one setting a line."""
         lines = [f"    {key}={shlex.quote(_text(value))}" for key, value in self.words]
-        return " \\\n".join([f"python3 -m verl.trainer.main \\\n    config={BASE_CONFIG_NAME}", *lines])
+        stands_on = [f"    config={shlex.quote(self.base)}"] if self.base is not None else []
+        return " \\\n".join(["python3 -m verl.trainer.main", *stands_on, *lines])
 
     def yaml(self) -> str:
         """The words as a config file."""
@@ -88,27 +93,34 @@ def write_verl(config: RunConfig, *, imported: Imported | None = None, spelling:
     before = imported.reading.settings if imported is not None else {}
     names = {published: later for later, published in SPELLINGS.items()} if spelling == "easyr1" else {}
     words = {key: setting.value for key, setting in before.items() if setting.origin != "default"}
-    for key, value in _derived(config, before).items():
+    for key, value in _derived(config, before, spelling).items():
         if key not in before or before[key].value != value:
             words[key] = value
     if imported is None or imported.tree.get("limits", {}).get("steps", config.limits.steps) != config.limits.steps:
         words["trainer.max_steps"] = config.limits.steps
-    return Written(
-        words=tuple((names.get(key, key), value) for key, value in words.items() if key != "config"),
-        left_out=tuple(_without_words(config)),
+    said = tuple((names.get(key, key), value) for key, value in words.items() if key != "config")
+    file = before.get("config")
+    known = file is None or file.origin == "base"
+    # A file of somebody's own is in the words already; only the published one has to be looked up.
+    base = BASE_CONFIG_NAME if imported is None or (file is not None and known) else None
+    again = read_back(
+        Written(words=said, left_out=(), base=base).command(), imported.reading.tasks if imported else None
     )
+    base = base if file is None else str(file.value)
+    return Written(words=said, left_out=unsaid(config, again), base=base)
 
 
-def _derived(config: RunConfig, before: Mapping[str, Setting]) -> dict[str, Any]:
+def _derived(config: RunConfig, before: Mapping[str, Setting], spelling: Spelling) -> dict[str, Any]:
     """What the keys must be for this config."""
-    flat = _flat(config.model_dump(mode="json"))
-    words: dict[str, Any] = {key: flat[path] for key, path in _SAME.items()}
+    ours = flat(config.model_dump(mode="json"))
+    words: dict[str, Any] = {key: ours[path] for key, path in _SAME.items()}
     source, tasks = config.tasks.source.rstrip("/"), config.tasks
     words["data.train_files"] = f"{source}/{tasks.train}.json"
     words["data.val_files"] = f"{source}/{tasks.held_out or tasks.train}.json"
     words["data.max_prompt_length"] = config.algorithm.max_learnt_tokens or 64_000
     prompts, updates = config.rollout.tasks_per_step, config.algorithm.minibatches
-    words["worker.actor.global_batch_size"] = max(1, prompts // updates)
+    parts = (count for count in range(max(1, prompts // updates), 0, -1) if prompts % count == 0)
+    words["worker.actor.global_batch_size"] = next(parts)
     words["worker.actor.fsdp.torch_dtype"] = "bf16" if config.model.dtype == "bfloat16" else None
     words["worker.actor.optim.betas"] = [config.optimizer.beta1, config.optimizer.beta2]
     words["worker.actor.optim.lr_warmup_ratio"] = _warmup_ratio(config)
@@ -119,11 +131,42 @@ def _derived(config: RunConfig, before: Mapping[str, Setting]) -> dict[str, Any]
     if config.validation.top_p != 1.0 or "worker.rollout.val_override_config.top_p" in before:
         words["worker.rollout.val_override_config.top_p"] = config.validation.top_p
     words.update(_kl(config))
-    if config.algorithm.loss.kind != "ppo" or "worker.actor.loss_type" in before:
-        words["worker.actor.loss_type"] = {"ppo": "default"}.get(config.algorithm.loss.kind, config.algorithm.loss.kind)
-    if not before and config.algorithm.loss.aggregation == "seq_mean":
-        words["worker.actor.micro_batch_size_per_device_for_update"] = 1
+    micro_batch = "worker.actor.micro_batch_size_per_device_for_update"
+    if config.algorithm.loss.aggregation == "seq_mean" and "worker.actor.loss_avg_mode" not in before:
+        words[micro_batch] = 1
+    words |= _later(config, before, spelling)
     return _as_before(words, before)
+
+
+def _later(config: RunConfig, before: Mapping[str, Setting], spelling: Spelling) -> dict[str, Any]:
+    """Keys that EasyR1 has and ARPO has not: written in its spelling, or where somebody had written them."""
+    size = before.get("worker.actor.micro_batch_size_per_device_for_update")
+    by_sequence = (size.value if size is not None else None) == 1 or not before
+    optimizer, loss = config.optimizer, config.algorithm.loss
+    said: dict[str, tuple[Any, bool]] = {
+        "worker.actor.loss_avg_mode": (
+            {"token_mean": "token", "seq_mean": "seq"}.get(loss.aggregation),
+            by_sequence and loss.aggregation == "token_mean",
+        ),
+        "worker.actor.loss_type": ("default" if loss.kind == "ppo" else loss.kind, loss.kind != "ppo"),
+        "worker.actor.optim.lr_scheduler_type": (
+            optimizer.decay if optimizer.decay != "linear" else None,
+            optimizer.decay == "cosine",
+        ),
+        "worker.actor.optim.lr_warmup_steps": (
+            optimizer.warmup_steps if optimizer.warmup_ratio is None else None,
+            optimizer.warmup_steps > 0,
+        ),
+        "algorithm.online_filtering": (choices_of(config.algorithm).zero_variance == "drop",) * 2,
+    }
+    words = {
+        key: value
+        for key, (value, needed) in said.items()
+        if value is not None and (key in before or (needed and spelling == "easyr1"))
+    }
+    if words.get("worker.actor.optim.lr_scheduler_type") == "cosine":
+        words["worker.actor.optim.min_lr_ratio"] = optimizer.min_lr_ratio
+    return words
 
 
 def _kl(config: RunConfig) -> dict[str, Any]:
@@ -173,38 +216,8 @@ def _as_before(words: dict[str, Any], before: Mapping[str, Setting]) -> dict[str
 def _warmup_ratio(config: RunConfig) -> float:
     if config.optimizer.warmup_ratio is not None:
         return config.optimizer.warmup_ratio
-    return round(config.optimizer.warmup_steps / config.limits.steps, 6)
-
-
-def _without_words(config: RunConfig) -> list[str]:
-    found = []
-    if config.algorithm.estimator not in _ESTIMATORS:
-        found.append(f"algorithm.estimator={config.algorithm.estimator}: not there; grpo is written")
-    if not isinstance(config.algorithm, ArpoConfig) or not config.algorithm.replay.enabled:
-        found.append("replay off: there it is always on")
-    if config.algorithm.mode != "paper":
-        found.append("algorithm.mode=corrected: there is only what paper mode does")
-    if config.optimizer.decay != "constant":
-        found.append(f"optimizer.decay={config.optimizer.decay}: there the rate is constant after the warm-up")
-    if config.rollout.tasks_per_step % config.algorithm.minibatches:
-        found.append(
-            f"algorithm.minibatches={config.algorithm.minibatches}: an update there takes whole tasks, of which "
-            f"{config.rollout.tasks_per_step} cannot be split so"
-        )
-    if config.algorithm.loss.aggregation == "constant":
-        found.append("algorithm.loss.aggregation=constant: tokens are averaged there")
-    if config.kind == "evaluate":
-        found.append("kind=evaluate: there is no such command; trainer.val_only=true is the nearest")
-    if config.guard.enabled:
-        found.append("guard.enabled=true: there is no such guard")
-    return found
-
-
-def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for name, value in tree.items():
-        found.update(_flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value})
-    return found
+    # Rounded up: the trainer rounds the steps down that come of it.
+    return math.ceil(config.optimizer.warmup_steps / config.limits.steps * 1e6) / 1e6
 
 
 def _text(value: Any) -> str:

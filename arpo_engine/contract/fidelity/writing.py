@@ -6,13 +6,14 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from arpo_engine.conformance.fidelity.rows import FidelityReport, Row
+from arpo_engine.contract.fidelity.rows import FidelityReport, Row
 
 
 def as_json(report: FidelityReport) -> dict[str, Any]:
     """For a program."""
     return {
         "subject": report.subject,
+        "reference": report.reference,
         "counts": {likeness.value: count for likeness, count in report.counts.items()},
         "rows": [asdict(row) for row in report.rows],
         "notes": list(report.notes),
@@ -27,6 +28,7 @@ def as_json_text(report: FidelityReport) -> str:
 def as_markdown(report: FidelityReport) -> str:
     """A document with one table; what came from the subject cannot break it."""
     lines = [f"# Fidelity: {_cell(report.subject)}", "", counted(report), ""]
+    lines += [f"Beside {_cell(report.reference)}.", ""] if report.reference else []
     lines += ["| component | verdict | here | published | evidence |", "|---|---|---|---|---|"]
     lines += ["| " + " | ".join(_cell(part) for part in cells(row)) + " |" for row in report.rows]
     lines += ["", *(f"- {note}" for note in report.notes)]

@@ -40,6 +40,8 @@ class FidelityReport:
     subject: str
     """What was looked at, such as a file's name."""
     rows: tuple[Row, ...]
+    reference: str = ""
+    """What it was laid beside; empty where each row says so itself."""
     notes: tuple[str, ...] = ()
 
     @property
