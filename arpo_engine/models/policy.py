@@ -1,4 +1,4 @@
-"""The policy: a Qwen2.5-VL with its tokenizer, loaded from and saved to a Hugging Face folder.
+"""The policy: a Qwen-VL with its tokenizer, loaded from and saved to a Hugging Face folder.
 
 Everything that touches the weights goes through here: encoding screenshots, hidden states, logits. How replies are
 sampled (inference/) and learnt from (trainer/) is not known here.
@@ -12,14 +12,17 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
+import transformers
 from torch import Tensor
-from transformers import AutoTokenizer, Qwen2_5_VLForConditionalGeneration
+from transformers import AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
 from arpo_engine.contract.errors import ModelError
 from arpo_engine.models import folder as folders
 from arpo_engine.models import image_settings, language, replies, vision
 from arpo_engine.models.chat import NEVER_SAMPLED, ChatFormat
+from arpo_engine.models.families import FAMILIES, Family
+from arpo_engine.models.language import Deepstack
 from arpo_engine.models.patches import PatchFormat
 from arpo_engine.types import Pixels, Trajectory
 
@@ -42,15 +45,16 @@ class Policy:
         """Read `builtin:pocket`, a Hugging Face folder or a hub name.
 
         Raises:
-            ModelError: it is missing, torn, or not a Qwen2.5-VL; the text says what to do.
+            ModelError: it is missing, torn, or of a kind that is not trained here; the text says what to do.
         """
         folder = folders.locate(str(path))
+        patches = image_settings.read_patch_format(folder)
         model = _read_model(folder, dtype, trust_remote_code)
         with _explaining(folder):
             tokenizer = AutoTokenizer.from_pretrained(
                 folder, trust_remote_code=trust_remote_code, local_files_only=True
             )
-        return cls(model, tokenizer, image_settings.read_patch_format(folder))
+        return cls(model, tokenizer, patches)
 
     def load_weights(self, folder: Path) -> None:
         """Take over the weights of a folder of the same shape, in place and exactly."""
@@ -74,9 +78,14 @@ class Policy:
                 state = {name: tensor.to(getattr(torch, dtype)) for name, tensor in self.module.state_dict().items()}
             self.module.save_pretrained(fresh, state_dict=state)
             self.tokenizer.save_pretrained(fresh)
-            image_settings.write_patch_format(fresh, self.chat.patches)
+            image_settings.write_patch_format(fresh, self.chat.patches, self.family)
 
         folders.replace_folder(folder, write)
+
+    @property
+    def family(self) -> Family:
+        """What kind of model this is."""
+        return FAMILIES[self.module.config.model_type]
 
     @property
     def device(self) -> torch.device:
@@ -95,25 +104,42 @@ class Policy:
         """The language model without its head."""
         return self.module.model.language_model
 
+    @property
+    def fits_fast_pass(self) -> bool:
+        """Whether `language.forward` computes what the stock language model computes."""
+        levels = len(getattr(self.module.model.visual, "deepstack_visual_indexes", ()))
+        return language.fits(self.language, levels)
+
     def weights(self) -> dict[str, Tensor]:
         """Parameters by their Hugging Face names, as `Generator.push_weights` takes them."""
         return dict(self.module.named_parameters())
 
     def encode_frames(self, frames: Sequence[Pixels]) -> list[Tensor]:
-        """Visual tokens [cells, hidden] of each screenshot."""
+        """Visual tokens of each screenshot, [cells, hidden] or with deepstack features behind them; see `vision`."""
         return vision.encode(self.module.model.visual, frames, self.chat.patches)
 
     def embed(self, ids: Tensor, features: Tensor) -> Tensor:
-        """Input embeddings [B, L, hidden]; `features` [n, hidden] stand at the image tokens, in reading order."""
+        """Input embeddings [B, L, hidden]; `features` [n, …] stand at the image tokens, in reading order."""
         embedded: Tensor = self.module.get_input_embeddings()(ids)
         places = (ids == self.chat.image_id)[..., None]
-        return embedded.masked_scatter(places, features.to(embedded.dtype))
+        return embedded.masked_scatter(places, features[..., : embedded.shape[-1]].to(embedded.dtype))
 
-    def hidden_at(self, embedded: Tensor, positions: Tensor, places: Tensor) -> Tensor:
+    def deepstack(self, ids: Tensor, features: Tensor) -> Deepstack | None:
+        """What `features` add behind the first layers; None where they are visual tokens only."""
+        levels = features.split(self.language.config.hidden_size, -1)[1:]
+        if not levels:
+            return None
+        return Deepstack(places=(ids == self.chat.image_id).flatten().nonzero()[:, 0], features=levels)
+
+    def hidden_at(
+        self, embedded: Tensor, positions: Tensor, places: Tensor, deepstack: Deepstack | None = None
+    ) -> Tensor:
         """Final hidden states [B, Q, hidden] at `places` [B, Q] of right-padded contexts."""
-        if language.fits(self.language):
-            return language.forward(self.language, embedded, positions, places)
-        hidden = self.language(inputs_embeds=embedded, position_ids=positions, use_cache=False).last_hidden_state
+        if self.fits_fast_pass:
+            return language.forward(self.language, embedded, positions, places, deepstack=deepstack)
+        extra = {} if deepstack is None else _stock_deepstack(deepstack, embedded)
+        output = self.language(inputs_embeds=embedded, position_ids=positions, use_cache=False, **extra)
+        hidden = output.last_hidden_state
         return torch.gather(hidden, 1, places[..., None].expand(-1, -1, hidden.shape[-1]))
 
     def logits(self, hidden: Tensor) -> Tensor:
@@ -140,10 +166,20 @@ class Policy:
         return barred
 
 
+def _stock_deepstack(deepstack: Deepstack, embedded: Tensor) -> dict[str, Any]:
+    """The same as the arguments of the stock language model."""
+    marked = torch.zeros(embedded.shape[0] * embedded.shape[1], dtype=torch.bool, device=embedded.device)
+    marked[deepstack.places] = True
+    return {
+        "visual_pos_masks": marked.view(embedded.shape[:2]),
+        "deepstack_visual_embeds": list(deepstack.features),
+    }
+
+
 def _read_model(folder: Path, dtype: str, trust_remote_code: bool) -> Any:
     """The network of a model folder, complete, ready to sample with."""
     _without_progress_bars()
-    reader: Any = Qwen2_5_VLForConditionalGeneration
+    reader: Any = getattr(transformers, folders.family_of(folder).architecture)
     with _explaining(folder):
         model, report = reader.from_pretrained(
             folder,

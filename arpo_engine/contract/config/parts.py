@@ -13,7 +13,8 @@ class ModelConfig(Strict):
     """The policy to start from."""
 
     path: str = "builtin:pocket"
-    """A Hugging Face folder, a hub name, or `builtin:pocket` for the small policy that ships with the engine."""
+    """A Hugging Face folder or a hub name of a Qwen2-VL, Qwen2.5-VL or Qwen3-VL, such as those that UI-TARS was made
+    from, or `builtin:pocket` for the small policy that ships with the engine."""
     dtype: Literal["float32", "bfloat16"] = "float32"
     """Numbers that the weights are trained in."""
     trust_remote_code: bool = False
