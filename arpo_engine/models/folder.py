@@ -20,6 +20,8 @@ from arpo_engine.contract.errors import ModelError
 from arpo_engine.models.families import FAMILIES, Family, known
 
 BUILTIN = {"builtin:pocket": Path(__file__).parent / "pocket" / "weights"}
+ADAPTER_SETTINGS = "adapter_config.json"
+"""In a folder that holds an adapter and, besides its weights, all settings of the model that it belongs to."""
 READABLE = 0o644
 
 
@@ -71,6 +73,21 @@ def read_json(file: Path) -> dict[str, Any]:
     if not isinstance(tree, dict):
         raise ModelError(f"{file} holds a {type(tree).__name__}, not an object; copy the model folder again")
     return tree
+
+
+def base_of(folder: Path) -> Path | None:
+    """The folder of the model that an adapter's folder belongs to; None where a folder holds a model itself.
+
+    Raises:
+        ModelError: that model is not there any more.
+    """
+    if not (folder / ADAPTER_SETTINGS).is_file():
+        return None
+    base = read_json(folder / ADAPTER_SETTINGS).get("base_model_name_or_path")
+    try:
+        return locate(str(base))
+    except ModelError as error:
+        raise ModelError(f"{folder} is an adapter of {base!r}, which cannot be had: {error}") from error
 
 
 def family_of(folder: Path) -> Family:

@@ -61,6 +61,8 @@ class Sampler:
 async def _local(config: RunConfig, generator: HfGeneratorConfig, sink: EventSink) -> Sampler:
     sink.emit(PhaseChanged(phase="preparing", detail=f"loading the model {config.model.path}"))
     policy = Policy.load(config.model.path, dtype=config.model.dtype, trust_remote_code=config.model.trust_remote_code)
+    if config.kind == "train":
+        policy.train_only(config.model, config.seed)
     unfit = mismatch(config.agent, policy.family)
     if unfit is not None:
         sink.emit(LogWritten(level="warning", logger=__name__, message="; ".join(unfit)))
