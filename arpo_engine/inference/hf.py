@@ -70,7 +70,7 @@ class HfGenerator:
     """Implements `Generator` for a `Policy` that may be the learner's own."""
 
     def __init__(self, policy: Policy, config: HfGeneratorConfig) -> None:
-        if not language.fits(policy.language):
+        if not policy.fits_fast_pass:
             raise ModelError(
                 "this model has sliding-window attention or a scaled rotary embedding, which the hf generator does not "
                 "sample with; use another generator"
@@ -272,15 +272,16 @@ class _Decoder:
         lengths = torch.tensor([len(new) for new in self.new], device=device)
         cached = torch.tensor([context.cached for context in self.contexts], device=device)
         columns = cached[:, None] + torch.arange(self.longest, device=device)
-        embedded = self.policy.embed(torch.from_numpy(ids).to(device), self.seen)
+        ids_BL = torch.from_numpy(ids).to(device)
         self.following = torch.tensor(self.starts, device=device)
         self.columns = cached + lengths
         return language.forward(
             self.policy.language,
-            embedded,
+            self.policy.embed(ids_BL, self.seen),
             torch.from_numpy(positions).to(device),
             (lengths - 1)[:, None],
             language.Memory(cache=self.cache, columns=columns),
+            self.policy.deepstack(ids_BL, self.seen),
         )[:, 0]
 
     def _positions(self, context: _Context, new: Sequence[int]) -> tuple[Ids, int]:

@@ -1,4 +1,4 @@
-"""Conversations as token ids, in the ChatML form of Qwen2.5-VL: what a turn adds to the context and how a reply reads.
+"""Conversations as token ids, in the ChatML form that all Qwen-VL share: what a turn adds, and how a reply reads.
 
 Sampled ids are kept as they are and turns are appended as ids; text is never tokenised twice. Knows no weights.
 """

@@ -17,8 +17,11 @@ from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
 from arpo_engine.contract.errors import ModelError
+from arpo_engine.models.families import FAMILIES, Family, known
 
 BUILTIN = {"builtin:pocket": Path(__file__).parent / "pocket" / "weights"}
+ADAPTER_SETTINGS = "adapter_config.json"
+"""In a folder that holds an adapter and, besides its weights, all settings of the model that it belongs to."""
 READABLE = 0o644
 
 
@@ -26,7 +29,7 @@ def locate(path: str) -> Path:
     """The local folder that `path` names: a built-in policy, a folder, or a model of the Hugging Face hub.
 
     Raises:
-        ModelError: there is no such model, or it is not a complete Qwen2.5-VL folder.
+        ModelError: there is no such model, or it is no complete folder of a kind that can be trained.
     """
     if path.startswith("builtin:"):
         if path not in BUILTIN:
@@ -72,12 +75,37 @@ def read_json(file: Path) -> dict[str, Any]:
     return tree
 
 
+def base_of(folder: Path) -> Path | None:
+    """The folder of the model that an adapter's folder belongs to; None where a folder holds a model itself.
+
+    Raises:
+        ModelError: that model is not there any more.
+    """
+    if not (folder / ADAPTER_SETTINGS).is_file():
+        return None
+    base = read_json(folder / ADAPTER_SETTINGS).get("base_model_name_or_path")
+    try:
+        return locate(str(base))
+    except ModelError as error:
+        raise ModelError(f"{folder} is an adapter of {base!r}, which cannot be had: {error}") from error
+
+
+def family_of(folder: Path) -> Family:
+    """What kind of model a folder holds, by the `model_type` of its config.json.
+
+    Raises:
+        ModelError: of a kind that cannot be trained here; the text names those that can.
+    """
+    kind = read_json(folder / "config.json").get("model_type")
+    if not isinstance(kind, str) or kind not in FAMILIES:
+        raise ModelError(f"{folder} is a {kind!r} model; give one that can be trained here: {known()}")
+    return FAMILIES[kind]
+
+
 def _judge(folder: Path) -> None:
     if not (folder / "config.json").is_file():
         raise ModelError(f"{folder} has no config.json, so it is no model folder; give the folder that holds it")
-    kind = read_json(folder / "config.json").get("model_type")
-    if kind != "qwen2_5_vl":
-        raise ModelError(f"{folder} is a {kind!r} model; only Qwen2.5-VL (qwen2_5_vl) can be trained here")
+    family_of(folder)
     if not any(folder.glob("*.safetensors")):
         raise ModelError(f"{folder} has no *.safetensors weights; copy or download the model folder again")
     if not (folder / "tokenizer.json").is_file():

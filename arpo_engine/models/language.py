@@ -1,4 +1,4 @@
-"""Qwen2.5-VL's language model with its own weights: whole contexts for learning, a key-value cache for sampling.
+"""A Qwen-VL's language model with its own weights: whole contexts for learning, a key-value cache for sampling.
 
 B batch, L context length, Q queried places, H hidden size, D head size. Contexts are padded on the right, so a causal
 mask is all that a batch needs. Must not know how replies are sampled or scored.
@@ -6,6 +6,7 @@ mask is all that a batch needs. Must not know how replies are sampled or scored.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,13 +16,16 @@ from torch import Tensor
 
 from arpo_engine.models.vision import rms_norm, rotate
 
+INTERLEAVED = "qwen3_vl_text"
+"""Kind of language model whose heads give their parts to time, row and column in turn."""
+
 
 class KeyValues:
     """Keys and values of a batch of contexts, one row a context, written at each row's own columns."""
 
     def __init__(self, text_config: Any, rows: int, columns: int, like: Tensor) -> None:
         layers, heads = text_config.num_hidden_layers, text_config.num_key_value_heads
-        head_size = text_config.hidden_size // text_config.num_attention_heads
+        head_size = getattr(text_config, "head_dim", None) or text_config.hidden_size // text_config.num_attention_heads
         self.data = like.new_zeros(layers, 2, rows, columns, heads, head_size)
         self._row = torch.arange(rows, device=like.device)[:, None]
 
@@ -36,12 +40,30 @@ class KeyValues:
         return pair[0], pair[1]
 
 
-def fits(language: Any) -> bool:
-    """Whether the passes below compute what the module computes."""
+def fits(language: Any, deepstack_levels: int = 0) -> bool:
+    """Whether the passes below compute what the module computes; with a deepstack only its last layer must be free."""
     config = language.config
     windowed = any(kind != "full_attention" for kind in (getattr(config, "layer_types", None) or ()))
     rope = config.rope_parameters
-    return not windowed and rope.get("rope_type", "default") == "default" and not config.attention_dropout
+    plain = rope.get("rope_type", "default") == "default" and not config.attention_dropout
+    return plain and not windowed and deepstack_levels < config.num_hidden_layers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deepstack:
+    """What the vision tower adds to the hidden states of image tokens behind the first layers (Qwen3-VL)."""
+
+    places: Tensor
+    """[n] where the batch's image tokens stand among its B * L tokens, in reading order."""
+    features: tuple[Tensor, ...]
+    """[n, H] for each of the first layers."""
+
+    def join(self, layer: int, hidden: Tensor) -> Tensor:
+        """Hidden states [B, L, H] behind `layer` with its features."""
+        if layer >= len(self.features):
+            return hidden
+        flat = hidden.flatten(0, 1)
+        return flat.index_add(0, self.places, self.features[layer].to(hidden.dtype)).view_as(hidden)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,12 +76,18 @@ class Memory:
 
 
 def forward(
-    language: Any, embedded: Tensor, positions: Tensor, places: Tensor | None = None, memory: Memory | None = None
+    language: Any,
+    embedded: Tensor,
+    positions: Tensor,
+    places: Tensor | None = None,
+    memory: Memory | None = None,
+    deepstack: Deepstack | None = None,
 ) -> Tensor:
     """Final hidden states [B, Q, H] at `places` [B, Q] (all, when none are named) of tokens [B, L, H] with positions
     [3, B, L]; without a memory the tokens are whole contexts, with one they follow what it holds.
 
-    The last layer is computed at the asked places only: that is where most tokens of a screenshot drop out.
+    The last layer is computed at the asked places only: that is where most tokens of a screenshot drop out. What a
+    deepstack adds, it adds before (see `fits`).
     """
     rotation = rotations(language, positions, embedded.dtype)
     columns = _columns(embedded) if memory is None else memory.columns
@@ -78,17 +106,31 @@ def forward(
             memory.cache.write(index, memory.columns, key, value)
             key, value = memory.cache.read(index, int(columns.max()) + 1)
         hidden = close_layer(layer, hidden, attend(query, key, value, seen))
+        if deepstack is not None:
+            hidden = deepstack.join(index, hidden)
     final: Tensor = rms_norm(language.norm, hidden)
     return final
 
 
 def rotations(language: Any, positions: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """Cosines and sines [B, L, D] of positions [3, B, L], sections of the head given to time, row and column."""
+    """Cosines and sines [B, L, D] of positions [3, B, L]: the head's parts are given to time, row and column, one after
+    the other or (Qwen3-VL) in turn."""
     angles = positions[..., None].float() * language.rotary_emb.inv_freq.float()
     sections = language.config.rope_parameters["mrope_section"]
-    chosen = torch.cat([part[index % 3] for index, part in enumerate(angles.split(sections, -1))], -1)
+    if language.config.model_type == INTERLEAVED:
+        chosen = _interleaved(angles, sections)
+    else:
+        chosen = torch.cat([part[index % 3] for index, part in enumerate(angles.split(sections, -1))], -1)
     chosen = torch.cat([chosen, chosen], -1)
     return chosen.cos().to(dtype), chosen.sin().to(dtype)
+
+
+def _interleaved(angles: Tensor, sections: Sequence[int]) -> Tensor:
+    """Angles [B, L, D / 2] of time, row, column, time, …; what rows and columns do not fill is time's."""
+    axis = torch.zeros(angles.shape[-1], dtype=torch.long, device=angles.device)
+    for number in (1, 2):
+        axis[number : 3 * sections[number] : 3] = number
+    return angles.gather(0, axis.expand(1, *angles.shape[1:]))[0]
 
 
 def _columns(embedded: Tensor) -> Tensor:
@@ -113,8 +155,11 @@ def project(
         split: Tensor = projection(states).unflatten(-1, (-1, attention.head_dim))
         return split.transpose(1, 2)
 
-    query = rotate(heads(attention.q_proj, asking), at_asking[0][:, None], at_asking[1][:, None])
-    key = rotate(heads(attention.k_proj, offered), at_offered[0][:, None], at_offered[1][:, None])
+    query, key = heads(attention.q_proj, asking), heads(attention.k_proj, offered)
+    if hasattr(attention, "q_norm"):  # Qwen3-VL
+        query, key = rms_norm(attention.q_norm, query), rms_norm(attention.k_norm, key)
+    query = rotate(query, at_asking[0][:, None], at_asking[1][:, None])
+    key = rotate(key, at_offered[0][:, None], at_offered[1][:, None])
     return query, key, heads(attention.v_proj, offered)
 
 

@@ -1,4 +1,4 @@
-"""Screenshots into the patches that Qwen2.5-VL's vision tower reads, as its own image processor makes them.
+"""Screenshots into the patches that a Qwen-VL's vision tower reads, as its own image processor makes them.
 
 Works on whole batches of equally sized screenshots and keeps a still picture's two equal frames folded into one.
 """
@@ -13,11 +13,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from arpo_engine.models.families import CLIP_MEAN, CLIP_STD
 from arpo_engine.models.resize import PixelLimits, smart_resize
 from arpo_engine.types import Pixels
-
-CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
-CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""The policy: a Qwen2.5-VL with its tokenizer, loaded from and saved to a Hugging Face folder.
+"""The policy: a Qwen-VL with its tokenizer, loaded from and saved to a Hugging Face folder.
 
 Everything that touches the weights goes through here: encoding screenshots, hidden states, logits. How replies are
 sampled (inference/) and learnt from (trainer/) is not known here.
@@ -12,14 +12,20 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
+import transformers
 from torch import Tensor
-from transformers import AutoTokenizer, Qwen2_5_VLForConditionalGeneration
+from transformers import AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
+from arpo_engine.contract.config.parts import ModelConfig
 from arpo_engine.contract.errors import ModelError
 from arpo_engine.models import folder as folders
 from arpo_engine.models import image_settings, language, replies, vision
+from arpo_engine.models.adapter_folder import merge_into
 from arpo_engine.models.chat import NEVER_SAMPLED, ChatFormat
+from arpo_engine.models.families import FAMILIES, Family
+from arpo_engine.models.language import Deepstack
+from arpo_engine.models.lora import Adapter
 from arpo_engine.models.patches import PatchFormat
 from arpo_engine.types import Pixels, Trajectory
 
@@ -35,25 +41,54 @@ class Policy:
         self.module = model
         self.tokenizer = tokenizer
         self.chat = ChatFormat(tokenizer, patches)
+        self.adapter: Adapter | None = None
+        """What learns instead of the weights, where a run trains an adapter."""
         self._forbidden = self._forbidden_logits()
 
     @classmethod
     def load(cls, path: str | Path, dtype: Dtype = "float32", trust_remote_code: bool = False) -> Policy:
-        """Read `builtin:pocket`, a Hugging Face folder or a hub name.
+        """Read `builtin:pocket`, a Hugging Face folder or a hub name; an adapter's folder is merged into its model.
 
         Raises:
-            ModelError: it is missing, torn, or not a Qwen2.5-VL; the text says what to do.
+            ModelError: it is missing, torn, or of a kind that is not trained here; the text says what to do.
         """
         folder = folders.locate(str(path))
+        patches = image_settings.read_patch_format(folder)
         model = _read_model(folder, dtype, trust_remote_code)
         with _explaining(folder):
             tokenizer = AutoTokenizer.from_pretrained(
                 folder, trust_remote_code=trust_remote_code, local_files_only=True
             )
-        return cls(model, tokenizer, image_settings.read_patch_format(folder))
+        return cls(model, tokenizer, patches)
+
+    def train_only(self, model: ModelConfig, seed: int) -> None:
+        """Let only a part learn, as the config says: not the vision tower, or an adapter instead of any weight.
+
+        Raises:
+            ModelError: an adapter is wanted that this model or this installation cannot have.
+        """
+        if model.freeze_vision:
+            self.module.model.visual.requires_grad_(False)
+        if model.lora.rank:
+            base = str(Path(model.path).resolve()) if Path(model.path).is_dir() else model.path
+            vision = not model.freeze_vision
+            self.adapter = Adapter(self.module, model.lora, base=base, vision=vision, seed=seed)
+
+    def trained(self) -> list[Tensor]:
+        """The parameters that learn, in the model's order."""
+        return [weight for weight in self.module.parameters() if weight.requires_grad]
 
     def load_weights(self, folder: Path) -> None:
-        """Take over the weights of a folder of the same shape, in place and exactly."""
+        """Take over what `save` wrote of a policy of the same shape, in place and exactly."""
+        whole = not (folder / folders.ADAPTER_SETTINGS).is_file()
+        if whole != (self.adapter is None):
+            held = (
+                "whole weights, and this run trains an adapter" if whole else "an adapter, and this run trains weights"
+            )
+            raise ModelError(f"{folder} holds {held} (model.lora.rank); give model.lora as it was")
+        if self.adapter is not None:
+            self.adapter.load(folder)
+            return
         other = _read_model(folders.locate(str(folder)), str(self.module.dtype).removeprefix("torch."), False)
         with torch.no_grad():
             for (name, own), saved in zip(self.module.named_parameters(), other.parameters(), strict=True):
@@ -65,18 +100,32 @@ class Policy:
                 own.copy_(saved)
 
     def save(self, folder: Path, dtype: Dtype | None = None) -> None:
-        """Write a complete Hugging Face folder in one atomic step; `dtype` rounds the saved copy, not this policy."""
+        """Write what was trained, in one atomic step, as a folder that `load` reads: a complete Hugging Face folder, or
+        the adapter alone with the model's settings. `dtype` rounds the saved copy of weights, not this policy."""
 
         def write(fresh: Path) -> None:
-            _without_progress_bars()
-            state = None
-            if dtype is not None:
-                state = {name: tensor.to(getattr(torch, dtype)) for name, tensor in self.module.state_dict().items()}
-            self.module.save_pretrained(fresh, state_dict=state)
-            self.tokenizer.save_pretrained(fresh)
-            image_settings.write_patch_format(fresh, self.chat.patches)
+            if self.adapter is None:
+                self._write_weights(fresh, None if dtype is None else self.module.state_dict(), dtype)
+            else:
+                self.adapter.save(fresh)
+                self.module.config.save_pretrained(fresh)
+            self._write_settings(fresh)
 
         folders.replace_folder(folder, write)
+
+    def export(self, folder: Path) -> None:
+        """Write a complete Hugging Face folder in one atomic step, an adapter merged into its weights."""
+
+        def write(fresh: Path) -> None:
+            self._write_weights(fresh, None if self.adapter is None else self.adapter.merged_state(), None)
+            self._write_settings(fresh)
+
+        folders.replace_folder(folder, write)
+
+    @property
+    def family(self) -> Family:
+        """What kind of model this is."""
+        return FAMILIES[self.module.config.model_type]
 
     @property
     def device(self) -> torch.device:
@@ -95,25 +144,46 @@ class Policy:
         """The language model without its head."""
         return self.module.model.language_model
 
+    @property
+    def fits_fast_pass(self) -> bool:
+        """Whether `language.forward` computes what the stock language model computes."""
+        levels = len(getattr(self.module.model.visual, "deepstack_visual_indexes", ()))
+        return language.fits(self.language, levels)
+
     def weights(self) -> dict[str, Tensor]:
         """Parameters by their Hugging Face names, as `Generator.push_weights` takes them."""
         return dict(self.module.named_parameters())
 
     def encode_frames(self, frames: Sequence[Pixels]) -> list[Tensor]:
-        """Visual tokens [cells, hidden] of each screenshot."""
-        return vision.encode(self.module.model.visual, frames, self.chat.patches)
+        """Visual tokens of each screenshot, [cells, hidden] or with deepstack features behind them; see `vision`."""
+        visual = self.module.model.visual
+        learns = any(weight.requires_grad for weight in visual.parameters())
+        # A frozen tower needs no activations: they would be the largest part of a step's memory.
+        with torch.set_grad_enabled(learns and torch.is_grad_enabled()):
+            return vision.encode(visual, frames, self.chat.patches)
 
     def embed(self, ids: Tensor, features: Tensor) -> Tensor:
-        """Input embeddings [B, L, hidden]; `features` [n, hidden] stand at the image tokens, in reading order."""
+        """Input embeddings [B, L, hidden]; `features` [n, …] stand at the image tokens, in reading order."""
         embedded: Tensor = self.module.get_input_embeddings()(ids)
         places = (ids == self.chat.image_id)[..., None]
-        return embedded.masked_scatter(places, features.to(embedded.dtype))
+        return embedded.masked_scatter(places, features[..., : embedded.shape[-1]].to(embedded.dtype))
 
-    def hidden_at(self, embedded: Tensor, positions: Tensor, places: Tensor) -> Tensor:
+    def deepstack(self, ids: Tensor, features: Tensor) -> Deepstack | None:
+        """What `features` add behind the first layers; None where they are visual tokens only."""
+        levels = features.split(self.language.config.hidden_size, -1)[1:]
+        if not levels:
+            return None
+        return Deepstack(places=(ids == self.chat.image_id).flatten().nonzero()[:, 0], features=levels)
+
+    def hidden_at(
+        self, embedded: Tensor, positions: Tensor, places: Tensor, deepstack: Deepstack | None = None
+    ) -> Tensor:
         """Final hidden states [B, Q, hidden] at `places` [B, Q] of right-padded contexts."""
-        if language.fits(self.language):
-            return language.forward(self.language, embedded, positions, places)
-        hidden = self.language(inputs_embeds=embedded, position_ids=positions, use_cache=False).last_hidden_state
+        if self.fits_fast_pass:
+            return language.forward(self.language, embedded, positions, places, deepstack=deepstack)
+        extra = {} if deepstack is None else _stock_deepstack(deepstack, embedded)
+        output = self.language(inputs_embeds=embedded, position_ids=positions, use_cache=False, **extra)
+        hidden = output.last_hidden_state
         return torch.gather(hidden, 1, places[..., None].expand(-1, -1, hidden.shape[-1]))
 
     def logits(self, hidden: Tensor) -> Tensor:
@@ -129,6 +199,16 @@ class Policy:
         """The log-probs [B, T] that the replies were sampled with, laid out like `reply_logprobs`."""
         return replies.behaviour_logprobs(trajectories).to(self.device)
 
+    def _write_weights(self, folder: Path, state: dict[str, Tensor] | None, dtype: Dtype | None) -> None:
+        _without_progress_bars()
+        if state is not None and dtype is not None:
+            state = {name: tensor.to(getattr(torch, dtype)) for name, tensor in state.items()}
+        self.module.save_pretrained(folder, state_dict=state)
+
+    def _write_settings(self, folder: Path) -> None:
+        self.tokenizer.save_pretrained(folder)
+        image_settings.write_patch_format(folder, self.chat.patches, self.family)
+
     def _forbidden_logits(self) -> Tensor:
         rows = self.module.lm_head.weight.shape[0]
         barred = torch.zeros(rows, device=self.device)
@@ -140,10 +220,25 @@ class Policy:
         return barred
 
 
+def _stock_deepstack(deepstack: Deepstack, embedded: Tensor) -> dict[str, Any]:
+    """The same as the arguments of the stock language model."""
+    marked = torch.zeros(embedded.shape[0] * embedded.shape[1], dtype=torch.bool, device=embedded.device)
+    marked[deepstack.places] = True
+    return {
+        "visual_pos_masks": marked.view(embedded.shape[:2]),
+        "deepstack_visual_embeds": list(deepstack.features),
+    }
+
+
 def _read_model(folder: Path, dtype: str, trust_remote_code: bool) -> Any:
     """The network of a model folder, complete, ready to sample with."""
+    base = folders.base_of(folder)
+    if base is not None:
+        model = _read_model(base, dtype, trust_remote_code)
+        merge_into(model, folder)
+        return model
     _without_progress_bars()
-    reader: Any = Qwen2_5_VLForConditionalGeneration
+    reader: Any = getattr(transformers, folders.family_of(folder).architecture)
     with _explaining(folder):
         model, report = reader.from_pretrained(
             folder,

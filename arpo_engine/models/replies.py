@@ -173,7 +173,7 @@ def _pass(
     ids_BL, positions = padded(policy, batch)
     places_BT = torch.from_numpy(places).to(policy.device)
     seen = torch.cat([features[key] for item in batch for key in item.frames])
-    hidden = policy.hidden_at(policy.embed(ids_BL, seen), positions, places_BT)
+    hidden = policy.hidden_at(policy.embed(ids_BL, seen), positions, places_BT, policy.deepstack(ids_BL, seen))
     spread = (policy.logits(hidden) / temperature).log_softmax(-1)
     sampled = ids_BL.gather(1, places_BT + 1)
     entropy = -(spread.exp() * spread).sum(-1)

@@ -1,4 +1,4 @@
-"""The size at which Qwen2.5-VL sees a screenshot. Shared by the model's tokens and the agents' coordinates, which must
+"""The size at which a Qwen-VL sees a screenshot. Shared by the model's tokens and the agents' coordinates, which must
 agree on it to the pixel. Knows no tensors and no images."""
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ MAX_ASPECT_RATIO = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PixelLimits:
-    """How large a screenshot may be for the model; defaults are Qwen2.5-VL's own."""
+    """How large a screenshot may be for the model; defaults are those of Qwen2-VL and Qwen2.5-VL."""
 
     min_pixels: int = 56 * 56
     max_pixels: int = 28 * 28 * 16384

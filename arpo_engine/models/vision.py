@@ -1,7 +1,10 @@
-"""Qwen2.5-VL's vision tower over many equally sized screenshots at once, with the module's own weights.
+"""A Qwen-VL's vision tower over many equally sized screenshots at once, with the module's own weights.
 
 The stock forward loops over images and windows in Python; where every block has full attention and all screenshots
 have one size the whole batch is one pass, 2 to 4 times faster on a CPU. Elsewhere the stock forward is used.
+
+Qwen2-VL, Qwen2.5-VL and Qwen3-VL share the blocks' shape and differ in norms and mergers; Qwen3-VL adds learnt places
+to its patches, and its tokens come with features that join the language model behind its first layers (deepstack).
 """
 
 from __future__ import annotations
@@ -18,7 +21,8 @@ from arpo_engine.types import Pixels
 
 
 def encode(visual: Any, frames: Sequence[Pixels], form: PatchFormat) -> list[Tensor]:
-    """Visual tokens [cells, hidden] of each screenshot."""
+    """Visual tokens [cells, hidden] of each screenshot; with deepstack [cells, (1 + levels) * hidden], the token first,
+    its features for the first layers behind it."""
     sized = [resized(frame, form.limits) for frame in frames]
     by_shape: dict[tuple[int, ...], list[int]] = {}
     for index, frame in enumerate(sized):
@@ -34,37 +38,46 @@ def encode(visual: Any, frames: Sequence[Pixels], form: PatchFormat) -> list[Ten
 
 def fits(visual: Any) -> bool:
     """Whether every block attends to the whole screenshot, which is what the batched pass computes."""
-    return set(range(len(visual.blocks))) <= set(visual.config.fullatt_block_indexes)
+    full = getattr(visual.config, "fullatt_block_indexes", None)
+    return full is None or set(range(len(visual.blocks))) <= set(full)
 
 
 def stock(visual: Any, patches: Tensor, grid: tuple[int, int], form: PatchFormat) -> Tensor:
-    """The module's own forward, for any configuration: [frames, cells, hidden]."""
+    """The module's own forward, for any configuration: as `encode`, [frames, cells, …]."""
     count = patches.shape[0]
     grid_thw = torch.tensor([[1, *grid]] * count, device=patches.device)
-    output: Tensor = visual(processor_patches(patches, form).flatten(0, 1), grid_thw=grid_thw).pooler_output
-    return output.view(count, -1, output.shape[-1])
+    output = visual(processor_patches(patches, form).flatten(0, 1), grid_thw=grid_thw)
+    tokens: Tensor = torch.cat([output.pooler_output, *(getattr(output, "deepstack_features", None) or ())], -1)
+    return tokens.view(count, -1, tokens.shape[-1])
 
 
 def batched(visual: Any, patches: Tensor, grid: tuple[int, int], form: PatchFormat) -> Tensor:
-    """All screenshots in one pass: [frames, cells, hidden]."""
-    kernel = visual.patch_embed.proj.weight
-    factor, offset = (part.to(kernel) for part in colour_scale(form))
-    # Both temporal frames of a still picture are equal, so the kernel's two halves may be added up first; and the
-    # colours are normalised in the kernel, which is smaller than the pictures.
-    folded = kernel.sum(2).flatten(1)
-    hidden = F.linear(patches.to(kernel.dtype), folded * factor, folded @ offset)
+    """All screenshots in one pass: as `encode`, [frames, cells, …]."""
+    hidden = _embedded(visual, patches, grid, form)
     count, length, width = hidden.shape
-    heads = visual.config.num_heads
-    cos, sin = _rotations(visual, grid, form.merge, hidden.dtype)
-    for block in visual.blocks:
-        qkv = block.attn.qkv(rms_norm(block.norm1, hidden)).view(count, length, 3, heads, width // heads)
+    cells = length // form.merge**2
+    rotation = _rotations(visual, grid, form.merge, hidden.dtype)
+    deep = list(getattr(visual, "deepstack_visual_indexes", ()))
+    features = []
+    for index, block in enumerate(visual.blocks):
+        heads = block.attn.num_heads
+        qkv = block.attn.qkv(norm(block.norm1, hidden)).view(count, length, 3, heads, width // heads)
         query, key, value = qkv.permute(2, 0, 3, 1, 4).unbind(0)
-        attended = F.scaled_dot_product_attention(rotate(query, cos, sin), rotate(key, cos, sin), value)
+        attended = F.scaled_dot_product_attention(rotate(query, *rotation), rotate(key, *rotation), value)
         hidden = hidden + block.attn.proj(attended.transpose(1, 2).reshape(count, length, width))
-        hidden = hidden + block.mlp(rms_norm(block.norm2, hidden))
-    merged = rms_norm(visual.merger.ln_q, hidden).reshape(count, length // form.merge**2, -1)
-    tokens: Tensor = visual.merger.mlp(merged)
-    return tokens
+        hidden = hidden + block.mlp(norm(block.norm2, hidden))
+        if index in deep:
+            features.append(_merged(visual.deepstack_merger_list[deep.index(index)], hidden, cells))
+    tokens = _merged(visual.merger, hidden, cells)
+    return torch.cat([tokens, *features], -1) if features else tokens
+
+
+def norm(module: Any, hidden: Tensor) -> Tensor:
+    """An RMS norm (Qwen2.5-VL) or a layer norm (the others) as one fused call."""
+    if hasattr(module, "variance_epsilon"):
+        return rms_norm(module, hidden)
+    normed: Tensor = module(hidden)
+    return normed
 
 
 def rms_norm(module: Any, hidden: Tensor) -> Tensor:
@@ -76,6 +89,40 @@ def rotate(values: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """Rotary embedding over the last dimension."""
     first, second = values.chunk(2, -1)
     return values * cos + torch.cat([-second, first], -1) * sin
+
+
+def _embedded(visual: Any, patches: Tensor, grid: tuple[int, int], form: PatchFormat) -> Tensor:
+    """What the first block reads [frames, patches, width]."""
+    kernel, bias = visual.patch_embed.proj.weight, visual.patch_embed.proj.bias
+    factor, offset = (part.to(kernel) for part in colour_scale(form))
+    # Both temporal frames of a still picture are equal, so the kernel's two halves may be added up first; and the
+    # colours are normalised in the kernel, which is smaller than the pictures.
+    folded = kernel.sum(2).flatten(1)
+    shift = folded @ offset if bias is None else folded @ offset + bias
+    hidden = F.linear(patches.to(kernel.dtype), folded * factor, shift)
+    if hasattr(visual, "pos_embed"):  # Qwen3-VL
+        hidden = hidden + _learnt_places(visual, grid, form.merge).to(hidden.dtype)
+    return hidden
+
+
+def _merged(merger: Any, hidden: Tensor, cells: int) -> Tensor:
+    """Visual tokens [frames, cells, hidden] of patches [frames, patches, width]."""
+    if hasattr(merger, "ln_q"):
+        tokens: Tensor = merger.mlp(norm(merger.ln_q, hidden).reshape(hidden.shape[0], cells, -1))
+    else:  # Qwen3-VL
+        tokens = merger(hidden).view(hidden.shape[0], cells, -1)
+    return tokens
+
+
+def _learnt_places(visual: Any, grid: tuple[int, int], merge: int) -> Tensor:
+    """Qwen3-VL's square table of places, stretched to a screenshot's grid [patches, width] in the processor's order."""
+    rows, columns = grid
+    table = visual.pos_embed.weight.float()
+    side = round(table.shape[0] ** 0.5)
+    square = table.T.view(1, -1, side, side)
+    stretched = F.interpolate(square, size=grid, mode="bilinear", align_corners=True)[0]
+    blocks = stretched.view(-1, rows // merge, merge, columns // merge, merge).permute(1, 3, 2, 4, 0)
+    return blocks.reshape(rows * columns, -1)
 
 
 def _rotations(visual: Any, grid: tuple[int, int], merge: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:

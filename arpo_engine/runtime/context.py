@@ -13,7 +13,7 @@ from arpo_engine.agents.qwen_vl import QwenVlAgent
 from arpo_engine.agents.ui_tars import UiTarsAgent
 from arpo_engine.contract.config import RunConfig
 from arpo_engine.contract.config.generators import HfGeneratorConfig, OpenAiGeneratorConfig
-from arpo_engine.contract.events import PhaseChanged
+from arpo_engine.contract.events import LogWritten, PhaseChanged
 from arpo_engine.contract.reporting import EventSink
 from arpo_engine.contract.tasks import Task
 from arpo_engine.desktops.host import DesktopHost
@@ -28,6 +28,7 @@ from arpo_engine.rollout.episode import EpisodeRunner
 from arpo_engine.rollout.plans import Planner
 from arpo_engine.rollout.prompts import History
 from arpo_engine.rollout.scheduler import Scheduler
+from arpo_engine.runtime.agent_fit import mismatch
 from arpo_engine.runtime.executor import Executor
 from arpo_engine.runtime.task_source import load_tasks
 
@@ -60,6 +61,11 @@ class Sampler:
 async def _local(config: RunConfig, generator: HfGeneratorConfig, sink: EventSink) -> Sampler:
     sink.emit(PhaseChanged(phase="preparing", detail=f"loading the model {config.model.path}"))
     policy = Policy.load(config.model.path, dtype=config.model.dtype, trust_remote_code=config.model.trust_remote_code)
+    if config.kind == "train":
+        policy.train_only(config.model, config.seed)
+    unfit = mismatch(config.agent, policy.family)
+    if unfit is not None:
+        sink.emit(LogWritten(level="warning", logger=__name__, message="; ".join(unfit)))
     return Sampler(generator=HfGenerator(policy, generator), limits=policy.chat.patches.limits, policy=policy)
 
 

@@ -25,7 +25,8 @@ from arpo_engine.contract.config.generators import OpenAiGeneratorConfig
 from arpo_engine.contract.errors import ArpoError, ModelError
 from arpo_engine.contract.tasks import Task
 from arpo_engine.desktops.host import Reset
-from arpo_engine.models.folder import locate, read_json
+from arpo_engine.models.folder import family_of, locate
+from arpo_engine.runtime.agent_fit import described, mismatch
 from arpo_engine.runtime.executor import Executor
 from arpo_engine.runtime.task_source import find_source, load_tasks
 from arpo_engine.types import Observation
@@ -55,7 +56,10 @@ class Check:
 
 async def preflight(config: RunConfig, *, run_dir: Path, executor: Executor) -> list[Check]:
     """All checks, in the order in which a person would mend them."""
-    checks = [_packages(), await _guarded("model", _model, config), await _guarded("tasks", _tasks, config)]
+    checks = [_packages(), await _guarded("model", _model, config)]
+    if checks[-1].status != "fail" and not isinstance(config.generator, OpenAiGeneratorConfig):
+        checks.append(_agent(config))
+    checks.append(await _guarded("tasks", _tasks, config))
     if checks[-1].status != "fail":
         checks.append(await _guarded("desktops", _desktops, config, executor))
     parameters = _parameters(config)
@@ -87,9 +91,16 @@ async def _model(config: RunConfig) -> Check:
     if isinstance(config.generator, OpenAiGeneratorConfig):
         return await _served_model(config.generator)
     folder = locate(config.model.path)
-    count = count_parameters(folder)
-    read_json(folder / "config.json")
-    return Check("model", "ok", f"{config.model.path}: {count / 1e6:.2f} million parameters in {folder}")
+    kind, count = family_of(folder).title, count_parameters(folder)
+    return Check("model", "ok", f"{config.model.path}: a {kind} of {count / 1e6:.2f} million parameters in {folder}")
+
+
+def _agent(config: RunConfig) -> Check:
+    family = family_of(locate(config.model.path))
+    found = mismatch(config.agent, family)
+    if found is not None:
+        return Check("agent", "warn", *found)
+    return Check("agent", "ok", f"{described(config.agent)} says places as a {family.title} was taught to")
 
 
 async def _served_model(config: OpenAiGeneratorConfig) -> Check:

@@ -18,7 +18,7 @@ from arpo_engine.trainer.kl_penalty import KlPenalty
 from arpo_engine.trainer.learner import Learner
 from arpo_engine.trainer.loop import train
 from arpo_engine.trainer.parts import Ending, Parts, Progress
-from arpo_engine.trainer.reference import Reference
+from arpo_engine.trainer.reference import BaseReference, Reference
 from arpo_engine.trainer.stop import StopSwitch
 from arpo_engine.trainer.task_order import TaskOrder
 
@@ -83,6 +83,8 @@ def _kl_penalty(config: RunConfig, policy: Policy) -> KlPenalty | None:
     start, kl = config.model, config.algorithm.kl
     if kl.place == "off":
         return None
+    if policy.adapter is not None and kl.reference is None:
+        return KlPenalty(kl, BaseReference(policy, policy.adapter), config.rollout.temperature)
     frozen = Policy.load(kl.reference or start.path, dtype=start.dtype, trust_remote_code=start.trust_remote_code)
     reference = Reference(frozen, device=policy.device, offload=kl.offload)
     return KlPenalty(kl, reference, config.rollout.temperature)

@@ -12,14 +12,14 @@ from arpo_engine.algorithms.kl import KlWeight, kl_of_tokens, penalised
 from arpo_engine.algorithms.losses import aggregate
 from arpo_engine.algorithms.masked import masked_mean
 from arpo_engine.contract.config.objective import KlConfig
-from arpo_engine.trainer.reference import Reference
+from arpo_engine.trainer.reference import BaseReference, Reference
 from arpo_engine.types import Trajectory
 
 
 class KlPenalty:
     """Measures, weighs, and adapts the weight once a step. Suffixes: B trajectories, T their sampled tokens."""
 
-    def __init__(self, config: KlConfig, reference: Reference, temperature: float) -> None:
+    def __init__(self, config: KlConfig, reference: Reference | BaseReference, temperature: float) -> None:
         self._config = config
         self._reference = reference
         self._temperature = temperature

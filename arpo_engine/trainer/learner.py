@@ -20,6 +20,7 @@ from arpo_engine.contract.config import GrpoConfig
 from arpo_engine.contract.config.choices import choices_of
 from arpo_engine.contract.config.parts import OptimizerConfig
 from arpo_engine.models.policy import Policy
+from arpo_engine.models.replies import ReplyLogprobs
 from arpo_engine.trainer.anchors import Anchors, old_logprobs
 from arpo_engine.trainer.kl_penalty import KlPenalty
 from arpo_engine.trainer.optimizers import build_optimizer
@@ -55,7 +56,7 @@ class Learner:
         in_loss = penalty is not None and not penalty.in_reward
         self._keeps_all = in_loss or choices_of(algorithm).zero_variance == "keep"
         self._penalty = penalty
-        self._optimizer = build_optimizer(policy.module.parameters(), optimizer)
+        self._optimizer = build_optimizer(policy.trained(), optimizer)
 
     def learn(self, groups: Sequence[Group], step: int) -> LearnReport:
         """Update the policy from the groups of one training step."""
@@ -133,7 +134,7 @@ class Learner:
         """One optimizer step; False (and no step) when its loss or its gradient is not a finite number."""
         trajectories = [anchors.members[place].trajectory for place in batch]
         advantages = torch.tensor([anchors.members[place].advantage for place in batch], device=self._policy.device)
-        new = self._policy.reply_logprobs(trajectories, self._temperature)
+        new = self._new_logprobs(trajectories)
         width, loss_config = new.logprobs.shape[1], self._algorithm.loss
         per_trajectory = loss_config.aggregation == "seq_mean"
         outcome = policy_loss(
@@ -156,7 +157,7 @@ class Learner:
         self._optimizer.zero_grad(set_to_none=True)
         total.backward()
         loss = float(total.detach())
-        norm = float(torch.nn.utils.clip_grad_norm_(self._policy.module.parameters(), self._config.max_grad_norm))
+        norm = float(torch.nn.utils.clip_grad_norm_(self._policy.trained(), self._config.max_grad_norm))
         entropy = float((new.entropy.detach() * new.mask).sum())
         if not (math.isfinite(norm) and math.isfinite(loss)):
             self._optimizer.zero_grad(set_to_none=True)
@@ -164,6 +165,13 @@ class Learner:
         self._optimizer.step()
         sums.add(outcome, loss, entropy, norm)
         return True
+
+    def _new_logprobs(self, trajectories: Sequence[Trajectory]) -> ReplyLogprobs:
+        adapter = self._policy.adapter
+        if adapter is None or not adapter.drops:
+            return self._policy.reply_logprobs(trajectories, self._temperature)
+        with adapter.dropping_out(self._random.getrandbits(63)):
+            return self._policy.reply_logprobs(trajectories, self._temperature)
 
     def _anchors(self, live: list[Member]) -> Anchors:
         """What the members of a step are held against."""

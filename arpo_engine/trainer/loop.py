@@ -70,6 +70,7 @@ async def _finish(parts: Parts, halt: Halt | None) -> Ending:
         parts.sink.emit(PhaseChanged(phase="stopping", step=step, detail=halt.reason))
     parts.sink.emit(PhaseChanged(phase="saving", step=step))
     resume.save(parts, measured_success=parts.guard.success)
+    resume.export(parts)
     if halt is None:
         return Ending(RunOutcome.FINISHED, step, f"all {step} steps are done")
     if halt.kind == "limit":

@@ -10,6 +10,7 @@ from arpo_engine.trainer.checkpoint import Saved
 from arpo_engine.trainer.parts import Parts
 
 LOGGER = "arpo_engine.trainer.resume"
+EXPORT = "export"
 
 
 def save(parts: Parts, *, measured_success: float | None) -> Saved:
@@ -45,6 +46,22 @@ def save(parts: Parts, *, measured_success: float | None) -> Saved:
         )
     )
     return saved
+
+
+def export(parts: Parts) -> None:
+    """Where an adapter was trained, leave it merged into its model and alone, side by side: checkpoints hold no more than
+    the adapter. Otherwise a checkpoint's policy is an export already.
+
+    A disk that refuses it is told of, and the run ends as it would: the checkpoint has what was learnt.
+    """
+    if parts.policy.adapter is None:
+        return
+    folder = parts.run_dir / EXPORT
+    try:
+        parts.policy.export(folder / "merged")
+        parts.policy.save(folder / "adapter")
+    except OSError as error:
+        _warn(parts, f"the adapter is not merged: {folder}: {error.strerror or error}; make room and resume the run")
 
 
 def restore_newest(parts: Parts) -> int | None:
@@ -92,7 +109,13 @@ def _load_learner(parts: Parts, saved: Saved, tensors: dict[str, Any], state: di
             f"{saved.path} does not fit model.path = {parts.config.model.path!r}: {error}; give the model that the run "
             "was started with, or start anew with --no-resume"
         ) from error
-    parts.learner.load_state_dict({**state["learner"], "optimizer": tensors["optimizer"]})
+    try:
+        parts.learner.load_state_dict({**state["learner"], "optimizer": tensors["optimizer"]})
+    except ValueError as error:
+        raise CheckpointError(
+            f"the optimizer of {saved.path} knows other weights ({error}); give optimizer.kind, model.freeze_vision "
+            "and model.lora as they were, or start anew with --no-resume"
+        ) from error
 
 
 def _warn(parts: Parts, text: str) -> None:

@@ -9,15 +9,34 @@ from pydantic import Field
 from arpo_engine.contract.base import Strict
 
 
+class LoraConfig(Strict):
+    """Train small matrices beside the linear layers (LoRA) instead of the weights themselves."""
+
+    rank: int = Field(0, ge=0, le=1024)
+    """Inner width of the matrices; 0: no LoRA, the weights themselves are trained. Needs a higher learning rate than
+    those, such as 1e-5 to 1e-4 for models of billions of weights."""
+    alpha: float = Field(32.0, gt=0)
+    """What the matrices add is scaled by alpha / rank."""
+    dropout: float = Field(0.0, ge=0, lt=1)
+    """Share of what the matrices read that is dropped while they learn; sampling and old log-probs drop nothing."""
+    targets: tuple[str, ...] = Field(("all-linear",), min_length=1)
+    """Linear layers by the last part of their name, such as `q_proj`, or `all-linear`. Layers of the vision tower are
+    among them unless model.freeze_vision is on."""
+
+
 class ModelConfig(Strict):
     """The policy to start from."""
 
     path: str = "builtin:pocket"
-    """A Hugging Face folder, a hub name, or `builtin:pocket` for the small policy that ships with the engine."""
+    """A Hugging Face folder or a hub name of a Qwen2-VL, Qwen2.5-VL or Qwen3-VL, such as those that UI-TARS was made
+    from, or `builtin:pocket` for the small policy that ships with the engine."""
     dtype: Literal["float32", "bfloat16"] = "float32"
     """Numbers that the weights are trained in."""
     trust_remote_code: bool = False
     """Run Python code that comes with the model. Only for models that you have read."""
+    freeze_vision: bool = False
+    """Leave the vision tower as it is: neither its weights nor matrices beside them (LoRA) are trained."""
+    lora: LoraConfig = LoraConfig()
 
 
 class TasksConfig(Strict):

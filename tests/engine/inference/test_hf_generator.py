@@ -199,6 +199,6 @@ def test_an_error_while_sampling_reaches_the_episodes_and_the_next_batch_works(m
 
 
 def test_a_model_that_the_passes_do_not_fit_is_refused(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(language, "fits", lambda _: False)
+    monkeypatch.setattr(language, "fits", lambda *_: False)
     with pytest.raises(ModelError, match="sliding-window"):
         HfGenerator(shared_policy(), HfGeneratorConfig())

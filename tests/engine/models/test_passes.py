@@ -83,7 +83,7 @@ def test_the_stock_language_model_is_used_where_the_fast_pass_does_not_fit(monke
     policy, trajectories = shared_policy(), play_many(shared_policy(), [1, 3, 2])
     with torch.no_grad():
         fast = policy.reply_logprobs(trajectories).logprobs
-        monkeypatch.setattr(language, "fits", lambda _: False)
+        monkeypatch.setattr(language, "fits", lambda *_: False)
         slow = policy.reply_logprobs(trajectories).logprobs
     assert (fast - slow).abs().max() < CLOSE
 

@@ -150,7 +150,7 @@ def other_shape(folder: Path) -> str:
     [
         (break_nothing, "no such folder"),
         (no_config, "no config.json"),
-        (other_kind, "'llama' model; only Qwen2.5-VL"),
+        (other_kind, "'llama' model; give one that can be trained here: Qwen2-VL"),
         (torn_config, "cannot be read as JSON"),
         (list_config, "holds a list"),
         (no_weights, r"no \*.safetensors"),
