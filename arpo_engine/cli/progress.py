@@ -126,8 +126,8 @@ class ProgressSink:
 
     def _selected(self, event: TasksSelected) -> None:
         """The counts, and each task that is practised; why each other one is not stands in the file."""
-        again = "chosen before and used again: " if event.kept else ""
-        self.say(f"tasks {again}{in_words(event.choice)}")
+        again = " (chosen before, used again)" if event.kept else ""
+        self.say(f"{in_words(event.choice)}{again}")
         chosen = event.choice.chosen
         if chosen and not event.kept:
             for task in chosen[:MOST_TASKS_SHOWN]:

@@ -28,6 +28,17 @@ class Verdict(StrEnum):
     """It cannot be done, and such tasks were not to be tried."""
 
 
+IN_WORDS = {
+    Verdict.CHOSEN: "chosen",
+    Verdict.NEVER_SOLVED: "never solved",
+    Verdict.TOO_RARELY_SOLVED: "too rarely solved",
+    Verdict.TOO_OFTEN_SOLVED: "too often solved",
+    Verdict.ALWAYS_SOLVED: "always solved",
+    Verdict.NOT_MEASURED: "could not be measured",
+    Verdict.LEFT_OUT: "left out untried",
+}
+
+
 class JudgedTask(Wire):
     """One task of the training set."""
 

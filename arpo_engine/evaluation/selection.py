@@ -11,19 +11,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from arpo_engine.contract.config.task_choice import LearnableTasksConfig
-from arpo_engine.contract.selection import Choice, JudgedTask, Rule, Verdict
+from arpo_engine.contract.selection import IN_WORDS, Choice, JudgedTask, Rule, Verdict
 from arpo_engine.contract.tasks import Task
 from arpo_engine.evaluation.attempts import Attempt
-
-IN_WORDS = {
-    Verdict.CHOSEN: "chosen",
-    Verdict.NEVER_SOLVED: "never solved",
-    Verdict.TOO_RARELY_SOLVED: "too rarely solved",
-    Verdict.TOO_OFTEN_SOLVED: "too often solved",
-    Verdict.ALWAYS_SOLVED: "always solved",
-    Verdict.NOT_MEASURED: "could not be measured",
-    Verdict.LEFT_OUT: "left out untried",
-}
 
 
 def tried_tasks(tasks: Sequence[Task], config: LearnableTasksConfig) -> list[Task]:
