@@ -104,7 +104,7 @@ def _practise(parts: Parts, choice: Choice) -> None:
     wanted = parts.config.rollout.tasks_per_step
     if len(tasks) < wanted:
         text = (
-            f"{len(tasks)} tasks are practised, fewer than rollout.tasks_per_step = {wanted}: some come twice in a step"
+            f"tasks to practise: {len(tasks)}, fewer than rollout.tasks_per_step = {wanted}; some come twice in a step"
         )
         parts.sink.emit(LogWritten(level="warning", logger=LOGGER, message=text))
 
