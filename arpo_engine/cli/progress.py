@@ -18,10 +18,14 @@ from arpo_engine.contract.events import (
     RunEnded,
     RunStarted,
     StepFinished,
+    TasksSelected,
     ValidationFinished,
 )
 from arpo_engine.contract.outcomes import Directive
 from arpo_engine.contract.reporting import EventSink, PixelArray
+from arpo_engine.evaluation.selection import in_words
+
+MOST_TASKS_SHOWN = 30
 
 
 class ProgressSink:
@@ -32,6 +36,9 @@ class ProgressSink:
         self._console = Console(stderr=True, quiet=quiet, soft_wrap=True, highlight=False)
         self._bar: Progress | None = None
         self._replay = 0
+        self._steps = 0
+        self._tenths = -1
+        """How many tenths of a counted phase were told; a line for every event would be too many."""
         self.step = 0
         """The last step that was finished."""
         if sys.stderr.isatty() and not quiet:
@@ -76,10 +83,9 @@ class ProgressSink:
             case RunStarted():
                 self._begin(event)
             case PhaseChanged():
-                if self._bar is not None:
-                    self._bar.update(self._task, description=event.phase)
-                elif event.phase == "preparing":
-                    self.say(event.detail)
+                self._phase(event)
+            case TasksSelected():
+                self._selected(event)
             case ReplayChanged():
                 self._replay = event.size
             case StepFinished():
@@ -100,8 +106,37 @@ class ProgressSink:
         self.step = event.resumed_from_step or 0
         resumed = f", resumed from step {event.resumed_from_step}" if event.resumed_from_step is not None else ""
         self.say(f"{event.desktops} desktops, {event.train_tasks} training tasks{resumed}")
+        self._steps = event.total_steps
         if self._bar is not None:
             self._bar.update(self._task, total=event.total_steps, completed=event.resumed_from_step or 0)
+
+    def _phase(self, event: PhaseChanged) -> None:
+        left = f"; {_duration(event.eta_s)} left" if event.eta_s is not None else ""
+        if self._bar is not None:
+            self._bar.update(self._task, description=event.phase)
+            if event.total:
+                self._bar.update(self._task, total=event.total, completed=event.done, detail=f"tries{left}")
+        elif event.phase == "preparing":
+            self.say(event.detail)
+        elif event.total:
+            tenths = 10 * (event.done or 0) // event.total
+            if tenths != self._tenths:
+                self._tenths = tenths
+                self.say(f"{event.detail}{left}")
+
+    def _selected(self, event: TasksSelected) -> None:
+        """The counts, and each task that is practised; why each other one is not stands in the file."""
+        again = " (chosen before, used again)" if event.kept else ""
+        self.say(f"{in_words(event.choice)}{again}")
+        chosen = event.choice.chosen
+        if chosen and not event.kept:
+            for task in chosen[:MOST_TASKS_SHOWN]:
+                apart = ", infeasible" if task.infeasible else ""
+                self.say(f"  {task.task_id}  {_share(task.successes, task.attempts)}{apart}")
+            more = f"and {len(chosen) - MOST_TASKS_SHOWN} more; " if len(chosen) > MOST_TASKS_SHOWN else ""
+            self.say(f"  {more}every task with its verdict: results/selection.json")
+        if self._bar is not None:
+            self._bar.update(self._task, total=self._steps, completed=self.step, detail="")
 
     def _step(self, event: StepFinished) -> None:
         left = f"  {_duration(event.eta_s)} left" if event.eta_s is not None else ""

@@ -15,6 +15,7 @@ from arpo_engine.contract.actions import Action
 from arpo_engine.contract.base import Wire
 from arpo_engine.contract.figures import Report
 from arpo_engine.contract.outcomes import Directive, EndedBy, Fault, RunOutcome, Split
+from arpo_engine.contract.selection import Choice
 
 WIRE_VERSION = 1
 
@@ -72,9 +73,25 @@ class PhaseChanged(Wire):
     """What the run is busy with now; `detail` is a sentence for the person who waits."""
 
     kind: Literal["PhaseChanged"] = "PhaseChanged"
-    phase: Literal["preparing", "collecting", "learning", "validating", "saving", "stopping", "paused", "done"]
+    phase: Literal[
+        "preparing", "selecting", "collecting", "learning", "validating", "saving", "stopping", "paused", "done"
+    ]
     step: int = 0
     detail: str = ""
+    done: int | None = None
+    """How much of a phase that can be counted is over, and of what (`total`)."""
+    total: int | None = None
+    eta_s: float | None = None
+    """Seconds until the phase is over, as far as can be told."""
+
+
+class TasksSelected(Wire):
+    """Which tasks the run practises and why: each was tried with the policy that the run starts from."""
+
+    kind: Literal["TasksSelected"] = "TasksSelected"
+    choice: Choice
+    kept: bool = False
+    """Made by an earlier attempt of the run, and used again."""
 
 
 class EpisodeStarted(Wire):
@@ -289,6 +306,7 @@ class RunEnded(Wire):
 Event = Annotated[
     RunStarted
     | PhaseChanged
+    | TasksSelected
     | EpisodeStarted
     | EpisodeStepTaken
     | EpisodeEnded

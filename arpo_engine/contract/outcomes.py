@@ -32,6 +32,8 @@ class Split(StrEnum):
     """Which set of tasks an episode belongs to, and what for."""
 
     TRAIN = "train"
+    SELECTION = "selection"
+    """Tried before the training, to choose what is practised."""
     VALIDATION_TRAIN = "validation_train"
     HELD_OUT = "held_out"
     EVALUATION = "evaluation"

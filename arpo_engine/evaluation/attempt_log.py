@@ -14,8 +14,10 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
+from arpo_engine.contract.config import RunConfig
 from arpo_engine.contract.errors import ConfigError
 from arpo_engine.evaluation.attempts import Attempt
+from arpo_engine.inference.base import Sampling
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +29,21 @@ _FIELDS = {item.name for item in fields(Attempt)}
 def key_of(attempt: Attempt) -> Key:
     """What makes two lines the same attempt."""
     return attempt.task_id, attempt.task_hash, attempt.slot
+
+
+def terms_of(config: RunConfig, sampling: Sampling, *, max_steps: int | None, model_hash: str | None) -> dict[str, Any]:
+    """What two attempts must share to be counted together; `max_steps` None: as many as a rollout."""
+    return {
+        "generator": config.generator.kind,
+        "model": config.model_name,
+        "model_hash": model_hash,
+        "agent": config.agent.model_dump(mode="json"),
+        "temperature": sampling.temperature,
+        "top_p": sampling.top_p,
+        "max_new_tokens": sampling.max_new_tokens,
+        "max_steps": max_steps or config.rollout.max_steps,
+        "seed": config.seed,
+    }
 
 
 def set_aside(path: Path, attempt: int) -> None:

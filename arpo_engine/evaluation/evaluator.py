@@ -85,6 +85,8 @@ class Resuming:
     """Whether no further attempt should begin."""
     at_once: int
     """Attempts under way together; one for each desktop, so that those that wait have not begun."""
+    made: Callable[[Attempt], None] = lambda attempt: None
+    """Is told of every attempt that is over, after it was kept."""
 
 
 def tally(tasks: Sequence[Task], attempts: Sequence[Attempt], *, split: Split, step: int) -> Measured:
@@ -139,13 +141,19 @@ class Evaluator:
             max_steps=max_steps,
             compare=compare,
         )
-        made = await self._scheduler.each(plans, self._trying(resuming, watch))
+        made = await self.attempts(plans, resuming=resuming, watch=watch)
         tried = [attempt for attempt in made if attempt is not None]
         counted = tally(tasks, tried, split=split, step=step)
         measured = replace(counted, unfinished=len(made) - len(tried), name=name)
         self._write(measured, sampling)
         self._sink.emit(measured.event())
         return measured
+
+    async def attempts(
+        self, plans: Sequence[Plan], *, resuming: Resuming | None = None, watch: Watcher | None = None
+    ) -> list[Attempt | None]:
+        """Try all plans; None for each that was not begun because the run was asked to stop. Nothing is emitted."""
+        return await self._scheduler.each(plans, self._trying(resuming, watch))
 
     def _trying(self, resuming: Resuming | None, watch: Watcher | None) -> Callable[[Plan], Awaitable[Attempt | None]]:
         room = asyncio.Semaphore(resuming.at_once) if resuming else nullcontext()
@@ -163,6 +171,7 @@ class Evaluator:
                 await asyncio.to_thread(watch, plan, trajectory)
             if resuming:
                 resuming.log.add(made)
+                resuming.made(made)
             return made
 
         return attempt

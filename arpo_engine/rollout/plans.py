@@ -38,6 +38,10 @@ class Plan:
     retries: int = 0
     """How often it was run before this one and lost to a fault."""
 
+    def without_frames(self) -> Plan:
+        """The same episode, of which no screenshots are kept."""
+        return replace(self, keep_frames=False)
+
     def again(self) -> Plan:
         """The same episode once more after a fault, under a name that says so and with fresh noise."""
         number = self.retries + 1

@@ -16,7 +16,7 @@ from arpo_engine.contract.events import MetricsLogged, PhaseChanged, RunStarted,
 from arpo_engine.contract.outcomes import RunOutcome, Split
 from arpo_engine.contract.reporting import EventSink
 from arpo_engine.contract.tasks import Task
-from arpo_engine.evaluation.attempt_log import AttemptLog, set_aside
+from arpo_engine.evaluation.attempt_log import AttemptLog, set_aside, terms_of
 from arpo_engine.evaluation.evaluator import Measured, Resuming
 from arpo_engine.evaluation.osworld_writing import OsworldFolders
 from arpo_engine.inference.base import Sampling
@@ -135,7 +135,11 @@ async def _measure(
         top_p=config.top_p,
         max_new_tokens=config.max_new_tokens or context.config.generator.max_new_tokens,
     )
-    log = AttemptLog(_log_path(context, name), _terms(context, sampling))
+    folder = _model_folder(context)
+    terms = terms_of(
+        context.config, sampling, max_steps=config.max_steps, model_hash=model_hash(folder) if folder else None
+    )
+    log = AttemptLog(_log_path(context, name), terms)
     known = sum(
         log.finished((task.id, task.content_hash, slot)) is not None
         for task in tasks
@@ -170,22 +174,6 @@ async def _measure(
 
 def _log_path(context: Context, name: str) -> Path:
     return context.run_dir / RESULTS / f"attempts_{name}.jsonl"
-
-
-def _terms(context: Context, sampling: Sampling) -> dict[str, Any]:
-    """What two attempts must share to be counted together."""
-    config, folder = context.config, _model_folder(context)
-    return {
-        "generator": config.generator.kind,
-        "model": config.model_name,
-        "model_hash": model_hash(folder) if folder else None,
-        "agent": config.agent.model_dump(mode="json"),
-        "temperature": sampling.temperature,
-        "top_p": sampling.top_p,
-        "max_new_tokens": sampling.max_new_tokens,
-        "max_steps": config.evaluation.max_steps or config.rollout.max_steps,
-        "seed": config.seed,
-    }
 
 
 def _osworld_folders(context: Context, name: str) -> OsworldFolders:

@@ -17,10 +17,10 @@ from arpo_engine.trainer.guard import Guard
 from arpo_engine.trainer.kl_penalty import KlPenalty
 from arpo_engine.trainer.learner import Learner
 from arpo_engine.trainer.loop import train
-from arpo_engine.trainer.parts import Ending, Parts, Progress
+from arpo_engine.trainer.orders import build_order
+from arpo_engine.trainer.parts import Chosen, Ending, Parts, Progress
 from arpo_engine.trainer.reference import BaseReference, Reference
 from arpo_engine.trainer.stop import StopSwitch
-from arpo_engine.trainer.task_order import TaskOrder
 
 
 async def run_training(
@@ -66,7 +66,8 @@ def build_parts(context: Context) -> Parts:
         evaluator=context.evaluator,
         algorithm=build_algorithm(config.algorithm, config.seed),
         learner=learner,
-        order=TaskOrder(context.train_tasks, config.seed),
+        order=build_order(context.train_tasks, config.seed, config.tasks.order),
+        chosen=Chosen(),
         guard=Guard(config.guard),
         store=CheckpointStore(context.run_dir / CHECKPOINTS, keep=config.checkpoint.keep),
         sink=context.sink,

@@ -12,6 +12,7 @@ from arpo_engine.contract.events import MetricsLogged, PhaseChanged, StepFinishe
 from arpo_engine.contract.outcomes import RunOutcome
 from arpo_engine.trainer import announce, metrics, resume, stages
 from arpo_engine.trainer.parts import Ending, Parts
+from arpo_engine.trainer.selection import select_tasks
 from arpo_engine.trainer.stop import Halt, StopSwitch
 from arpo_engine.trainer.validation import validate, validate_at_start, validate_only
 
@@ -24,6 +25,9 @@ async def train(parts: Parts, stop: StopSwitch, *, resuming: bool) -> Ending:
     resumed_from = await _begin(parts, resuming=resuming)
     if parts.config.validation.only:
         return await validate_only(parts, resumed_from=resumed_from)
+    stopped = await select_tasks(parts, stop, resuming=resuming)
+    if stopped is not None:
+        return stopped
     if resumed_from is None:
         _log(parts, await validate_at_start(parts))
         resume.save(parts, measured_success=None)
@@ -37,7 +41,7 @@ async def train(parts: Parts, stop: StopSwitch, *, resuming: bool) -> Ending:
             report = await stages.learn(parts, step, prepared)
         counted = metrics.tally(collected, parts.train_tasks)
         values = metrics.rollout_values(collected, counted, parts.progress)
-        values |= metrics.learning_values(prepared, report)
+        values |= metrics.learning_values(prepared, report) | parts.order.values()
         parts.progress.step = step
         stages.guard(parts, counted, values, report)
         with watch.phase("sync"):

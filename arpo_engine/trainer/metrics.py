@@ -63,6 +63,15 @@ def fresh_of(collected: Sequence[Collected]) -> list[Trajectory]:
     return [trajectory for group in collected for trajectory in group.fresh]
 
 
+def counts_of(trajectories: Sequence[Trajectory]) -> dict[str, tuple[int, int]]:
+    """Task id to (successes, scored attempts)."""
+    counts: dict[str, tuple[int, int]] = {}
+    for item in trajectories:
+        successes, attempts = counts.get(item.task_id, (0, 0))
+        counts[item.task_id] = (successes + solved(item), attempts + 1)
+    return counts
+
+
 def tally(collected: Sequence[Collected], tasks: Sequence[Task]) -> Tally:
     """Count the successes of a step."""
     infeasible = {task.id for task in tasks if task.infeasible}

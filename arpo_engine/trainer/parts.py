@@ -12,6 +12,7 @@ from arpo_engine.contract.config import RunConfig
 from arpo_engine.contract.events import Provenance
 from arpo_engine.contract.outcomes import RunOutcome
 from arpo_engine.contract.reporting import EventSink
+from arpo_engine.contract.selection import Choice
 from arpo_engine.contract.tasks import Task
 from arpo_engine.evaluation.evaluator import Evaluator
 from arpo_engine.inference.base import Generator
@@ -21,7 +22,7 @@ from arpo_engine.rollout.scheduler import Scheduler
 from arpo_engine.trainer.checkpoint import CheckpointStore
 from arpo_engine.trainer.guard import Guard
 from arpo_engine.trainer.learner import Learner
-from arpo_engine.trainer.task_order import TaskOrder
+from arpo_engine.trainer.orders import Order
 
 
 @dataclass(slots=True)
@@ -45,6 +46,13 @@ class Progress:
             setattr(self, name, value)
 
 
+@dataclass(slots=True)
+class Chosen:
+    """Which tasks are practised, if they were chosen (`tasks.selection`)."""
+
+    choice: Choice | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
     """Everything that the loop needs."""
@@ -60,7 +68,8 @@ class Parts:
     evaluator: Evaluator
     algorithm: Algorithm
     learner: Learner
-    order: TaskOrder
+    order: Order
+    chosen: Chosen
     guard: Guard
     store: CheckpointStore
     sink: EventSink

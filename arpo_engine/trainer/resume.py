@@ -8,6 +8,7 @@ from arpo_engine.contract.errors import CheckpointError, ModelError
 from arpo_engine.contract.events import CheckpointSaved, LogWritten
 from arpo_engine.trainer.checkpoint import Saved
 from arpo_engine.trainer.parts import Parts
+from arpo_engine.trainer.selection import kept_choice, restore_choice
 
 LOGGER = "arpo_engine.trainer.resume"
 EXPORT = "export"
@@ -25,6 +26,7 @@ def save(parts: Parts, *, measured_success: float | None) -> Saved:
             "progress": parts.progress.state_dict(),
             "learner": learner,
             "algorithm": parts.algorithm.state_dict(),
+            "chosen": kept_choice(parts),
             "order": parts.order.state_dict(),
             "guard": parts.guard.state_dict(),
             "planned": parts.planner.planned,
@@ -82,6 +84,7 @@ def restore_newest(parts: Parts) -> int | None:
     _load_learner(parts, saved, tensors, state)
     parts.progress.load_state_dict(state["progress"])
     parts.algorithm.load_state_dict(state["algorithm"])
+    restore_choice(parts, state.get("chosen"), saved.path)
     parts.order.load_state_dict(state["order"])
     parts.guard.load_state_dict(state["guard"])
     parts.planner.planned = int(state["planned"])

@@ -49,6 +49,7 @@ async def collect(parts: Parts, step: int) -> list[Collected]:
             f"none of the {len(plans) * rollout.group_size} rollouts of step {step} could be scored; the events name "
             "each fault. Mend the desktops (`python -m arpo_engine preflight`) and resume the run"
         )
+    parts.order.note(metrics.counts_of(fresh))
     greedy = [group.baseline for group in collected if group.baseline is not None]
     parts.progress.env_steps += sum(len(trajectory.steps) for trajectory in [*fresh, *greedy])
     parts.progress.episodes += len(fresh)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 from arpo_engine.contract.events import MetricsLogged, PhaseChanged
 from arpo_engine.contract.outcomes import RunOutcome, Split
+from arpo_engine.contract.tasks import Task
 from arpo_engine.evaluation.compared import compared_path, keep_compared
 from arpo_engine.inference.base import Sampling
 from arpo_engine.trainer.metrics import Values
@@ -24,9 +26,9 @@ async def validate(parts: Parts, step: int) -> Values:
         top_p=config.top_p,
         max_new_tokens=config.max_new_tokens or parts.config.generator.max_new_tokens,
     )
-    splits = {Split.HELD_OUT: parts.held_out_tasks}
+    splits: dict[Split, Sequence[Task]] = {Split.HELD_OUT: parts.held_out_tasks}
     if config.include_train:
-        splits = {Split.VALIDATION_TRAIN: parts.train_tasks, **splits}
+        splits = {Split.VALIDATION_TRAIN: parts.order.tasks, **splits}
     values: Values = {}
     for split, tasks in splits.items():
         chosen = tasks[: config.tasks]

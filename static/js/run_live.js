@@ -20,6 +20,7 @@ const ask = (name) => document.body.dispatchEvent(new CustomEvent(`arpo:${name}`
 const refresh = {
   head: throttled(() => ask("head"), HEAD_EVERY_MS),
   timeline: throttled(() => ask("timeline"), PARTS_EVERY_MS),
+  selection: throttled(() => ask("selection"), PARTS_EVERY_MS),
   replay: throttled(() => ask("replay"), PARTS_EVERY_MS),
   episodes: throttled(() => ask("episodes"), PARTS_EVERY_MS),
   charts: throttled(() => ask("charts"), CHARTS_EVERY_MS),
@@ -29,6 +30,7 @@ const MOVES = {
   PhaseChanged: ["head"],
   StatusChanged: ["head", "timeline"],
   PauseRequested: ["head", "timeline"],
+  TasksSelected: ["timeline", "selection"],
   RunStarted: ["head", "timeline"],
   RunEnded: ["head", "timeline", "episodes", "charts"],
   StepFinished: ["head"],
@@ -47,6 +49,8 @@ const MOVES = {
 
 function take(event) {
   for (const part of MOVES[event.kind] ?? []) refresh[part]();
+  if (event.kind === "PhaseChanged" && event.data.phase === "selecting") refresh.selection();
+  if (event.kind === "GroupCollected" && event.data.members.some((member) => member.injected)) refresh.timeline();
   if (event.kind === "LogWritten") addLogLine(event);
   const handler = wall?.[event.kind];
   if (handler) handler(event.data);

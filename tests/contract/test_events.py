@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from arpo_engine.contract import events as wire
 from arpo_engine.contract.actions import Click, Drag, Fail, Finished, Hotkey, Scroll, TypeText, Wait
 from arpo_engine.contract.outcomes import EndedBy, Fault, RunOutcome, Split
+from arpo_engine.contract.selection import Choice, JudgedTask, Rule, Verdict
 
 AT = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 FRAME = wire.FrameRef(sha256="ab" * 32, width=224, height=168)
@@ -30,6 +31,12 @@ EVENTS = [
         run_kind="train", total_steps=10, resumed_from_step=3, provenance=wire.Provenance(config_hash="c", seed=1)
     ),
     wire.PhaseChanged(phase="collecting", step=1, detail="48 desktops"),
+    wire.TasksSelected(
+        choice=Choice(
+            rule=Rule(attempts=16, success_above=0.0, success_below=None, least_scored=0.5, infeasible="same_rule"),
+            tasks=[JudgedTask(task_id="t", successes=3, attempts=15, faults=1, verdict=Verdict.CHOSEN)],
+        )
+    ),
     wire.EpisodeStarted(
         episode_id="e", task_id="t", instruction="Tick it", split=Split.TRAIN, step=1, desktop="d", retry_of="e0"
     ),

@@ -215,6 +215,12 @@ class ReplayInjection(models.Model):
     source_weight_version = models.PositiveIntegerField()
     replaced_key = models.CharField(max_length=80)
     replaced = models.ForeignKey(Episode, null=True, on_delete=models.SET_NULL, related_name="replaced_in")
+    age_steps = models.PositiveIntegerField(null=True)
+    """Training steps since it was collected; None from an older engine."""
+    advantage_before = models.FloatField(null=True)
+    """What the failed sibling would have been trained with; None from an older engine."""
+    advantage_after = models.FloatField(null=True)
+    """What the remembered success was trained with in its place."""
     at = models.DateTimeField()
 
     class Meta:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
+
+from webapp.runs.config_tree import flatten
 
 BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"
 COLOURS = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY)
@@ -35,6 +38,8 @@ class Chart:
     percent: bool = False
     stacked: bool = False
     kinds: tuple[str, ...] = ("train",)
+    only_with: tuple[str, str] | None = None
+    """A setting's path and value, without which there is nothing to draw."""
 
 
 CHARTS: dict[str, Chart] = {
@@ -116,6 +121,29 @@ CHARTS: dict[str, Chart] = {
             ),
         ),
         Chart(
+            name="curriculum",
+            title="Curriculum",
+            story="Running success rate of the tasks that a step draws, beside that of all tasks. The curriculum draws "
+            "those more often that are solved about half of the time.",
+            percent=True,
+            only_with=("tasks.order.kind", "success_rate"),
+            lines=(
+                Line(key="curriculum/drawn_success", name="tasks drawn", colour=BLUE),
+                Line(key="curriculum/all_success", name="all tasks", colour=ORANGE, dash="dash"),
+            ),
+        ),
+        Chart(
+            name="curriculum_spread",
+            title="Curriculum, spread",
+            story="Over how many tasks the draw spreads, as the number of equally likely ones that would be as "
+            "concentrated; and tasks at the lowest weight, which are (nearly) always or never solved.",
+            only_with=("tasks.order.kind", "success_rate"),
+            lines=(
+                Line(key="curriculum/effective_tasks", name="effective tasks", colour=GREEN),
+                Line(key="curriculum/tasks_at_floor", name="tasks at the lowest weight", colour=PURPLE, dash="dot"),
+            ),
+        ),
+        Chart(
             name="faults",
             title="Faults",
             story="Rollouts lost to something around the agent. They carry no reward and teach nothing.",
@@ -136,9 +164,14 @@ CHARTS: dict[str, Chart] = {
 }
 
 
-def charts_of(kind: str) -> list[Chart]:
-    """The charts for a kind of run."""
-    return [chart for chart in CHARTS.values() if kind in chart.kinds]
+def charts_of(kind: str, config: Mapping[str, Any]) -> list[Chart]:
+    """The charts for a run of this kind with these settings."""
+    settings = flatten(config)
+    return [
+        chart
+        for chart in CHARTS.values()
+        if kind in chart.kinds and (chart.only_with is None or settings.get(chart.only_with[0]) == chart.only_with[1])
+    ]
 
 
 def chart_of_key(key: str, place: int = 0) -> Chart:

@@ -23,7 +23,7 @@ DEFAULT_SMOOTHING = 0.6
 def chart_panels(request: PersonRequest, run_id: str) -> HttpResponse:
     """The panels of the run page; each fetches its figure when it comes into view."""
     run = visible_run(request, run_id)
-    return render(request, "metrics/parts/charts.html", _panels(request, run, charts_of(run.kind)))
+    return render(request, "metrics/parts/charts.html", _panels(request, run, charts_of(run.kind, run.config)))
 
 
 @signed_in

@@ -32,6 +32,7 @@ TIMELINE_KINDS = (
     "PauseRequested",
     "RunStarted",
     "RunEnded",
+    "TasksSelected",
     "ValidationFinished",
     "CheckpointSaved",
     "CollapseNoticed",
@@ -40,6 +41,7 @@ TIMELINE_KINDS = (
     "PreflightFailed",
 )
 """Events that are worth a line of the timeline; the many small ones have pages of their own."""
+MOST_RESCUES_TOLD = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,9 +144,13 @@ def example_run_visible_to(person: Person) -> Run | None:
 
 
 def timeline_visible_to(person: Person, run: Run, limit: int = 60) -> list[RunEvent]:
-    """The latest events worth a line, newest first."""
-    events = RunEvent.objects.filter(run__in=runs_visible_to(person), run=run, kind__in=TIMELINE_KINDS)
-    return list(events.order_by("-cursor")[:limit])
+    """The latest events worth a line, newest first; the many groups that replay rescued never crowd out the others."""
+    events = RunEvent.objects.filter(run__in=runs_visible_to(person), run=run)
+    told = events.filter(kind__in=TIMELINE_KINDS).order_by("-cursor")[:limit]
+    # Contained in the members' JSON: one whose `injected` is an object, and not null.
+    rescued = events.filter(kind="GroupCollected", data__members__contains=[{"injected": {}}]).order_by("-cursor")
+    both = [*told, *rescued[:MOST_RESCUES_TOLD]]
+    return sorted(both, key=lambda event: event.cursor, reverse=True)
 
 
 def log_visible_to(person: Person, run: Run, level: str = "", search: str = "", limit: int = 500) -> list[RunEvent]:

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from arpo_engine.contract.selection import Choice
+
 Data = dict[str, Any]
 
 SETS = {
@@ -97,12 +99,37 @@ def _preflight_failed(data: Data) -> TimelineLine:
     return TimelineLine(icon="failed", text=f"The checks before the start failed: {words}", tone="bad")
 
 
+def _selected(data: Data) -> TimelineLine:
+    choice = Choice.model_validate(data.get("choice"))
+    words = f"{len(choice.chosen)} of {len(choice.tasks)} training tasks are practised"
+    made = ", as chosen before" if data.get("kept") else f", chosen by {choice.rule.attempts} tries of each"
+    return TimelineLine(icon="gauge", text=words + made, tone="plain" if choice.chosen else "bad")
+
+
+def _rescued(data: Data) -> TimelineLine:
+    """A group whose members came in part from replay; of several the first is told."""
+    injected = [member for member in data.get("members", ()) if member.get("injected")]
+    first = injected[0] if injected else {}
+    source = first.get("injected") or {}
+    text = f"Replay rescued {data.get('task_id')} at step {data.get('step', 0)} with a success of step "
+    text += f"{source.get('source_step')}, {source.get('source_episode_id')}"
+    if source.get("age_steps") is not None:
+        text += f", {source['age_steps']} step{'' if source['age_steps'] == 1 else 's'} old"
+    if source.get("advantage_before") is not None and first.get("advantage") is not None:
+        text += f": advantage {source['advantage_before']:+.3g} → {first['advantage']:+.3g}"
+    if len(injected) > 1:
+        text += f"; and {len(injected) - 1} more"
+    return TimelineLine(icon="replay", text=text)
+
+
 TELLERS: dict[str, Callable[[Data], TimelineLine]] = {
     "StatusChanged": _status,
     "PauseRequested": _pause,
     "RunStarted": _started,
     "RunEnded": _ended,
     "ValidationFinished": _validated,
+    "TasksSelected": _selected,
+    "GroupCollected": _rescued,
     "CheckpointSaved": _saved,
     "CollapseNoticed": _collapsed,
     "FaultNoticed": _fault,

@@ -22,6 +22,7 @@ urlpatterns = [
     path("runs/<str:run_id>/", detail.overview, name="detail"),
     path("runs/<str:run_id>/head/", detail.head, name="head"),
     path("runs/<str:run_id>/timeline/", detail.timeline, name="timeline"),
+    path("runs/<str:run_id>/selection/", detail.selection, name="selection"),
     path("runs/<str:run_id>/measurements/", detail.measurements, name="measurements"),
     path("runs/<str:run_id>/log/", detail.log, name="log"),
     path("runs/<str:run_id>/config/", detail.config, name="config"),

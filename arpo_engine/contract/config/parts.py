@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from arpo_engine.contract.base import Strict
+from arpo_engine.contract.config.task_choice import AllTasksConfig, EpochsConfig, OrderConfig, SelectionConfig
 
 
 class LoraConfig(Strict):
@@ -53,6 +54,8 @@ class TasksConfig(Strict):
     infeasible: Literal["keep", "leave_out"] = "keep"
     """Tasks of both splits that cannot be done, and are solved by saying so. `leave_out`: neither practised nor
     measured; a policy can gain on them by learning to give up. They are counted apart either way."""
+    selection: SelectionConfig = AllTasksConfig()
+    order: OrderConfig = EpochsConfig()
 
 
 class PocketDesktopsConfig(Strict):

@@ -28,6 +28,7 @@ from arpo_engine.contract.config.parts import (
     UiTarsAgentConfig,
     ValidationConfig,
 )
+from arpo_engine.contract.config.task_choice import LearnableTasksConfig
 
 CONTRADICTIONS = "contradictions"
 """Type of the error that carries what does not fit together; its context has (field, sentence) pairs in `found`."""
@@ -101,6 +102,7 @@ class RunConfig(Strict):
                 f"{self.optimizer.warmup_steps} warm-up steps never end, because the run ends after limits.steps = "
                 f"{self.limits.steps}; use fewer of them or more steps",
             )
+        yield from self._selection_contradictions()
         window = self.agent.history_images
         if window is not None and window > self.agent.max_images:
             yield (
@@ -128,9 +130,16 @@ class RunConfig(Strict):
                 "measurement off; set every_steps to 1 or more and before_training to true",
             )
 
+    def _selection_contradictions(self) -> Iterator[tuple[str, str]]:
+        if self.kind == "train" and isinstance(self.tasks.selection, LearnableTasksConfig):
+            yield from self.tasks.selection.contradictions()
+
     def _longest_episodes(self) -> Iterator[tuple[str, int]]:
         yield "rollout.max_steps", self.rollout.max_steps
         if self.kind == "train" and self.validation.max_steps:
             yield "validation.max_steps", self.validation.max_steps
+        selection = self.tasks.selection
+        if self.kind == "train" and isinstance(selection, LearnableTasksConfig) and selection.max_steps:
+            yield "tasks.selection.max_steps", selection.max_steps
         if self.kind == "evaluate" and self.evaluation.max_steps:
             yield "evaluation.max_steps", self.evaluation.max_steps

@@ -21,7 +21,7 @@ GROUP_COLUMNS = (
 )  # fmt: skip
 INJECTION_COLUMNS = (
     "run_id", "group_id", "task_id", "step", "source_key", "source_id", "source_step", "source_weight_version",
-    "replaced_key", "replaced_id", "at",
+    "replaced_key", "replaced_id", "age_steps", "advantage_before", "advantage_after", "at",
 )  # fmt: skip
 
 
@@ -48,7 +48,7 @@ def record_groups(run: Run, attempt: int, groups: Sequence[Stamped], ids: dict[s
     columns = ("group_id", "position", "episode_key", "episode_id", "reward", "advantage")
     copy_upsert(GroupMember, columns, members, unique=("group_id", "position"))
     injections = [
-        _injection_row(run, group_ids[event.group_id], at, event, member.injected, ids)
+        _injection_row(run, group_ids[event.group_id], at, event, member, member.injected, ids)
         for at, event in groups
         for member in event.members
         if member.injected is not None
@@ -78,6 +78,7 @@ def _injection_row(
     group_id: int,
     at: datetime,
     event: wire.GroupCollected,
+    member: wire.GroupMember,
     injection: wire.Injection,
     ids: dict[str, int],
 ) -> tuple[Any, ...]:
@@ -92,6 +93,9 @@ def _injection_row(
         injection.source_weight_version,
         injection.replaced_episode_id,
         ids.get(injection.replaced_episode_id),
+        injection.age_steps,
+        injection.advantage_before,
+        member.advantage,
         at,
     )
 

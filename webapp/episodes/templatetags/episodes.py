@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from webapp.episodes.models import Episode
+from webapp.episodes.models import Episode, ReplayInjection
 from webapp.episodes.words import action_icon, action_words, ending_of, outcome_of
 from webapp.runs.templatetags.console import icon, signed
 
@@ -71,6 +71,21 @@ def advantage_bar(value: float | None) -> SafeString:
         "up" if value > 0 else "down" if value < 0 else "flat",
         f"{start:.1f}", f"{length:.1f}", signed(value),
     )  # fmt: skip
+
+
+@register.filter
+def injection_age(injection: ReplayInjection) -> str:
+    """How old a remembered success was when it was given back; empty where an older engine did not say."""
+    steps = injection.age_steps
+    return "" if steps is None else f"{steps} step{'' if steps == 1 else 's'} old"
+
+
+@register.filter
+def advantage_change(injection: ReplayInjection) -> str:
+    """The advantage of the failed try, and that of the success in its place."""
+    if injection.advantage_before is None or injection.advantage_after is None:
+        return ""
+    return f"advantage {signed(injection.advantage_before)} → {signed(injection.advantage_after)}"
 
 
 @register.filter

@@ -80,7 +80,7 @@ def _phase(run: Run, attempt: RunAttempt, event: wire.PhaseChanged, at: datetime
         set_status(run, RunStatus.PAUSED, event.detail or "Paused after saving a checkpoint", at=at)
     elif event.phase == "stopping" and run.status == RunStatus.RUNNING and run.directive != Directive.PAUSE:
         set_status(run, RunStatus.STOPPING, event.detail or "The engine is stopping", at=at)
-    elif run.status == RunStatus.PAUSED and event.phase in ("collecting", "learning", "validating"):
+    elif run.status == RunStatus.PAUSED and event.phase in ("selecting", "collecting", "learning", "validating"):
         set_status(run, RunStatus.RUNNING, "Goes on", at=at)
 
 

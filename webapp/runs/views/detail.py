@@ -17,6 +17,7 @@ from webapp.runs.config_tree import as_yaml, differences
 from webapp.runs.measurements import measurements_visible_to
 from webapp.runs.models import Run, RunStatus
 from webapp.runs.presets import find_preset
+from webapp.runs.selection import selection_visible_to
 from webapp.runs.selectors import (
     attempts_visible_to,
     checkpoints_visible_to,
@@ -37,6 +38,7 @@ def overview(request: PersonRequest, run_id: str) -> HttpResponse:
         "timeline": timeline_visible_to(request.user, run),
         "host": host_visible_to(request.user, run),
         "measurements": measurements_visible_to(request.user, run),
+        "selection": selection_visible_to(request.user, run),
     }
     return render(request, "runs/overview.html", context)
 
@@ -65,6 +67,14 @@ def measurements(request: PersonRequest, run_id: str) -> HttpResponse:
     run = visible_run(request, run_id)
     context = {"run": run, "measurements": measurements_visible_to(request.user, run)}
     return render(request, "runs/parts/measurements.html", context)
+
+
+@signed_in
+def selection(request: PersonRequest, run_id: str) -> HttpResponse:
+    """Which tasks are practised and why, or how far that choice has come."""
+    run = visible_run(request, run_id)
+    context = {"run": run, "selection": selection_visible_to(request.user, run)}
+    return render(request, "runs/parts/selection.html", context)
 
 
 @signed_in
