@@ -6,6 +6,7 @@ sampled (inference/) and learnt from (trainer/) is not known here.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -51,6 +52,12 @@ class Policy:
                 folder, trust_remote_code=trust_remote_code, local_files_only=True
             )
         return cls(model, tokenizer, image_settings.read_patch_format(folder))
+
+    def twin(self) -> Policy:
+        """The same policy with weights of its own, so that one can be learnt with while the other samples."""
+        twin = copy.copy(self)
+        twin.module = copy.deepcopy(self.module)
+        return twin
 
     def load_weights(self, folder: Path) -> None:
         """Take over the weights of a folder of the same shape, in place and exactly."""

@@ -25,6 +25,7 @@ from arpo_engine.inference.openai import OpenAiGenerator
 from arpo_engine.models.policy import Policy
 from arpo_engine.models.resize import PixelLimits
 from arpo_engine.rollout.episode import EpisodeRunner
+from arpo_engine.rollout.pace import Lockstep
 from arpo_engine.rollout.plans import Planner
 from arpo_engine.rollout.prompts import History
 from arpo_engine.rollout.scheduler import Scheduler
@@ -60,7 +61,10 @@ class Sampler:
 async def _local(config: RunConfig, generator: HfGeneratorConfig, sink: EventSink) -> Sampler:
     sink.emit(PhaseChanged(phase="preparing", detail=f"loading the model {config.model.path}"))
     policy = Policy.load(config.model.path, dtype=config.model.dtype, trust_remote_code=config.model.trust_remote_code)
-    return Sampler(generator=HfGenerator(policy, generator), limits=policy.chat.patches.limits, policy=policy)
+    # A stream samples while the learner works: from weights of its own, which change only when they are pushed.
+    streams = config.kind == "train" and config.rollout.mode == "stream"
+    sampled = policy.twin() if streams else policy
+    return Sampler(generator=HfGenerator(sampled, generator), limits=policy.chat.patches.limits, policy=policy)
 
 
 async def _served(config: RunConfig, generator: OpenAiGeneratorConfig, sink: EventSink) -> Sampler:
@@ -173,5 +177,7 @@ def _build_scheduler(
         timeout_s=config.rollout.episode_timeout_s,
         # UI-TARS was taught with its old replies in sight, Qwen-VL with a list of what was done.
         history=History(images=config.agent.history_images, old_replies=config.agent.kind == "ui_tars"),
+        pace=Lockstep() if config.kind == "train" and config.rollout.mode == "lockstep" else None,
+        reply_timeout_s=config.rollout.reply_timeout_s,
     )
     return Scheduler(runner, retries=config.rollout.retries)

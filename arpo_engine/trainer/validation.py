@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from arpo_engine.contract.events import MetricsLogged, PhaseChanged
 from arpo_engine.contract.outcomes import RunOutcome, Split
+from arpo_engine.contract.tasks import Task
 from arpo_engine.evaluation.compared import compared_path, keep_compared
 from arpo_engine.inference.base import Sampling
 from arpo_engine.trainer.metrics import Values
@@ -27,7 +29,15 @@ async def validate(parts: Parts, step: int) -> Values:
     splits = {Split.HELD_OUT: parts.held_out_tasks}
     if config.include_train:
         splits = {Split.VALIDATION_TRAIN: parts.train_tasks, **splits}
-    values: Values = {}
+    # Episodes that are under way end by themselves; the desktops are then the measurement's.
+    parts.collector.pause()
+    values = await _measure(parts, step, splits, sampling)
+    parts.collector.resume()
+    return values
+
+
+async def _measure(parts: Parts, step: int, splits: Mapping[Split, Sequence[Task]], sampling: Sampling) -> Values:
+    config, values = parts.config.validation, Values()
     for split, tasks in splits.items():
         chosen = tasks[: config.tasks]
         if not chosen:
