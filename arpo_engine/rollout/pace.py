@@ -67,9 +67,9 @@ class Lockstep:
 
     async def turn(self, member: int) -> None:
         """Until everybody who plays has come as far."""
-        self._waiting[member] = asyncio.get_running_loop().create_future()
+        others = self._waiting[member] = asyncio.get_running_loop().create_future()
         self._go_on()
-        await self._waiting[member]
+        await others
 
     def leave(self, member: int) -> None:
         """The others go on without it."""
@@ -80,8 +80,9 @@ class Lockstep:
     async def rest(self) -> None:
         """Until nobody plays."""
         if self._playing:
-            self._resting.append(asyncio.get_running_loop().create_future())
-            await self._resting[-1]
+            others = asyncio.get_running_loop().create_future()
+            self._resting.append(others)
+            await others
 
     def _go_on(self) -> None:
         if self._waiting.keys() >= self._playing:
