@@ -30,11 +30,12 @@ async def collect_groups(
     scheduler: Scheduler, plans: Sequence[GroupPlan], *, work: Work | None = None, closing: ClosingRule | None = None
 ) -> list[Collected]:
     """Run the rollouts of all groups together, so that a slow group never holds up a desktop that another could use."""
-    work = work or scheduler.until_healthy
     if closing is not None:
-        return await scheduler.each(plans, lambda plan: collect_group(plan, work, closing))
+        each = work or scheduler.until_healthy
+        return await scheduler.each(plans, lambda plan: collect_group(plan, each, closing))
     episodes = [episode for plan in plans for episode in plan.all_episodes]
-    trajectories = iter(await scheduler.each(episodes, work))
+    found = await scheduler.collect(episodes) if work is None else await scheduler.each(episodes, work)
+    trajectories = iter(found)
     return [assemble(plan, [next(trajectories) for _ in plan.all_episodes]) for plan in plans]
 
 
