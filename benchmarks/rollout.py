@@ -7,9 +7,11 @@ of which 2 % stall for 15 to 60 s, 45 % of the episodes go through all 15 turns)
 step is as many trajectories as there are desktops. Every mode gets the same episodes. The wall clock is scaled, so that
 an hour takes minutes; what the engine itself costs is scaled up with it, which favours no mode that acts more often.
 
-`speedup` compares whole loops, the learner among them; `rollout_speedup` leaves the learner out, as figures that are
-published for rollouts alone do. What would make it unfair: other episodes, another batching or another pool for one of
-the modes, a first step that begins with cold desktops, a time scale at which the engine is the bottleneck.
+`speedup` and everything beside it are of whole loops, the learner among them; `rollouts_alone` is measured with a
+learner that takes no time, as figures that are published for rollouts alone are. `staleness` is in steps: whole groups
+that lay ready beyond those of a step; `version_lag` is the age of a token in updates. What would make it unfair: other
+episodes, another batching or another pool for one of the modes, a first step that begins with cold desktops, a time
+scale at which the engine is the bottleneck; `overhead_ms_per_action` is all processor time.
 
 `python -m benchmarks.rollout [--trace FILE] [--scale 20] [--seeds 3] [--quick] [--json]`
 """
@@ -22,298 +24,113 @@ import os
 import statistics
 import sys
 import tempfile
-import time
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from arpo_engine.agents.ui_tars import UiTarsAgent
-from arpo_engine.algorithms.grpo import Grpo
-from arpo_engine.contract.config import RunConfig, parse_config
-from arpo_engine.contract.events import MetricsLogged, Provenance
-from arpo_engine.contract.reporting import RunRecorder
-from arpo_engine.desktops.pool import DesktopPool
-from arpo_engine.evaluation.evaluator import Evaluator
 from arpo_engine.models.policy import Policy
-from arpo_engine.rollout.episode import EpisodeRunner
-from arpo_engine.rollout.pace import Lockstep
-from arpo_engine.rollout.plans import Planner
-from arpo_engine.rollout.scheduler import Scheduler
-from arpo_engine.runtime.training import collector_of
-from arpo_engine.trainer.checkpoint import CheckpointStore, Saved
-from arpo_engine.trainer.collecting import Sources
-from arpo_engine.trainer.guard import Guard
-from arpo_engine.trainer.learner import Learner
-from arpo_engine.trainer.loop import train
-from arpo_engine.trainer.parts import Parts, Progress
-from arpo_engine.trainer.stop import StopSwitch
-from arpo_engine.trainer.task_order import TaskOrder
 from benchmarks.common import header, print_json, print_table
-from benchmarks.rollout_world import (
-    LEARN_S_PER_TRAJECTORY,
-    Clock,
-    Latencies,
-    SimulatedDesktops,
-    SimulatedGenerator,
-    SimulatedLearner,
-    tasks,
-)
+from benchmarks.rollout_runs import Case, run
+from benchmarks.rollout_world import LEARN_S_PER_TRAJECTORY, Latencies
 
 MODES = ("lockstep", "barrier", "stream")
 SIZES = (16, 64, 128)
-GROUP = 8
 STEPS = {"lockstep": (1, 2), "barrier": (1, 4), "stream": (3, 6)}
 """Steps that warm up, and steps that are measured, by mode: a stream has to fill before it flows."""
-SATURATED_SHARE = 4
-"""A saturating generator answers so many desktops' share at a time: one in four."""
-FOREVER = 10_000
 SCALE = 20.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
-    """One run."""
-
-    mode: str
-    desktops: int
-    seed: int
-    scale: float
-    saturating: bool = False
-    steps: tuple[int, int] = (0, 1)
-
-
-@dataclass(slots=True)
-class Simulated:
-    """A policy and a checkpoint store without weights, where the loop wants one."""
-
-    chat: Any
-
-    def weights(self) -> dict[str, object]:
-        """None."""
-        return {}
-
-    def save(self, folder: Path) -> None:
-        """Nothing to write."""
-
-
-class NoCheckpoints(CheckpointStore):
-    """Saves nothing: checkpoints are not what is measured."""
-
-    def save(self, step: int, **parts: Any) -> Saved:
-        """Only the step."""
-        return Saved(step=step, path=self.folder / "none", bytes=0)
-
-    def mark_best(self, step: int, success: float) -> None:
-        """Nothing is kept."""
-
-
-class Listener(RunRecorder):
-    """The production spool, which also remembers the numbers of each step."""
-
-    def __init__(self, folder: Path, config: RunConfig) -> None:
-        super().__init__(folder, 1, frames=config.frames)
-        self.values: list[dict[str, float | None]] = []
-
-    def emit(self, event: Any) -> None:
-        """Into the spool."""
-        if isinstance(event, MetricsLogged):
-            self.values.append(dict(event.values))
-        super().emit(event)
-
-
-def config_of(case: Case, latencies: Latencies) -> RunConfig:
-    """The run's settings: everything that takes time besides rollouts and learning is off."""
-    longest = latencies.longest
-    return parse_config(
-        {
-            "seed": case.seed,
-            "rollout": {
-                "mode": case.mode, "tasks_per_step": case.desktops // GROUP, "group_size": GROUP, "max_steps": longest,
-                "episode_timeout_s": 1e6,
-            },
-            "desktops": {"count": case.desktops, "reset_timeout_s": 1e6, "step_timeout_s": 1e6},
-            "agent": {"max_images": longest, "prompt": "short"},
-            "algorithm": {"kind": "grpo", "minibatches": 1},
-            "validation": {"every_steps": 0},
-            "checkpoint": {"every_steps": FOREVER},
-            "guard": {"enabled": False},
-            "frames": {"sample_every": FOREVER},
-            "records": {"tokens": False},
-            "limits": {"steps": FOREVER},
-        }
-    )  # fmt: skip
-
-
-async def run(case: Case, latencies: Latencies, chat: Any, folder: Path) -> dict[str, float]:
-    """One training of one mode, and its figures."""
-    config, clock = config_of(case, latencies), Clock(case.scale)
-    sink = Listener(folder, config)
-    at_once = max(1, case.desktops // SATURATED_SHARE) if case.saturating else None
-    generator = SimulatedGenerator(chat, latencies, clock, at_once=at_once)
-    host = SimulatedDesktops(case.desktops, latencies, clock, case.seed)
-    pool = DesktopPool([host], reset_timeout_s=1e6, step_timeout_s=1e6, restarts=0, sink=sink)
-    runner = EpisodeRunner(
-        pool=pool,
-        generator=generator,
-        agent=UiTarsAgent(cast(Any, config.agent)),
-        chat=chat,
-        sink=sink,
-        reward=config.reward,
-        timeout_s=config.rollout.episode_timeout_s,
-        pace=Lockstep() if case.mode == "lockstep" else None,
-    )
-    scheduler, stop = Scheduler(runner, retries=0), StopSwitch(sink, minutes=None)
-    warm_up, measured = case.steps
-    loop = asyncio.get_running_loop()
-
-    def stepped(step: int) -> None:
-        if step == warm_up + measured:
-            loop.call_soon_threadsafe(stop.ask, "measured")
-
-    learner = SimulatedLearner(clock, stepped)
-    practised = tasks((sum(case.steps) + 8) * config.rollout.tasks_per_step)
-    planner = Planner(run_seed=case.seed, attempt=1, max_steps=config.rollout.max_steps, sample_every=FOREVER)
-    order = TaskOrder(practised, case.seed)
-    sources = Sources(config=config, order=order, planner=planner, scheduler=scheduler, pool=pool)
-    parts = Parts(
-        config=config,
-        run_dir=folder,
-        train_tasks=practised,
-        held_out_tasks=(),
-        policy=cast(Policy, Simulated(chat)),
-        generator=generator,
-        scheduler=scheduler,
-        planner=planner,
-        evaluator=Evaluator(scheduler, planner, sink, folder / "results"),
-        algorithm=Grpo(config.algorithm, case.seed),
-        learner=cast(Learner, learner),
-        order=order,
-        guard=Guard(config.guard),
-        store=NoCheckpoints(folder, keep=1),
-        sink=sink,
-        collector=collector_of(sources, practised),
-        provenance=Provenance(config_hash="", seed=case.seed),
-        desktops=case.desktops,
-        progress=Progress(),
-    )
-    began, cpu = time.monotonic(), time.process_time()
-    await train(parts, stop, resuming=False)
-    cpu, wall = time.process_time() - cpu, time.monotonic() - began
-    sink.close()
-    return figures_of(case, learner, clock, sink.values, cpu_s=cpu, wall_s=wall)
-
-
-def figures_of(
-    case: Case,
-    learner: SimulatedLearner,
-    clock: Clock,
-    values: list[dict[str, float | None]],
-    *,
-    cpu_s: float,
-    wall_s: float,
-) -> dict[str, float]:
-    """From the end of the warm-up's last update to the end of the last one, in simulated seconds."""
-    warm_up, measured = case.steps
-    before, steps = learner.steps[warm_up - 1], learner.steps[warm_up : warm_up + measured]
-    window = steps[-1].ended - before.ended
-    learning = sum(step.ended - step.began for step in steps)
-    told = values[warm_up : warm_up + measured]
-    return {
-        "episodes_per_s": sum(step.trajectories for step in steps) / window,
-        "utilisation": (steps[-1].busy_s - before.busy_s) / (window * case.desktops),
-        "trainer_idle": 1.0 - learning / window,
-        "collect_s": statistics.median(value["time/collect_s"] or 0.0 for value in told) * case.scale,
-        "staleness": statistics.fmean(value.get("rollout/ready_ahead") or 0.0 for value in told),
-        "version_lag": statistics.fmean(value.get("rollout/version_lag") or 0.0 for value in told),
-        "version_lag_max": max(value.get("rollout/version_lag_max") or 0.0 for value in told),
-        "cpu_ms_per_action": 1e3 * cpu_s / max(1, clock.actions),
-        "late_ms_per_wait": 1e3 * clock.late_s / max(1, 2 * clock.actions),
-        "wall_s": wall_s,
-    }
+def cases(sizes: tuple[int, ...], seeds: int, scale: float, steps: dict[str, tuple[int, int]]) -> Iterator[Case]:
+    """The largest size with every seed; what stands beside it with the first."""
+    largest = max(sizes)
+    for mode in MODES:
+        case = Case(mode=mode, desktops=largest, seed=0, scale=scale, steps=steps[mode])
+        yield from (replace(case, seed=seed) for seed in range(seeds))
+        yield replace(case, learns=False)
+        yield replace(case, saturating=True)
+        yield from (replace(case, desktops=size) for size in sizes if size != largest)
 
 
 def measure(
     latencies: Latencies, *, scale: float, seeds: int, sizes: tuple[int, ...], steps: dict[str, tuple[int, int]]
 ) -> dict[str, Any]:
-    """Every mode at every size; at the largest with a saturating generator as well. Medians over the seeds."""
-    chat, service, runs = Policy.load("builtin:pocket").chat, latencies.expected(), []
-    largest = max(sizes)
-    for seed in range(seeds):
-        for size, saturating in [*((size, False) for size in sizes), (largest, True)]:
-            if seed and (size != largest or saturating):
-                continue  # the headline is measured with every seed, what stands beside it with one
-            for mode in MODES:
-                case = Case(mode=mode, desktops=size, seed=seed, scale=scale, saturating=saturating, steps=steps[mode])
-                load = os.getloadavg()[0]
-                with tempfile.TemporaryDirectory(prefix="arpo-rollout-") as folder:
-                    found = asyncio.run(run(case, latencies, chat, Path(folder)))
-                runs.append(
-                    {"mode": mode, "desktops": size, "saturating": saturating, "seed": seed, "load": load, **found}
-                )
-                print(f"{describe(case)}: {found['episodes_per_s']:.3f} episodes/s, load {load:.1f}", file=sys.stderr)
-    by_size = {
-        str(size): summary([run for run in runs if run["desktops"] == size and not run["saturating"]], size, service)
-        for size in sizes
-    }
-    saturated = summary([run for run in runs if run["saturating"]], largest, service)
+    """Every mode at every size; at the largest also with a saturating generator, and without the learner."""
+    chat, service = Policy.load("builtin:pocket").chat, latencies.expected()
+    runs: list[tuple[Case, dict[str, float]]] = []
+    for case in cases(sizes, seeds, scale, steps):
+        load = os.getloadavg()[0]
+        with tempfile.TemporaryDirectory(prefix="arpo-rollout-") as folder:
+            found = asyncio.run(run(case, latencies, chat, Path(folder)))
+        runs.append((case, {**found, "load": load}))
+        print(f"{describe(case)}: {found['episodes_per_s']:.3f} episodes/s, load {load:.1f}", file=sys.stderr)
+
+    def of(size: int, *, saturating: bool = False, learns: bool = True) -> dict[str, Any]:
+        wanted = (size, saturating, learns)
+        chosen = [(case, found) for case, found in runs if (case.desktops, case.saturating, case.learns) == wanted]
+        return summary(chosen, size, service[0], learns=learns)
+
+    by_size = {str(size): of(size) for size in sizes}
     return {
-        **by_size[str(largest)],
+        **by_size[str(max(sizes))],
         "by_size": by_size,
-        "saturating": saturated,
-        "desktops": largest,
+        "saturating": of(max(sizes), saturating=True),
+        "rollouts_alone": of(max(sizes), learns=False),
+        "desktops": max(sizes),
         "time_scale": scale,
-        "learner_s_per_trajectory": LEARN_S_PER_TRAJECTORY,
+        "learner_s_per_128": 128 * LEARN_S_PER_TRAJECTORY,
         "mean_service_s": service[0],
         "trace": latencies.trace is not None,
-        "runs": runs,
+        "runs": [{**asdict(case), **found} for case, found in runs],
     }
 
 
 def describe(case: Case) -> str:
     """One run in words."""
-    return f"{case.mode}, {case.desktops} desktops{', saturating' if case.saturating else ''}, seed {case.seed}"
+    more = f"{', saturating' if case.saturating else ''}{'' if case.learns else ', without a learner'}"
+    return f"{case.mode}, {case.desktops} desktops{more}, seed {case.seed}"
 
 
-def summary(runs: list[dict[str, Any]], desktops: int, service: tuple[float, float]) -> dict[str, Any]:
+def summary(
+    runs: list[tuple[Case, dict[str, float]]], desktops: int, service_s: float, *, learns: bool = True
+) -> dict[str, Any]:
     """Medians of one size, and the modes beside each other."""
 
     def median(mode: str, key: str) -> float:
-        return statistics.median(run[key] for run in runs if run["mode"] == mode)
+        return statistics.median(found[key] for case, found in runs if case.mode == mode)
 
     def of_modes(key: str) -> dict[str, float]:
         return {mode: median(mode, key) for mode in MODES}
 
-    rate, collecting = of_modes("episodes_per_s"), of_modes("collect_s")
-    bound, learner = desktops / service[0], 1 / LEARN_S_PER_TRAJECTORY
+    rate, bound = of_modes("episodes_per_s"), desktops / service_s
+    slower = min(bound, 1 / LEARN_S_PER_TRAJECTORY) if learns else bound
     return {
         "episodes_per_s": rate,
         "speedup": {mode: rate[mode] / rate["lockstep"] for mode in MODES[1:]},
-        "rollout_speedup": {
-            "barrier": collecting["lockstep"] / collecting["barrier"],
-            "stream": collecting["lockstep"] * rate["stream"] / desktops,
-        },
         "utilisation": of_modes("utilisation"),
         "bound_episodes_per_s": bound,
-        "bound_with_learner_episodes_per_s": min(bound, learner),
         "bound_fraction": {mode: rate[mode] / bound for mode in MODES},
-        "bound_with_learner_fraction": {mode: rate[mode] / min(bound, learner) for mode in MODES},
+        "bound_with_learner_episodes_per_s": slower,
+        "bound_with_learner_fraction": {mode: rate[mode] / slower for mode in MODES},
         "trainer_idle": median("stream", "trainer_idle"),
         "trainer_idle_by_mode": of_modes("trainer_idle"),
         "staleness": median("stream", "staleness"),
         "version_lag": {"mean": median("stream", "version_lag"), "most": median("stream", "version_lag_max")},
         "overhead_ms_per_action": median("stream", "cpu_ms_per_action"),
         "late_ms_per_wait": median("stream", "late_ms_per_wait"),
-        "collect_s": collecting,
+        "collect_s": of_modes("collect_s"),
     }
 
 
 def show(figures: dict[str, Any]) -> None:
     """The table for people."""
-    rows = [["desktops", "mode", "episodes/s", "speed-up", "rollout alone", "desktops used", "trainer idle"]]
+    rows = [["desktops", "mode", "episodes/s", "speed-up", "desktops used", "trainer idle"]]
     cases = [(size, found) for size, found in figures["by_size"].items()]
-    for size, found in [*cases, (f"{figures['desktops']} saturating", figures["saturating"])]:
+    cases.append((f"{figures['desktops']}, saturating", figures["saturating"]))
+    cases.append((f"{figures['desktops']}, no learner", figures["rollouts_alone"]))
+    for size, found in cases:
         for mode in MODES:
             rows.append(
                 [
@@ -321,7 +138,6 @@ def show(figures: dict[str, Any]) -> None:
                     mode,
                     f"{found['episodes_per_s'][mode]:.3f}",
                     f"{found['speedup'].get(mode, 1.0):.2f}x",
-                    f"{found['rollout_speedup'].get(mode, 1.0):.2f}x",
                     f"{found['utilisation'][mode]:.0%}",
                     f"{found['trainer_idle_by_mode'][mode]:.0%}",
                 ]

@@ -215,6 +215,7 @@ class SimulatedLearner:
 
     clock: Clock
     stepped: Callable[[int], None]
+    s_per_trajectory: float
     steps: list[Learnt] = field(default_factory=list)
     rate_factor: float = 1.0
     reward_penalty: None = None
@@ -222,7 +223,7 @@ class SimulatedLearner:
     def learn(self, groups: Sequence[Group], step: int) -> LearnReport:
         """Sleep as long as the update of these trajectories takes."""
         began, count = self.clock.now, sum(len(group.members) for group in groups)
-        time.sleep(count * LEARN_S_PER_TRAJECTORY / self.clock.scale)
+        time.sleep(count * self.s_per_trajectory / self.clock.scale)
         clock = self.clock
         self.steps.append(Learnt(began, clock.now, count, clock.busy_s, clock.actions))
         self.stepped(step)

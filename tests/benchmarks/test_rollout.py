@@ -9,7 +9,8 @@ import random
 import pytest
 
 from arpo_engine.desktops.host import Act, Reset, Score
-from benchmarks.rollout import Case, run, summary
+from benchmarks.rollout import cases, summary
+from benchmarks.rollout_runs import Case, run
 from benchmarks.rollout_world import Clock, Latencies, SimulatedDesktops, tasks
 from tests.engine.policies import shared_policy
 
@@ -57,16 +58,26 @@ def test_each_mode_runs_through_the_production_loop_and_gives_its_figures(tmp_pa
     found = asyncio.run(run(case, SHORT, shared_policy().chat, tmp_path))
     assert found["episodes_per_s"] > 0
     assert 0 <= found["trainer_idle"] <= 1
-    assert 0 < found["utilisation"]
+    assert found["utilisation"] > 0
 
 
 def test_modes_are_compared_by_their_medians():
+    told = {"utilisation": 0.5, "trainer_idle": 0.1, "collect_s": 9.0, "staleness": 0.2, "version_lag": 1.0,
+            "version_lag_max": 2.0, "cpu_ms_per_action": 0.3, "late_ms_per_wait": 0.1}  # fmt: skip
     runs = [
-        {"mode": mode, "episodes_per_s": rate * seed, "utilisation": 0.5, "trainer_idle": 0.1, "collect_s": 100.0 / rate,
-         "staleness": 0.2, "version_lag": 1.0, "version_lag_max": 2.0, "cpu_ms_per_action": 0.3, "late_ms_per_wait": 0.1}
+        (Case(mode=mode, desktops=128, seed=seed, scale=1.0), {**told, "episodes_per_s": rate * seed})
         for mode, rate in (("lockstep", 0.1), ("barrier", 0.4), ("stream", 0.8))
         for seed in (1, 2, 9)
-    ]  # fmt: skip
-    found = summary(runs, desktops=128, service=(100.0, 40.0))
+    ]
+    found = summary(runs, desktops=128, service_s=100.0)
     assert found["speedup"] == {"barrier": pytest.approx(4.0), "stream": pytest.approx(8.0)}
     assert found["bound_fraction"]["stream"] == pytest.approx(1.6 / 1.28)
+    assert found["bound_with_learner_episodes_per_s"] == pytest.approx(128 / 104)
+    assert summary(runs, 128, 100.0, learns=False)["bound_with_learner_episodes_per_s"] == pytest.approx(1.28)
+
+
+def test_the_largest_size_is_run_with_every_seed_and_all_else_once():
+    planned = list(cases((16, 128), 3, 20.0, {"lockstep": (1, 2), "barrier": (1, 4), "stream": (3, 6)}))
+    headline = [case for case in planned if case.desktops == 128 and case.learns and not case.saturating]
+    assert (len(headline), len(planned)) == (9, 18)
+    assert sum(case.saturating for case in planned) == sum(not case.learns for case in planned) == 3

@@ -24,8 +24,10 @@ from tests.engine.trainer.world import small_config, world
 
 
 def streaming(**parts: dict[str, Any]):
+    """Without replay, so that whoever is learnt from was collected just now."""
     rollout = {"mode": "stream", "max_staleness": 1.0, **parts.pop("rollout", {})}
-    return small_config(rollout=rollout, **parts)
+    algorithm = parts.pop("algorithm", {"kind": "grpo"})
+    return small_config(rollout=rollout, algorithm=algorithm, **parts)
 
 
 def members(outcome: Outcome) -> list[str]:
