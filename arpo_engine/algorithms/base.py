@@ -19,6 +19,8 @@ class Collected:
     faults: int = 0
     baseline: Trajectory | None = None
     """A greedy rollout that the others are compared with; never learnt from."""
+    dropped: int = 0
+    """Rollouts that were given up: the group was closed short, or they came too late to be learnt from."""
 
 
 Penalty = Callable[[Sequence[Trajectory]], Sequence[float]]

@@ -8,20 +8,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from arpo_engine.contract.actions import SingleAction
-from arpo_engine.contract.errors import DesktopLost, DesktopStuck
+from arpo_engine.contract.errors import DesktopLost, DesktopStuck, SetupFailed
 from arpo_engine.contract.events import FaultNoticed
 from arpo_engine.contract.outcomes import Fault
 from arpo_engine.contract.reporting import EventSink
 from arpo_engine.contract.tasks import Task
 from arpo_engine.desktops.host import Act, Answer, DesktopHost, Request, Reset, Score
+from arpo_engine.desktops.queue import DesktopQueue
 from arpo_engine.types import Observation
 
 log = logging.getLogger(__name__)
+
+RESTART_TIMEOUT_S = 180.0
+"""Longest wait for a process to come up again. Executors give up sooner by themselves; this holds for any of them."""
 
 
 @dataclass(slots=True)
@@ -43,11 +46,24 @@ class Lease:
         self._slot = slot
         self._life = slot.life
         self._index = index
+        self._ready: tuple[str, Observation] | None = None
         self.name = f"{slot.host.name}/{index}"
 
     async def reset(self, task: Task) -> Observation:
-        """See `Desktop.reset`."""
+        """See `Desktop.reset`; at once, if the desktop was prepared for this task."""
+        ready, self._ready = self._ready, None
+        if ready is not None and ready[0] == task.id:
+            return ready[1]
         return _seen(await self._ask(Reset(task), self._pool.reset_timeout_s))
+
+    async def prepare(self, task: Task) -> None:
+        """Reset the desktop for a task that somebody will bring later."""
+        self._ready = (task.id, await self.reset(task))
+
+    @property
+    def prepared_for(self) -> str | None:
+        """Id of the task that the desktop stands ready for."""
+        return self._ready[0] if self._ready is not None else None
 
     async def step(self, action: SingleAction) -> Observation:
         """See `Desktop.step`."""
@@ -97,8 +113,7 @@ class DesktopPool:
         self._restarts = restarts
         self._sink = sink
         self._slots = [_Slot(host) for host in hosts]
-        self._free: deque[Lease] = deque()
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._queue = DesktopQueue[Lease]()
         self._healing: set[asyncio.Task[None]] = set()
         for slot in self._slots:
             self._seat(slot)
@@ -108,37 +123,45 @@ class DesktopPool:
         """Desktops that are not given up."""
         return sum(slot.host.size for slot in self._slots if not slot.given_up)
 
-    async def lease(self) -> Lease:
-        """A healthy desktop, as soon as there is one.
+    async def lease(self, task: Task | None = None) -> Lease:
+        """A healthy desktop, as soon as there is one; at best one that stands ready for the task.
 
         Raises:
             DesktopLost: all processes of desktops were given up.
         """
-        while True:
-            while self._free:
-                lease = self._free.popleft()
-                if lease.alive:
-                    return lease
-            if not self.size:
-                raise DesktopLost(
-                    f"no desktop is left: each of the {len(self._slots)} desktop processes died more than "
-                    f"{self._restarts} times in a row; run `python -m arpo_engine preflight` to see why"
-                )
-            turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._waiting.append(turn)
-            try:
-                await turn
-            except asyncio.CancelledError:
-                if turn.done() and not turn.cancelled():
-                    self._wake(1)  # its turn had come; the next in line takes it
-                raise
+        while self.size:
+            lease = await self._queue.take(task.id if task is not None else None)
+            if lease is not None and lease.alive:
+                return lease
+        raise DesktopLost(
+            f"no desktop is left: each of the {len(self._slots)} desktop processes died more than "
+            f"{self._restarts} times in a row; run `python -m arpo_engine preflight` to see why"
+        )
+
+    async def lease_idle(self) -> Lease | None:
+        """A desktop that nobody else wants, to be prepared; None when none is left at all."""
+        while self.size:
+            lease = await self._queue.take_idle()
+            if lease is not None and lease.alive:
+                return lease
+        return None
+
+    async def prepare(self, lease: Lease, task: Task) -> None:
+        """Reset a leased desktop for a task that comes next, and give it back; what fails is met by whoever comes."""
+        self._queue.begin_preparing(task.id)
+        try:
+            await lease.prepare(task)
+        except (DesktopLost, SetupFailed) as error:
+            log.info("desktop could not be prepared", extra={"desktop": lease.name, "reason": str(error)})
+        finally:
+            self.give_back(lease)
+            self._queue.end_preparing(task.id)
 
     def give_back(self, lease: Lease) -> None:
         """Return a desktop; one whose process died meanwhile is dropped, as its successor is already coming."""
         if lease.alive:
             lease._slot.failures = 0
-            self._free.append(lease)
-            self._wake(1)
+            self._queue.offer(lease)
 
     def lost(self, slot: _Slot, life: int, fault: Fault, message: str) -> None:
         """Note a loss once per process, and start its replacement."""
@@ -161,9 +184,10 @@ class DesktopPool:
         reason = message
         while slot.failures <= self._restarts:
             try:
-                await slot.host.restart()
-            except DesktopLost as error:
-                reason = str(error)
+                async with asyncio.timeout(RESTART_TIMEOUT_S):
+                    await slot.host.restart()
+            except (DesktopLost, TimeoutError) as error:
+                reason = str(error) or f"{slot.host.name} did not start again within {RESTART_TIMEOUT_S:g} s"
                 slot.failures += 1
                 continue
             self._notice(fault, slot, f"{message}; its {slot.host.size} desktops were started again in a new process")
@@ -171,18 +195,11 @@ class DesktopPool:
             return
         slot.given_up = True
         self._notice(fault, slot, f"{reason}; died {slot.failures} times in a row, so its desktops are given up")
-        self._wake(len(self._waiting))
+        self._queue.wake_all()
 
     def _seat(self, slot: _Slot) -> None:
-        self._free.extend(Lease(self, slot, index) for index in range(slot.host.size))
-        self._wake(slot.host.size)
-
-    def _wake(self, count: int) -> None:
-        while count and self._waiting:
-            turn = self._waiting.popleft()
-            if not turn.done():
-                turn.set_result(None)
-                count -= 1
+        for index in range(slot.host.size):
+            self._queue.offer(Lease(self, slot, index))
 
     def _notice(self, fault: Fault, slot: _Slot, message: str) -> None:
         log.warning("desktops lost", extra={"desktop": slot.host.name, "fault": fault.value, "reason": message})

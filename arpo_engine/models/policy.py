@@ -6,6 +6,7 @@ sampled (inference/) and learnt from (trainer/) is not known here.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -77,6 +78,12 @@ class Policy:
     def trained(self) -> list[Tensor]:
         """The parameters that learn, in the model's order."""
         return [weight for weight in self.module.parameters() if weight.requires_grad]
+
+    def twin(self) -> Policy:
+        """The same policy with weights of its own, so that one can be learnt with while the other samples."""
+        twin = copy.copy(self)
+        twin.module = copy.deepcopy(self.module)
+        return twin
 
     def load_weights(self, folder: Path) -> None:
         """Take over what `save` wrote of a policy of the same shape, in place and exactly."""

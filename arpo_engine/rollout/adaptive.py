@@ -31,9 +31,14 @@ async def sample_more(
         more = []
         for place in places:
             count = min(len(plans[place].episodes), most[place] - sizes[place])
-            more.append(planner.more(plans[place], place=place, taken=sizes[place], count=count))
+            more.append(planner.more(plans[place], taken=sizes[place], count=count))
             sizes[place] += count
         for place, found in zip(places, await collect_groups(scheduler, more), strict=True):
             known = groups[place]
-            groups[place] = replace(known, fresh=known.fresh + found.fresh, faults=known.faults + found.faults)
+            groups[place] = replace(
+                known,
+                fresh=known.fresh + found.fresh,
+                faults=known.faults + found.faults,
+                dropped=known.dropped + found.dropped,
+            )
     return groups

@@ -8,7 +8,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from arpo_engine.agents.base import Agent
 from arpo_engine.contract.actions import ENDING, Action, Fail, SingleAction, unfolded
@@ -28,6 +30,7 @@ from arpo_engine.contract.reporting import EventSink
 from arpo_engine.desktops.pool import DesktopPool, Lease
 from arpo_engine.inference.base import Completion, Generator, Prompt
 from arpo_engine.models.chat import ChatFormat
+from arpo_engine.rollout.pace import OwnPace, Pace
 from arpo_engine.rollout.plans import Plan
 from arpo_engine.rollout.prompts import History, next_prompt
 from arpo_engine.types import Observation, Pixels, Step, Trajectory
@@ -83,6 +86,8 @@ class EpisodeRunner:
         reward: RewardConfig,
         timeout_s: float,
         history: History = History(),  # noqa: B008 - a frozen value
+        pace: Pace | None = None,
+        reply_timeout_s: float | None = None,
     ) -> None:
         self._pool = pool
         self._generator = generator
@@ -92,32 +97,39 @@ class EpisodeRunner:
         self._reward = reward
         self._timeout_s = timeout_s
         self._history = history
+        self._pace = pace or OwnPace()
+        self._reply_timeout_s = reply_timeout_s
 
     async def run(self, plan: Plan) -> Trajectory:
         """Try the task once. Never raises for what a desktop, a generator or an agent does; see `Trajectory.fault`."""
         course = _Course()
         try:
-            lease = await self._pool.lease()
+            lease = await self._pool.lease(plan.task)
         except DesktopLost as error:
             return self._ended(plan, course, _Verdict(EndedBy.FAULT, None, Fault.DESKTOP_LOST, str(error)), 0.0)
         started = time.monotonic()
         self._announce(plan, lease)
+        member = self._pace.join()
         try:
-            verdict = await self._until_over(plan, lease, course)
+            verdict = await self._until_over(plan, lease, course, member)
+            self._pace.leave(member)
+            if verdict.fault is None:
+                await self._pace.rest()
         except asyncio.CancelledError:
             self._ended(
                 plan, course, _Verdict(EndedBy.CANCELLED, note="the run was stopped"), time.monotonic() - started
             )
             raise
         finally:
+            self._pace.leave(member)
             self._generator.release(plan.episode_id)
             self._pool.give_back(lease)
         return self._ended(plan, course, verdict, time.monotonic() - started)
 
-    async def _until_over(self, plan: Plan, lease: Lease, course: _Course) -> _Verdict:
+    async def _until_over(self, plan: Plan, lease: Lease, course: _Course, member: int) -> _Verdict:
         try:
-            async with asyncio.timeout(self._timeout_s):
-                ended_by = await self._play(plan, lease, course)
+            async with asyncio.timeout(self._timeout_s) as limit:
+                ended_by = await self._play(plan, lease, course, partial(self._in_turn, limit, member))
                 return _Verdict(ended_by, score=await lease.score(course.last_action))
         except TimeoutError:
             note = f"the episode was not over after rollout.episode_timeout_s = {self._timeout_s:g} s"
@@ -126,18 +138,28 @@ class EpisodeRunner:
             fault = next(fault for kind, fault in FAULTS if isinstance(error, kind))
             return self._fault(plan, lease, fault, str(error))
 
-    async def _play(self, plan: Plan, lease: Lease, course: _Course) -> EndedBy:
+    async def _in_turn(self, limit: asyncio.Timeout, member: int) -> None:
+        """Wait for the others, where the pace asks for it; that time is not the episode's own."""
+        clock = asyncio.get_running_loop().time
+        left = (limit.when() or 0.0) - clock()
+        limit.reschedule(None)
+        await self._pace.turn(member)
+        limit.reschedule(clock() + left)
+
+    async def _play(self, plan: Plan, lease: Lease, course: _Course, in_turn: Callable[[], Awaitable[None]]) -> EndedBy:
         seen = await lease.reset(plan.task)
         while course.actions < plan.max_steps:
             course.last_seen = seen.pixels
             prompt = next_prompt(self._agent, self._chat, self._history, plan, course.steps, seen)
+            await in_turn()
             try:
-                completion = await self._generator.generate(prompt, plan.sampling)
+                completion = await self._reply(prompt, plan)
             except ContextFull as error:
                 log.info("context full", extra={"episode_id": plan.episode_id, "reason": str(error)})
                 return EndedBy.CONTEXT_FULL
             step, problem = self._read(seen, prompt, completion)
             course.steps.append(step)
+            await in_turn()
             acted = time.monotonic()
             seen = await self._act(plan, lease, course, step.action, seen)
             self._report_step(plan, len(course.steps) - 1, step, problem, completion, time.monotonic() - acted)
@@ -148,6 +170,17 @@ class EpisodeRunner:
                 return EndedBy.FAILED_BY_AGENT if isinstance(course.last_action, Fail) else EndedBy.FINISHED
         course.last_seen = seen.pixels
         return EndedBy.OUT_OF_STEPS
+
+    async def _reply(self, prompt: Prompt, plan: Plan) -> Completion:
+        try:
+            async with asyncio.timeout(self._reply_timeout_s):
+                return await self._generator.generate(prompt, plan.sampling)
+        except TimeoutError as error:
+            if self._reply_timeout_s is None:
+                raise
+            raise GeneratorLost(
+                f"no reply within rollout.reply_timeout_s = {self._reply_timeout_s:g} s; is the generator overloaded?"
+            ) from error
 
     async def _act(
         self, plan: Plan, lease: Lease, course: _Course, action: Action | None, seen: Observation

@@ -2,19 +2,70 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 
 from arpo_engine.algorithms.base import Collected
-from arpo_engine.rollout.plans import AGAIN, GroupPlan
+from arpo_engine.rollout.plans import AGAIN, GroupPlan, Plan
 from arpo_engine.rollout.scheduler import Scheduler
 from arpo_engine.types import Trajectory
 
+Work = Callable[[Plan], Awaitable[Trajectory]]
+"""Runs an episode to its end."""
 
-async def collect_groups(scheduler: Scheduler, plans: Sequence[GroupPlan]) -> list[Collected]:
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClosingRule:
+    """When a group is closed although some of its rollouts are not over. They are dropped, not counted as failures."""
+
+    share: float
+    """Of its rollouts that must be over ..."""
+    wait_s: float
+    """... and the seconds after that in which the others may still come."""
+
+
+async def collect_groups(
+    scheduler: Scheduler, plans: Sequence[GroupPlan], *, work: Work | None = None, closing: ClosingRule | None = None
+) -> list[Collected]:
     """Run the rollouts of all groups together, so that a slow group never holds up a desktop that another could use."""
-    trajectories = iter(await scheduler.collect(episode for plan in plans for episode in plan.all_episodes))
+    if closing is not None:
+        each = work or scheduler.until_healthy
+        return await scheduler.each(plans, lambda plan: collect_group(plan, each, closing))
+    episodes = [episode for plan in plans for episode in plan.all_episodes]
+    found = await scheduler.collect(episodes) if work is None else await scheduler.each(episodes, work)
+    trajectories = iter(found)
     return [assemble(plan, [next(trajectories) for _ in plan.all_episodes]) for plan in plans]
+
+
+async def collect_group(plan: GroupPlan, work: Work, closing: ClosingRule | None) -> Collected:
+    """Run the rollouts of one group, until all are over or the rule closes it. The first error ends them all."""
+
+    async def one(episode: Plan) -> Trajectory:
+        return await work(episode)
+
+    tasks = [asyncio.create_task(one(episode)) for episode in plan.all_episodes]
+    try:
+        await _until_closed(tasks, closing)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    return assemble(plan, [task.result() for task in tasks if not task.cancelled()])
+
+
+async def _until_closed(tasks: Sequence[asyncio.Task[Trajectory]], closing: ClosingRule | None) -> None:
+    enough = len(tasks) if closing is None else math.ceil(closing.share * len(tasks))
+    pending = set(tasks)
+    while pending and len(tasks) - len(pending) < enough:
+        done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    if pending and closing is not None:
+        done, _ = await asyncio.wait(pending, timeout=closing.wait_s, return_when=asyncio.FIRST_EXCEPTION)
+        for task in done:
+            task.result()
 
 
 def assemble(plan: GroupPlan, trajectories: Sequence[Trajectory]) -> Collected:
@@ -28,6 +79,7 @@ def assemble(plan: GroupPlan, trajectories: Sequence[Trajectory]) -> Collected:
         fresh=tuple(item for item in scored if not _is(item, greedy)),
         faults=len(trajectories) - len(scored),
         baseline=baseline[0] if baseline else None,
+        dropped=len(plan.all_episodes) - len(trajectories),
     )
 
 

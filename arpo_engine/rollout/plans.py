@@ -64,6 +64,8 @@ class GroupPlan:
     episodes: tuple[Plan, ...]
     baseline: Plan | None = None
     """A greedy rollout that the others are compared with (ReMax)."""
+    place: int = 0
+    """Which of its step's groups it is."""
 
     @property
     def all_episodes(self) -> tuple[Plan, ...]:
@@ -90,11 +92,19 @@ class Planner:
     """Episodes planned so far, for the share of them that keeps screenshots."""
 
     def groups(
-        self, tasks: Sequence[Task], *, size: int, step: int, sampling: Sampling, greedy: bool = False
+        self,
+        tasks: Sequence[Task],
+        *,
+        size: int,
+        step: int,
+        sampling: Sampling,
+        greedy: bool = False,
+        first_place: int = 0,
     ) -> list[GroupPlan]:
-        """The rollouts of one training step; `greedy` adds one of temperature 0 to each group."""
+        """The rollouts of one training step, or of its groups from `first_place` on; `greedy` adds one of temperature 0
+        to each group."""
         plans = []
-        for place, task in enumerate(tasks):
+        for place, task in enumerate(tasks, first_place):
             group_id = f"a{self.attempt}-s{step}-g{place}"
             episodes = tuple(
                 self._episode(f"{group_id}-r{slot}", task, Split.TRAIN, step, slot, sampling, group_id, place)
@@ -106,12 +116,12 @@ class Planner:
                 baseline = self._episode(
                     f"{group_id}-greedy", task, Split.TRAIN, step, size, without_chance, None, place
                 )
-            plans.append(GroupPlan(group_id=group_id, task=task, episodes=episodes, baseline=baseline))
+            plans.append(GroupPlan(group_id=group_id, task=task, episodes=episodes, baseline=baseline, place=place))
         return plans
 
-    def more(self, group: GroupPlan, *, place: int, taken: int, count: int) -> GroupPlan:
-        """`count` more rollouts for a group that has had `taken`; `place` is that of the group in its step."""
-        first = group.episodes[0]
+    def more(self, group: GroupPlan, *, taken: int, count: int) -> GroupPlan:
+        """`count` more rollouts for a group that has had `taken`."""
+        first, place = group.episodes[0], group.place
         episodes = tuple(
             self._episode(
                 f"{group.group_id}-r{slot}",
@@ -125,7 +135,7 @@ class Planner:
             )
             for slot in range(taken, taken + count)
         )
-        return GroupPlan(group_id=group.group_id, task=group.task, episodes=episodes)
+        return GroupPlan(group_id=group.group_id, task=group.task, episodes=episodes, place=place)
 
     def measurement(
         self,

@@ -13,6 +13,7 @@ from arpo_engine.types import Trajectory
 
 log = logging.getLogger(__name__)
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 
@@ -27,10 +28,10 @@ class Scheduler:
         """Run all plans; the answers come in the order of the plans, whatever finished first."""
         return await self.each(plans, self.until_healthy)
 
-    async def each(self, plans: Iterable[Plan], work: Callable[[Plan], Awaitable[T]]) -> list[T]:
+    async def each(self, plans: Iterable[S], work: Callable[[S], Awaitable[T]]) -> list[T]:
         """Do `work` for all plans side by side; the answers come in their order. The first error ends them all."""
 
-        async def one(plan: Plan) -> T:
+        async def one(plan: S) -> T:
             return await work(plan)
 
         try:

@@ -25,6 +25,7 @@ from arpo_engine.inference.openai import OpenAiGenerator
 from arpo_engine.models.policy import Policy
 from arpo_engine.models.resize import PixelLimits
 from arpo_engine.rollout.episode import EpisodeRunner
+from arpo_engine.rollout.pace import Lockstep
 from arpo_engine.rollout.plans import Planner
 from arpo_engine.rollout.prompts import History
 from arpo_engine.rollout.scheduler import Scheduler
@@ -66,7 +67,10 @@ async def _local(config: RunConfig, generator: HfGeneratorConfig, sink: EventSin
     unfit = mismatch(config.agent, policy.family)
     if unfit is not None:
         sink.emit(LogWritten(level="warning", logger=__name__, message="; ".join(unfit)))
-    return Sampler(generator=HfGenerator(policy, generator), limits=policy.chat.patches.limits, policy=policy)
+    # A stream samples while the learner works: from weights of its own, which change only when they are pushed.
+    streams = config.kind == "train" and config.rollout.mode == "stream"
+    sampled = policy.twin() if streams else policy
+    return Sampler(generator=HfGenerator(sampled, generator), limits=policy.chat.patches.limits, policy=policy)
 
 
 async def _served(config: RunConfig, generator: OpenAiGeneratorConfig, sink: EventSink) -> Sampler:
@@ -179,5 +183,7 @@ def _build_scheduler(
         timeout_s=config.rollout.episode_timeout_s,
         # UI-TARS was taught with its old replies in sight, Qwen-VL with a list of what was done.
         history=History(images=config.agent.history_images, old_replies=config.agent.kind == "ui_tars"),
+        pace=Lockstep() if config.kind == "train" and config.rollout.mode == "lockstep" else None,
+        reply_timeout_s=config.rollout.reply_timeout_s,
     )
     return Scheduler(runner, retries=config.rollout.retries)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from arpo_engine.algorithms import build_algorithm
 from arpo_engine.contract.config import RunConfig
 from arpo_engine.contract.reporting import EventSink
+from arpo_engine.contract.tasks import Task
 from arpo_engine.models.folder import locate
 from arpo_engine.models.policy import Policy
 from arpo_engine.runtime.context import CHECKPOINTS, Context, Wrappers, open_context
 from arpo_engine.runtime.executor import Executor
 from arpo_engine.runtime.provenance import gather_provenance
 from arpo_engine.trainer.checkpoint import CheckpointStore
+from arpo_engine.trainer.collecting import BatchCollector, Collector, Sources
 from arpo_engine.trainer.guard import Guard
 from arpo_engine.trainer.kl_penalty import KlPenalty
 from arpo_engine.trainer.learner import Learner
@@ -21,6 +24,7 @@ from arpo_engine.trainer.orders import build_order
 from arpo_engine.trainer.parts import Chosen, Ending, Parts, Progress
 from arpo_engine.trainer.reference import BaseReference, Reference
 from arpo_engine.trainer.stop import StopSwitch
+from arpo_engine.trainer.streaming import StreamCollector
 
 
 async def run_training(
@@ -54,6 +58,10 @@ def build_parts(context: Context) -> Parts:
         seed=config.seed,
         penalty=_kl_penalty(config, context.policy),
     )
+    order = build_order(context.train_tasks, config.seed, config.tasks.order)
+    sources = Sources(
+        config=config, order=order, planner=context.planner, scheduler=context.scheduler, pool=context.pool
+    )
     return Parts(
         config=config,
         run_dir=context.run_dir,
@@ -66,17 +74,26 @@ def build_parts(context: Context) -> Parts:
         evaluator=context.evaluator,
         algorithm=build_algorithm(config.algorithm, config.seed),
         learner=learner,
-        order=build_order(context.train_tasks, config.seed, config.tasks.order),
+        order=order,
         chosen=Chosen(),
         guard=Guard(config.guard),
         store=CheckpointStore(context.run_dir / CHECKPOINTS, keep=config.checkpoint.keep),
         sink=context.sink,
+        collector=collector_of(sources, context.train_tasks),
         provenance=gather_provenance(
             config, tasks=(*context.train_tasks, *context.held_out_tasks), model_folder=locate(config.model.path)
         ),
         desktops=context.pool.size,
         progress=Progress(),
     )
+
+
+def collector_of(sources: Sources, tasks: Sequence[Task]) -> Collector:
+    """What `rollout.mode` names; `tasks` are all that are practised."""
+    rollout = sources.config.rollout
+    if rollout.mode == "stream":
+        return StreamCollector(sources, tasks=tasks)
+    return BatchCollector(sources, prepares=rollout.mode == "barrier" and rollout.prepare_next)
 
 
 def _kl_penalty(config: RunConfig, policy: Policy) -> KlPenalty | None:

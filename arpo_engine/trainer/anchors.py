@@ -50,12 +50,20 @@ def old_logprobs(
         return recorded, None
     table = _recomputed(policy, recorded, again, trajectories, temperature)
     truncated = [place for place, choice in enumerate(chosen) if choice == "truncated"]
-    if not truncated or not isinstance(config, ArpoConfig):
+    if not truncated:
         return table, None
     weights = torch.ones_like(table)
     rows = torch.tensor(truncated, device=table.device)
-    weights[rows] = (table[rows] - recorded[rows]).clamp(max=math.log(config.replay.importance_cap)).exp()
+    caps = torch.tensor([_largest(members[place], config) for place in truncated], device=table.device)[:, None]
+    weights[rows] = torch.minimum(table[rows] - recorded[rows], caps).exp()
     return table, weights
+
+
+def _largest(member: Member, config: GrpoConfig) -> float:
+    """Logarithm of the largest importance weight of a member's tokens."""
+    if member.replaced is not None and isinstance(config, ArpoConfig):
+        return math.log(config.replay.importance_cap)
+    return math.log(config.importance_cap)
 
 
 def _recomputed(

@@ -59,6 +59,13 @@ class Curriculum:
         self._values = self._told(taken)
         return taken
 
+    def peek(self, count: int) -> list[Task]:
+        """What `take` would give by today's counts, without taking it."""
+        draws, values = self._draws, self._values
+        tasks = self.take(count)
+        self._draws, self._values = draws, values
+        return tasks
+
     def note(self, counts: Counts) -> None:
         """Newest results: earlier counts of the same task are worth `memory` of what they were."""
         for task_id, (solved, tried) in counts.items():

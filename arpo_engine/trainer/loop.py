@@ -22,6 +22,13 @@ RECENT_STEPS = 20
 
 async def train(parts: Parts, stop: StopSwitch, *, resuming: bool) -> Ending:
     """Run the training to its end, its limit or a wish to stop; the last step is always saved."""
+    try:
+        return await _train(parts, stop, resuming=resuming)
+    finally:
+        await parts.collector.close()
+
+
+async def _train(parts: Parts, stop: StopSwitch, *, resuming: bool) -> Ending:
     resumed_from = await _begin(parts, resuming=resuming)
     if parts.config.validation.only:
         return await validate_only(parts, resumed_from=resumed_from)
@@ -30,7 +37,7 @@ async def train(parts: Parts, stop: StopSwitch, *, resuming: bool) -> Ending:
         return stopped
     if resumed_from is None:
         _log(parts, await validate_at_start(parts))
-        resume.save(parts, measured_success=None)
+        await resume.save(parts, measured_success=None)
     total, recent = parts.config.limits.steps, deque[float](maxlen=RECENT_STEPS)
     while parts.progress.step < total and not stop.halt():
         watch, step = metrics.Stopwatch(), parts.progress.step + 1
@@ -41,13 +48,13 @@ async def train(parts: Parts, stop: StopSwitch, *, resuming: bool) -> Ending:
             report = await stages.learn(parts, step, prepared)
         counted = metrics.tally(collected, parts.train_tasks)
         values = metrics.rollout_values(collected, counted, parts.progress)
-        values |= metrics.learning_values(prepared, report) | parts.order.values()
+        values |= metrics.learning_values(prepared, report) | parts.order.values() | parts.collector.values()
         parts.progress.step = step
         stages.guard(parts, counted, values, report)
         with watch.phase("sync"):
-            await parts.generator.push_weights(step, {})
+            await parts.generator.push_weights(step, parts.policy.weights())
         with watch.phase("save"):
-            stages.save(parts, collected, last=step == total)
+            await stages.save(parts, collected, last=step == total)
         with watch.phase("validate"):
             values |= await stages.validate_if_due(parts, last=step == total)
         recent.append(watch.total)
@@ -61,7 +68,7 @@ async def _begin(parts: Parts, *, resuming: bool) -> int | None:
     """Go on from the newest checkpoint; its step, or None where there is none."""
     resumed_from = resume.restore_newest(parts) if resuming else None
     announce.run_started(parts, resumed_from)
-    await parts.generator.push_weights(parts.progress.step, {})
+    await parts.generator.push_weights(parts.progress.step, parts.policy.weights())
     return resumed_from
 
 
@@ -73,7 +80,7 @@ async def _finish(parts: Parts, halt: Halt | None) -> Ending:
     else:
         parts.sink.emit(PhaseChanged(phase="stopping", step=step, detail=halt.reason))
     parts.sink.emit(PhaseChanged(phase="saving", step=step))
-    resume.save(parts, measured_success=parts.guard.success)
+    await resume.save(parts, measured_success=parts.guard.success)
     resume.export(parts)
     if halt is None:
         return Ending(RunOutcome.FINISHED, step, f"all {step} steps are done")

@@ -24,6 +24,9 @@ class Order(Protocol):
     def take(self, count: int) -> list[Task]:
         """The tasks of the next step."""
 
+    def peek(self, count: int) -> list[Task]:
+        """What `take` would give if no results came in between; nothing is taken."""
+
     def note(self, counts: Counts) -> None:
         """What came out of a step's rollouts."""
 

@@ -20,6 +20,7 @@ from arpo_engine.models.policy import Policy
 from arpo_engine.rollout.plans import Planner
 from arpo_engine.rollout.scheduler import Scheduler
 from arpo_engine.trainer.checkpoint import CheckpointStore
+from arpo_engine.trainer.collecting import Collector
 from arpo_engine.trainer.guard import Guard
 from arpo_engine.trainer.learner import Learner
 from arpo_engine.trainer.orders import Order
@@ -73,6 +74,7 @@ class Parts:
     guard: Guard
     store: CheckpointStore
     sink: EventSink
+    collector: Collector
     provenance: Provenance
     desktops: int
     progress: Progress

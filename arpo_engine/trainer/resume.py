@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from arpo_engine.contract.errors import CheckpointError, ModelError
@@ -14,25 +15,30 @@ LOGGER = "arpo_engine.trainer.resume"
 EXPORT = "export"
 
 
-def save(parts: Parts, *, measured_success: float | None) -> Saved:
-    """Write a checkpoint of the step that was just finished, say so, and drop what need not be kept."""
+async def save(parts: Parts, *, measured_success: float | None) -> Saved:
+    """Write a checkpoint of the step that was just finished, say so, and drop what need not be kept.
+
+    What may change while the file is written (a stream goes on) is looked at first, all in one moment.
+    """
     learner = parts.learner.state_dict()
     step = parts.progress.step
-    saved = parts.store.save(
-        step,
-        write_policy=parts.policy.save,
-        tensors={"optimizer": learner.pop("optimizer")},
-        state={
-            "progress": parts.progress.state_dict(),
-            "learner": learner,
-            "algorithm": parts.algorithm.state_dict(),
-            "chosen": kept_choice(parts),
-            "order": parts.order.state_dict(),
-            "guard": parts.guard.state_dict(),
-            "planned": parts.planner.planned,
-            "seed": parts.config.seed,
-        },
-    )
+    state = {
+        "progress": parts.progress.state_dict(),
+        "learner": learner,
+        "algorithm": parts.algorithm.state_dict(),
+        "chosen": kept_choice(parts),
+        "order": parts.order.state_dict(),
+        "guard": parts.guard.state_dict(),
+        "planned": parts.planner.planned,
+        "seed": parts.config.seed,
+    }
+    tensors, stream = {"optimizer": learner.pop("optimizer")}, parts.collector.state()
+
+    def write() -> Saved:
+        whole = state if stream is None else {**state, "stream": stream.packed()}
+        return parts.store.save(step, write_policy=parts.policy.save, tensors=tensors, state=whole)
+
+    saved = await asyncio.to_thread(write)
     best = parts.store.best
     is_best = best is None or (measured_success is not None and measured_success >= best[1])
     if is_best:
@@ -88,6 +94,8 @@ def restore_newest(parts: Parts) -> int | None:
     parts.order.load_state_dict(state["order"])
     parts.guard.load_state_dict(state["guard"])
     parts.planner.planned = int(state["planned"])
+    if "stream" in state:
+        parts.collector.load_state_dict(state["stream"])
     return saved.step
 
 

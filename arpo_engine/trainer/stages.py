@@ -7,12 +7,8 @@ import logging
 from collections.abc import Sequence
 
 from arpo_engine.algorithms.base import Collected, Prepared
-from arpo_engine.contract.config.choices import choices_of
 from arpo_engine.contract.errors import NothingCollected
 from arpo_engine.contract.events import PhaseChanged
-from arpo_engine.inference.base import Sampling
-from arpo_engine.rollout.adaptive import sample_more
-from arpo_engine.rollout.group import collect_groups
 from arpo_engine.rollout.records import tokens_path, write_tokens
 from arpo_engine.trainer import announce, metrics, resume
 from arpo_engine.trainer.guard import Signs
@@ -31,23 +27,13 @@ async def collect(parts: Parts, step: int) -> list[Collected]:
         NothingCollected: not one of them could be scored.
     """
     rollout = parts.config.rollout
-    tasks = parts.order.take(rollout.tasks_per_step)
-    sampling = Sampling(
-        temperature=rollout.temperature, top_p=rollout.top_p, max_new_tokens=parts.config.generator.max_new_tokens
-    )
-    algorithm = parts.config.algorithm
-    plans = parts.planner.groups(
-        tasks, size=rollout.group_size, step=step, sampling=sampling, greedy=algorithm.estimator == "remax"
-    )
-    announce.collecting(parts.sink, step, len(plans), len(plans) * rollout.group_size)
-    collected = await collect_groups(parts.scheduler, plans)
-    if choices_of(algorithm).zero_variance == "sample_more":
-        collected = await sample_more(parts.scheduler, parts.planner, plans, collected, extra=algorithm.extra_rollouts)
+    announce.collecting(parts.sink, step, rollout.tasks_per_step, rollout.tasks_per_step * rollout.group_size)
+    collected = await parts.collector.collect(step)
     fresh = metrics.fresh_of(collected)
     if not fresh:
         raise NothingCollected(
-            f"none of the {len(plans) * rollout.group_size} rollouts of step {step} could be scored; the events name "
-            "each fault. Mend the desktops (`python -m arpo_engine preflight`) and resume the run"
+            f"none of the {rollout.tasks_per_step * rollout.group_size} rollouts of step {step} could be scored; the "
+            "events name each fault. Mend the desktops (`python -m arpo_engine preflight`) and resume the run"
         )
     parts.order.note(metrics.counts_of(fresh))
     greedy = [group.baseline for group in collected if group.baseline is not None]
@@ -91,14 +77,14 @@ def guard(parts: Parts, counted: metrics.Tally, values: metrics.Values, report: 
         return_to_best(parts, collapse)
 
 
-def save(parts: Parts, collected: Sequence[Collected], *, last: bool) -> None:
+async def save(parts: Parts, collected: Sequence[Collected], *, last: bool) -> None:
     """The tokens of every step, and a checkpoint when one is due; the last step is saved at the end of the run."""
     step = parts.progress.step
     if parts.config.records.tokens:
         _keep_tokens(parts, collected)
     if step % parts.config.checkpoint.every_steps == 0 and not last:
         parts.sink.emit(PhaseChanged(phase="saving", step=step))
-        resume.save(parts, measured_success=parts.guard.success)
+        await resume.save(parts, measured_success=parts.guard.success)
 
 
 def _keep_tokens(parts: Parts, collected: Sequence[Collected]) -> None:

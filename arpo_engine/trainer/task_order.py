@@ -53,6 +53,13 @@ class TaskOrder:
         """Nothing to tell: every task comes as often as any other."""
         return {}
 
+    def peek(self, count: int) -> list[Task]:
+        """The tasks that `take` would give, without taking them."""
+        state = self.state_dict()
+        tasks = self.take(count)
+        self.load_state_dict(state)
+        return tasks
+
     def state_dict(self) -> dict[str, Any]:
         """Epoch and place in it."""
         return {"epoch": self.epoch, "place": self._place}

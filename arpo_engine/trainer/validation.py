@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from arpo_engine.contract.events import MetricsLogged, PhaseChanged
@@ -29,6 +29,15 @@ async def validate(parts: Parts, step: int) -> Values:
     splits: dict[Split, Sequence[Task]] = {Split.HELD_OUT: parts.held_out_tasks}
     if config.include_train:
         splits = {Split.VALIDATION_TRAIN: parts.order.tasks, **splits}
+    # Episodes that are under way end by themselves; the desktops are then the measurement's.
+    parts.collector.pause()
+    values = await _measure(parts, step, splits, sampling)
+    parts.collector.resume()
+    return values
+
+
+async def _measure(parts: Parts, step: int, splits: Mapping[Split, Sequence[Task]], sampling: Sampling) -> Values:
+    config = parts.config.validation
     values: Values = {}
     for split, tasks in splits.items():
         chosen = tasks[: config.tasks]

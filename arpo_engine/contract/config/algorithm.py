@@ -32,10 +32,13 @@ class GrpoConfig(Strict):
     """Optimizer updates per pass; the trajectories of a step are split evenly over them."""
     advantage_eps: float = Field(1e-6, gt=0)
     """Added to the group's standard deviation before dividing."""
-    old_logprobs: Literal["as_mode", "behaviour", "recomputed"] = "as_mode"
+    old_logprobs: Literal["as_mode", "behaviour", "recomputed", "truncated"] = "as_mode"
     """Old log-probs of fresh rollouts. `behaviour`: those they were sampled with (corrected mode). `recomputed`:
     computed again before the update, as the published code does (paper mode); it hides what the generator computes
-    differently and costs a forward pass."""
+    differently and costs a forward pass. `truncated`: recomputed for the clip, and the true ratio to the sampling
+    weights as a weight that is cut at importance_cap; for a stream, whose rollouts are older than the weights."""
+    importance_cap: float = Field(2.0, ge=1)
+    """For `truncated`: largest weight of a fresh token; it bounds the variance at the price of a small bias."""
     zero_variance: Literal["as_mode", "keep", "drop", "sample_more"] = "as_mode"
     """Trajectories whose advantage is zero, because their siblings were rewarded alike. `keep`: they take part in
     minibatches, so that the optimizer moves by its momentum and its weight decay although nothing was learnt (paper

@@ -117,6 +117,20 @@ AgentConfig = Annotated[UiTarsAgentConfig | QwenVlAgentConfig, Field(discriminat
 class RolloutConfig(Strict):
     """How experience is collected."""
 
+    mode: Literal["barrier", "lockstep", "stream"] = "barrier"
+    """What waits for what. `barrier`: every episode goes on at its own pace, the learner waits for all of a step, and
+    they for it. `stream`: nothing waits; episodes are begun while the learner works, and sampled by weights that are a
+    little older than those that learn. `lockstep`: all desktops wait for the slowest at every turn, as in the published
+    code; for comparison only."""
+    max_staleness: float = Field(0.5, ge=0, le=8)
+    """For `stream`: whole groups that may lie ready beyond those of the learner's next step, as a share of a step;
+    while there are more, none is begun. Running ones are not counted."""
+    max_version_lag: int | None = Field(4, ge=1)
+    """For `stream`: updates of the weights between an episode's oldest token and its learning; an older episode leaves
+    its group. None for no limit."""
+    prepare_next: bool = True
+    """For `barrier`: desktops that idle are reset for the next step's tasks already, while the last episodes and the
+    learner are busy."""
     tasks_per_step: int = Field(6, ge=1)
     """Tasks tried in one training step."""
     group_size: int = Field(8, ge=2)
@@ -129,6 +143,13 @@ class RolloutConfig(Strict):
     """An episode older than this is given up as a fault (`desktop_stuck`)."""
     retries: int = Field(2, ge=0)
     """Times that an episode lost to a fault is run again on a healthy desktop."""
+    reply_timeout_s: float | None = Field(None, gt=0)
+    """Longest wait for one reply, after which the generator counts as lost; none: the episode's own limit holds."""
+    close_short_after_s: float | None = Field(None, ge=0)
+    """Seconds that a group waits for its last rollouts once close_short_share of them are over; the others are then
+    dropped. It favours short episodes, since mostly the long ones are late. None: a group waits for all."""
+    close_short_share: float = Field(0.75, gt=0, le=1)
+    """Share of a group's rollouts that must be over before it may be closed short."""
 
 
 class RewardConfig(Strict):

@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from arpo_engine.contract.base import Strict
 from arpo_engine.contract.config.algorithm import AlgorithmConfig, ArpoConfig
+from arpo_engine.contract.config.choices import choices_of
 from arpo_engine.contract.config.generators import GeneratorConfig, HfGeneratorConfig, OpenAiGeneratorConfig
 from arpo_engine.contract.config.parts import (
     AgentConfig,
@@ -122,6 +123,13 @@ class RunConfig(Strict):
                 "generator.kind",
                 "'openai' cannot be trained with: such a server gives words, no token ids, and takes no new weights; "
                 "use hf, or only measure with kind = evaluate",
+            )
+        if self.rollout.mode == "stream" and choices_of(self.algorithm).old_logprobs == "recomputed":
+            yield (
+                "rollout.mode",
+                "'stream' learns from rollouts of older weights, and old log-probs that are recomputed (by algorithm.mode "
+                "= paper, old_logprobs = recomputed, or retokenise) hide that from the update; use algorithm.mode = "
+                "corrected with old_logprobs = behaviour or truncated, or rollout.mode = barrier",
             )
         if self.validation.only and not (self.validation.every_steps and self.validation.before_training):
             yield (

@@ -25,6 +25,7 @@ from arpo_engine.inference.base import Completion, Prompt, Sampling
 from arpo_engine.inference.hf import HfGenerator
 from arpo_engine.models.policy import Policy
 from arpo_engine.rollout.episode import EpisodeRunner
+from arpo_engine.rollout.pace import Lockstep
 from arpo_engine.rollout.plans import Planner
 from arpo_engine.rollout.scheduler import Scheduler
 from arpo_engine.runtime.context import Context
@@ -117,7 +118,8 @@ async def world(
     """Parts of a run, as the composition root would build them."""
     sink = MemorySink()
     policy = fresh_policy()
-    generator = EndingGenerator(policy, config.generator)
+    sampled = policy.twin() if config.rollout.mode == "stream" else policy
+    generator = EndingGenerator(sampled, config.generator)
     host = desktops or SummingDesktops(size=6)
     pool = DesktopPool([host], reset_timeout_s=30.0, step_timeout_s=30.0, restarts=1, sink=sink)
     runner = EpisodeRunner(
@@ -128,6 +130,7 @@ async def world(
         sink=sink,
         reward=config.reward,
         timeout_s=60.0,
+        pace=Lockstep() if config.rollout.mode == "lockstep" else None,
     )
     scheduler = Scheduler(runner, retries=config.rollout.retries)
     planner = Planner(run_seed=config.seed, attempt=attempt, max_steps=config.rollout.max_steps, sample_every=1)
