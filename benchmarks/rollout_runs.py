@@ -27,7 +27,7 @@ from arpo_engine.trainer.collecting import Sources
 from arpo_engine.trainer.guard import Guard
 from arpo_engine.trainer.learner import Learner
 from arpo_engine.trainer.loop import train
-from arpo_engine.trainer.parts import Parts, Progress
+from arpo_engine.trainer.parts import Chosen, Parts, Progress
 from arpo_engine.trainer.stop import StopSwitch
 from arpo_engine.trainer.task_order import TaskOrder
 from benchmarks.rollout_world import (
@@ -168,6 +168,7 @@ async def run(case: Case, latencies: Latencies, chat: Any, folder: Path) -> dict
         algorithm=Grpo(config.algorithm, case.seed),
         learner=cast(Learner, learner),
         order=order,
+        chosen=Chosen(),
         guard=Guard(config.guard),
         store=NoCheckpoints(folder, keep=1),
         sink=sink,

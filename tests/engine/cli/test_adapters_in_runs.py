@@ -92,8 +92,18 @@ def test_another_adapter_is_not_resumed_into(
     words = words_for("qwen2_vl", tmp_path)
     train(tmp_path / "run", *words, "limits.steps=1")
     code = main(
-        ["train", "--config", "configs/pocket_demo.yaml", *words, changed, "limits.steps=2", "desktops.count=4"]
-        + ["--run-dir", str(tmp_path / "run"), "--quiet"]
+        [
+            "train",
+            "--config",
+            "configs/pocket_demo.yaml",
+            *words,
+            changed,
+            "limits.steps=2",
+            "desktops.count=4",
+            "--run-dir",
+            str(tmp_path / "run"),
+            "--quiet",
+        ]
     )
     assert code == 2
     heard = capsys.readouterr().err
@@ -105,8 +115,17 @@ def test_another_frozen_tower_is_not_resumed_into(tmp_path: Path, capsys: pytest
     words = [f"model.path={tmp_path / 'model'}", AGENTS["qwen2_vl"]]
     train(tmp_path / "run", *words, "limits.steps=1", "model.freeze_vision=true")
     code = main(
-        ["train", "--config", "configs/pocket_demo.yaml", *words, "limits.steps=2", "desktops.count=4"]
-        + ["--run-dir", str(tmp_path / "run"), "--quiet"]
+        [
+            "train",
+            "--config",
+            "configs/pocket_demo.yaml",
+            *words,
+            "limits.steps=2",
+            "desktops.count=4",
+            "--run-dir",
+            str(tmp_path / "run"),
+            "--quiet",
+        ]
     )
     assert code == 2
     assert "knows other weights" in capsys.readouterr().err

@@ -210,7 +210,7 @@ def test_an_adapter_whose_model_is_gone_names_it(tmp_path: Path):
     shared_family_policy("qwen2_vl").save(tmp_path / "base")
     adapted("qwen2_vl", tmp_path / "base").save(tmp_path / "a")
     (tmp_path / "base").rename(tmp_path / "elsewhere")
-    with pytest.raises(ModelError, match="is an adapter of .*base', which cannot be had"):
+    with pytest.raises(ModelError, match=r"is an adapter of .*base', which cannot be had"):
         Policy.load(tmp_path / "a")
 
 

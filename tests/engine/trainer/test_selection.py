@@ -322,7 +322,7 @@ def test_when_no_task_is_left_the_run_says_why_and_what_to_do_and_the_page_is_to
 
 
 def test_after_faults_left_no_task_a_resume_makes_the_tries_again(tmp_path: Path):
-    with pytest.raises(TaskError, match="5 could not be measured; infeasible: 1 could not be measured.*preflight"):
+    with pytest.raises(TaskError, match=r"5 could not be measured; infeasible: 1 could not be measured.*preflight"):
         run(choosing(), tmp_path, trouble=all_of())
     second = run(choosing(), tmp_path, attempt=2)
     assert len(second.tried) == 36
