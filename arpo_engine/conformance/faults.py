@@ -60,7 +60,7 @@ def _ratio_is_nan(given: Inputs) -> bool:
 
 
 def _lowest_bound_is_below_zero(given: Inputs) -> bool:
-    return clip_of(given).low > 1
+    return bool(clip_of(given).low > 1)
 
 
 def _unguarded_loss(given: Inputs) -> Values:
@@ -99,7 +99,7 @@ def _reward_is_not_finite(given: Inputs) -> bool:
 
 def _score_is_broadcast(given: Inputs) -> bool:
     scores, tokens = given["token_level_scores"], given.get("response_mask", given.get("log_probs"))
-    return tokens is not None and scores.shape[-1] == 1 < tokens.shape[-1] and bool((scores != 0).any())
+    return bool(tokens is not None and scores.shape[-1] == 1 < tokens.shape[-1] and (scores != 0).any())
 
 
 def _broadcast_reward(given: Inputs) -> Values:
@@ -109,7 +109,7 @@ def _broadcast_reward(given: Inputs) -> Values:
 
 def _baseline_is_a_column(given: Inputs) -> bool:
     baselines = given["reward_baselines"]
-    return baselines.dim() > 1 and baselines.shape[0] > 1
+    return bool(baselines.dim() > 1 and baselines.shape[0] > 1)
 
 
 def _every_score_less_every_baseline(given: Inputs) -> Values:

@@ -68,7 +68,10 @@ def policy_loss(given: Inputs) -> Values:
     mask = given["response_mask"]
     # In the mask's own precision: a mask of whole numbers makes it float32 there, where EPS is lost.
     tokens = float(mask.sum() + masked.EPS)
-    each, old, advantages, counts = torch.broadcast_tensors(new, given["old_log_probs"], given["advantages"], mask)
+    shape = (new.detach() + given["old_log_probs"] + given["advantages"] + mask).shape
+    each, old, advantages, counts = (
+        one.expand(shape) for one in (new, given["old_log_probs"], given["advantages"], mask)
+    )
     outcome = losses.policy_loss(
         each.reshape(-1, 1),
         old.reshape(-1, 1),
