@@ -127,8 +127,8 @@ def read_reply(text: str) -> tuple[str, tuple[Call, ...]]:
 
 def _thought(head: str) -> str:
     """What was thought, without its label; of a reflection with a summary the summary."""
-    if SUMMARY in head:
-        return head.rpartition(SUMMARY)[2].strip()
     words = head.strip()
+    if SUMMARY in words and not words.startswith(LABELS[0]):
+        return words.partition(SUMMARY)[2].strip()
     label = next((label for label in LABELS if words.startswith(label)), "")
     return words.removeprefix(label).strip()

@@ -81,5 +81,5 @@ def _grouped(
     for name, rows in places.items():
         if len(rows) < 2:
             raise GroupTooSmall(f"group {name!r} has a single member; siblings are compared, so give it 2 or more")
-        advantages[rows] = compare(scores[rows])
+        advantages[rows] = compare(scores[rows]).to(scores.dtype)
     return advantages[:, None] * mask_BT

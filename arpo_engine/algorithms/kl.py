@@ -23,8 +23,8 @@ LARGEST_ERROR = 0.2
 
 
 def _low_var(log_ratio: Tensor) -> Tensor:
-    ratio = (-log_ratio).clamp(max=LARGEST_EXPONENT).exp()
-    return torch.clamp(ratio + log_ratio - 1, min=-LARGEST_LOW_VAR, max=LARGEST_LOW_VAR)
+    bounded = log_ratio.clamp(min=-LARGEST_EXPONENT)
+    return torch.clamp((-bounded).exp() + bounded - 1, min=-LARGEST_LOW_VAR, max=LARGEST_LOW_VAR)
 
 
 ESTIMATORS: Mapping[str, Callable[[Tensor], Tensor]] = {

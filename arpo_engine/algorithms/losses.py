@@ -71,7 +71,8 @@ def policy_loss(
     advantages = advantages_B[:, None]
     # float32 overflows at exp(88.7); a ratio this far out is cut by the clips anyway, and inf would make NaN gradients.
     ratio = torch.exp(log_ratio.clamp(max=LARGEST_LOG_RATIO))
-    clipped = torch.exp(log_ratio.clamp(math.log(1.0 - clip.low), math.log(1.0 + clip.high)))
+    lowest = math.log(1.0 - clip.low) if clip.low < 1 else -math.inf
+    clipped = torch.exp(log_ratio.clamp(lowest, math.log(1.0 + clip.high)))
     plain, cut, bound = -advantages * ratio, -advantages * clipped, -advantages * clip.dual
     higher = torch.maximum(plain, cut)
     if kind == "cispo":

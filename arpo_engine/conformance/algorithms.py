@@ -22,7 +22,7 @@ PRECISIONS = (("outputs", False), ("outputs_float64", True))
 STANDS_FOR: Mapping[type[Refused], frozenset[str]] = {
     GroupTooSmall: frozenset(("AssertionError",)),
     UnknownEstimator: frozenset(("NotImplementedError",)),
-    UnfitNumbers: frozenset(("RuntimeError", "IndexError", "ZeroDivisionError")),
+    UnfitNumbers: frozenset(("RuntimeError", "IndexError", "ValueError", "ZeroDivisionError")),
 }
 """What the published code raises where we refuse. An error of ours without such a name is a crash, never a refusal."""
 

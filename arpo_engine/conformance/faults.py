@@ -54,12 +54,22 @@ def _padding_is_not_finite(given: Inputs) -> bool:
     return bool((padding & ~(_log_ratio(given).isfinite() & given["advantages"].isfinite())).any())
 
 
+def _ratio_is_nan(given: Inputs) -> bool:
+    """A log-ratio that is no number where a token counts; the gradient of a bound on it is 0."""
+    return bool(given.get(ASKS_GRADIENT)) and bool((_log_ratio(given).isnan() & (given["response_mask"] != 0)).any())
+
+
+def _lowest_bound_is_below_zero(given: Inputs) -> bool:
+    return bool(clip_of(given).low > 1)
+
+
 def _unguarded_loss(given: Inputs) -> Values:
     """The clipped loss as published, without a bound on the ratio and with the mask only as a factor."""
     new = given["log_probs"].clone().requires_grad_()
     mask, advantages, clip = given["response_mask"], given["advantages"], clip_of(given)
     log_ratio = new - given["old_log_probs"]
-    bounds = float(np.log(1.0 - clip.low)), float(np.log(1.0 + clip.high))
+    with np.errstate(all="ignore"):
+        bounds = float(np.log(1.0 - clip.low)), float(np.log(1.0 + clip.high))
     plain = -advantages * torch.exp(log_ratio)
     cut = -advantages * torch.exp(torch.clamp(log_ratio, *bounds))
     bound = -advantages * clip.dual
@@ -88,8 +98,24 @@ def _reward_is_not_finite(given: Inputs) -> bool:
 
 
 def _score_is_broadcast(given: Inputs) -> bool:
-    scores, mask = given["token_level_scores"], given["response_mask"]
-    return scores.shape[-1] == 1 and mask.shape[-1] > 1 and bool((scores != 0).any())
+    scores, tokens = given["token_level_scores"], given.get("response_mask", given.get("log_probs"))
+    return bool(tokens is not None and scores.shape[-1] == 1 < tokens.shape[-1] and (scores != 0).any())
+
+
+def _broadcast_reward(given: Inputs) -> Values:
+    distance = given["log_probs"] - given["ref_log_probs"]
+    return {"rewards": given["token_level_scores"] - distance * given["kl_ratio"]}
+
+
+def _baseline_is_a_column(given: Inputs) -> bool:
+    baselines = given["reward_baselines"]
+    return bool(baselines.dim() > 1 and baselines.shape[0] > 1)
+
+
+def _every_score_less_every_baseline(given: Inputs) -> Values:
+    scores = given["token_level_rewards"].sum(dim=-1) - given["reward_baselines"]
+    advantages = scores.unsqueeze(-1) * given["response_mask"]
+    return {"advantages": advantages, "returns": advantages}
 
 
 def _broadcast_score(given: Inputs) -> Values:
@@ -108,6 +134,31 @@ def _nan_for_good(given: Inputs) -> Values:
     kept = FUNCTIONS["AdaptiveKLController.update"]({**given, "kl_sequence": given["kl_sequence"][:first]})
     lost = [float("nan")] * (len(given["kl_sequence"]) - first)
     return {"kl_coef_after_each": [*kept["kl_coef_after_each"], *lost]}
+
+
+def _horizon_is_zero(given: Inputs) -> bool:
+    return bool(given["horizon"] == 0 and given["target_kl"] != 0 and given["kl_sequence"])
+
+
+def _divided_by_zero(given: Inputs) -> Values:
+    weight, after = np.float64(given["init_kl_coef"]), []
+    with np.errstate(all="ignore"):
+        for distance in given["kl_sequence"]:
+            error = np.clip(np.float64(distance) / given["target_kl"] - 1, -0.2, 0.2)
+            weight *= 1 + error * given["n_steps"] / np.float64(given["horizon"])
+            after.append(float(weight))
+    return {"kl_coef_after_each": after}
+
+
+def _likelihood_is_lost(given: Inputs) -> bool:
+    """A token that the policy holds for impossible and the reference does not."""
+    lost = (given["ref_log_probs"].float() - given["log_probs"].float()) == torch.inf
+    return given["kl_penalty"] == "low_var_kl" and bool(lost.any())
+
+
+def _infinity_less_infinity(given: Inputs) -> Values:
+    gap = given["ref_log_probs"].float() - given["log_probs"].float()
+    return {"kl": torch.clamp(gap.exp() - gap - 1, min=-10, max=10)}
 
 
 def _full_kl(given: Inputs) -> Values:
@@ -135,6 +186,8 @@ def _loss_rules(answer: Callable[[Inputs], Values]) -> tuple[Rule, ...]:
     return (
         Rule("padding-not-finite", _padding_is_not_finite, answer),
         Rule("ratio-overflow", _ratio_overflows, answer),
+        Rule("ratio-not-a-number", _ratio_is_nan, answer),
+        Rule("bound-below-zero", _lowest_bound_is_below_zero, answer),
     )
 
 
@@ -142,15 +195,25 @@ RULES: dict[str, tuple[Rule, ...]] = {
     "log_probs_from_logits": (Rule("positive-log-probs", _always, _positive),),
     "compute_policy_loss": _loss_rules(_unguarded_loss),
     "update_policy": _loss_rules(_unguarded_micro_batch),
-    "compute_kl": (Rule("kl-full-over-tokens", _is_full, _full_kl),),
+    "compute_kl": (
+        Rule("kl-full-over-tokens", _is_full, _full_kl),
+        Rule("kl-of-the-impossible", _likelihood_is_lost, _infinity_less_infinity),
+    ),
+    "compute_rewards": (Rule("score-on-every-token", _score_is_broadcast, _broadcast_reward),),
     "apply_kl_penalty": (Rule("score-on-every-token", _score_is_broadcast, _broadcast_score),),
-    "AdaptiveKLController.update": (Rule("distance-not-a-number", _distance_is_nan, _nan_for_good),),
+    "AdaptiveKLController.update": (
+        Rule("horizon-of-zero", _horizon_is_zero, _divided_by_zero),
+        Rule("distance-not-a-number", _distance_is_nan, _nan_for_good),
+    ),
+    "compute_remax_outcome_advantage": (
+        Rule("baseline-as-a-column", _baseline_is_a_column, _every_score_less_every_baseline),
+        _spreading("compute_remax_outcome_advantage"),
+    ),
     **{
         function: (_spreading(function),)
         for function in (
             "compute_grpo_outcome_advantage",
             "compute_rloo_outcome_advantage",
-            "compute_remax_outcome_advantage",
             "compute_reinforce_plus_plus_outcome_advantage",
         )
     },

@@ -37,11 +37,19 @@ def check_fit(function: str, given: Mapping[str, Any]) -> None:
         raise UnfitNumbers(f"there are {rows} baselines for rewards of {shapes['token_level_rewards']}; give one a row")
     if "index" in given and "token_level_rewards" in shapes:
         _check_index(len(given["index"]), shapes["token_level_rewards"])
-    if (
-        function == "AdaptiveKLController.update"
-        and given["kl_sequence"]
-        and 0 in (given["target_kl"], given["horizon"])
-    ):
+    _check_numbers(function, given)
+
+
+def _check_numbers(function: str, given: Mapping[str, Any]) -> None:
+    dim, values = given.get("dim"), given.get("values")
+    if isinstance(dim, int) and isinstance(values, Tensor) and not -values.dim() <= dim < max(1, values.dim()):
+        raise UnfitNumbers(f"there is no dimension {dim} in {list(values.shape)}; give one of its own")
+    if function == "compute_grpo_outcome_advantage" and not given["token_level_rewards"].is_floating_point():
+        raise UnfitNumbers("rewards are whole numbers, whose mean is none; give float32")
+    if given.get("clip_ratio_low", 0) > 1:
+        raise UnfitNumbers(f"clip_ratio_low is {given['clip_ratio_low']}: no ratio is below 0; give 1 at most")
+    steers = function == "AdaptiveKLController.update" and given["kl_sequence"]
+    if steers and 0 in (given["target_kl"], given["horizon"]):
         raise UnfitNumbers("target_kl or horizon is 0, by which is divided; give one above 0")
 
 

@@ -15,6 +15,7 @@ from torch import Tensor
 from arpo_engine.algorithms import critic, estimators, kl, losses, masked
 from arpo_engine.conformance.arrays import Values
 from arpo_engine.contract.config.objective import ClipConfig, KlConfig
+from arpo_engine.contract.errors import UnknownEstimator
 
 Inputs = Mapping[str, Any]
 
@@ -65,12 +66,17 @@ def policy_loss(given: Inputs) -> Values:
     """The training's own loss, with each token as a trajectory of its own, since there each token has an advantage."""
     new = given["log_probs"].clone().requires_grad_()
     mask = given["response_mask"]
-    tokens = float(mask.sum()) + masked.EPS
+    # In the mask's own precision: a mask of whole numbers makes it float32 there, where EPS is lost.
+    tokens = float(mask.sum() + masked.EPS)
+    shape = (new.detach() + given["old_log_probs"] + given["advantages"] + mask).shape
+    each, old, advantages, counts = (
+        one.expand(shape) for one in (new, given["old_log_probs"], given["advantages"], mask)
+    )
     outcome = losses.policy_loss(
-        new.reshape(-1, 1),
-        given["old_log_probs"].reshape(-1, 1),
-        given["advantages"].flatten(),
-        mask.reshape(-1, 1),
+        each.reshape(-1, 1),
+        old.reshape(-1, 1),
+        advantages.flatten(),
+        counts.reshape(-1, 1),
         clip=clip_of(given),
         # The loss takes a step of less than one token for one; nothing is divided here, and then by the exact number.
         normaliser=1.0,
@@ -107,8 +113,13 @@ def _micro_batch(given: Inputs) -> Values:
 
 def _kl(given: Inputs) -> Values:
     name = str(given["kl_penalty"])
-    estimator = {"low_var_kl": "low_var"}.get(name, name)
-    return {"kl": kl.kl_of_tokens(given["log_probs"], given["ref_log_probs"], estimator)}
+    if name not in THEIR_KL:
+        raise UnknownEstimator(f"there is no kl_penalty {name!r}; use one of {', '.join(THEIR_KL)}")
+    return {"kl": kl.kl_of_tokens(given["log_probs"], given["ref_log_probs"], THEIR_KL[name])}
+
+
+THEIR_KL = {"kl": "kl", "abs": "abs", "mse": "mse", "low_var_kl": "low_var"}
+"""The published names of the estimators, and ours."""
 
 
 def _rewards(given: Inputs) -> Values:
