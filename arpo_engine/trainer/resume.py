@@ -49,8 +49,8 @@ def save(parts: Parts, *, measured_success: float | None) -> Saved:
 
 
 def export(parts: Parts) -> None:
-    """Where an adapter was trained, leave it merged into its model and alone, side by side: checkpoints hold no more than
-    the adapter. Otherwise a checkpoint's policy is an export already.
+    """Where an adapter was trained, leave it merged into its model and alone, side by side: checkpoints hold no more
+    than the adapter. Otherwise a checkpoint's policy is an export already.
 
     A disk that refuses it is told of, and the run ends as it would: the checkpoint has what was learnt.
     """

@@ -1,4 +1,4 @@
-"""A frozen vision tower: none of its weights learns, no activations are kept for it, and everything else is the same."""
+"""A frozen vision tower: none of its weights learns, no activations are kept for it, and all else is the same."""
 
 from __future__ import annotations
 

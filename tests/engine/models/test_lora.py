@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import builtins
-import copy
 import json
 from pathlib import Path
 from typing import Any
@@ -186,9 +185,7 @@ def test_targets_choose_layers_and_a_frozen_tower_keeps_its_own():
 
 
 def test_an_unknown_layer_is_refused_with_those_that_there_are():
-    with pytest.raises(
-        ModelError, match=r"names 'query', and this model has no such layer; known: all-linear, down_proj"
-    ):
+    with pytest.raises(ModelError, match=r"'query', and this model has no such layer; known: all-linear, down_proj"):
         adapted("qwen2_vl", targets=("query",), freeze_vision=True)
 
 
@@ -210,7 +207,7 @@ def test_an_adapter_whose_model_is_gone_names_it(tmp_path: Path):
     shared_family_policy("qwen2_vl").save(tmp_path / "base")
     adapted("qwen2_vl", tmp_path / "base").save(tmp_path / "a")
     (tmp_path / "base").rename(tmp_path / "elsewhere")
-    with pytest.raises(ModelError, match="is an adapter of .*base', which cannot be had"):
+    with pytest.raises(ModelError, match=r"is an adapter of .*base', which cannot be had"):
         Policy.load(tmp_path / "a")
 
 
@@ -228,8 +225,3 @@ def test_a_foreign_adapter_is_merged_only_if_it_is_plain(key: str, value: object
         return
     with pytest.raises(ModelError, match=said):
         Policy.load(tmp_path / "a")
-
-
-def test_a_copy_of_an_adapted_policy_stands_alone():
-    module = copy.deepcopy(adapted("qwen2_vl").module)
-    assert any(".lora_" in name for name, _ in module.named_parameters())
