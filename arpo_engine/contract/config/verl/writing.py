@@ -30,6 +30,7 @@ _SAME: dict[str, str] = {
     "worker.actor.ppo_epochs": "algorithm.epochs",
     "worker.actor.model.model_path": "model.path",
     "worker.actor.model.trust_remote_code": "model.trust_remote_code",
+    "worker.actor.model.freeze_vision_tower": "model.freeze_vision",
     "worker.actor.optim.lr": "optimizer.lr",
     "worker.actor.optim.weight_decay": "optimizer.weight_decay",
     "worker.actor.optim.strategy": "optimizer.kind",
@@ -119,6 +120,10 @@ def _derived(config: RunConfig, before: Mapping[str, Setting]) -> dict[str, Any]
     if config.validation.top_p != 1.0 or "worker.rollout.val_override_config.top_p" in before:
         words["worker.rollout.val_override_config.top_p"] = config.validation.top_p
     words.update(_kl(config))
+    if config.model.lora.rank:
+        words["worker.actor.model.lora.rank"] = config.model.lora.rank
+        words["worker.actor.model.lora.alpha"] = config.model.lora.alpha
+        words["worker.actor.model.lora.target_modules"] = ",".join(config.model.lora.targets)
     if config.algorithm.loss.kind != "ppo" or "worker.actor.loss_type" in before:
         words["worker.actor.loss_type"] = {"ppo": "default"}.get(config.algorithm.loss.kind, config.algorithm.loss.kind)
     if not before and config.algorithm.loss.aggregation == "seq_mean":
@@ -193,6 +198,10 @@ def _without_words(config: RunConfig) -> list[str]:
         )
     if config.algorithm.loss.aggregation == "constant":
         found.append("algorithm.loss.aggregation=constant: tokens are averaged there")
+    if config.model.lora.rank:
+        found.append("model.lora: EasyR1 has it, the published ARPO code has not")
+    if config.model.lora.rank and config.model.lora.dropout:
+        found.append(f"model.lora.dropout={config.model.lora.dropout}: nothing is dropped there")
     if config.kind == "evaluate":
         found.append("kind=evaluate: there is no such command; trainer.val_only=true is the nearest")
     if config.guard.enabled:
