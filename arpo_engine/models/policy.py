@@ -89,10 +89,8 @@ class Policy:
         """Take over what `save` wrote of a policy of the same shape, in place and exactly."""
         whole = not (folder / folders.ADAPTER_SETTINGS).is_file()
         if whole != (self.adapter is None):
-            held = (
-                "whole weights, and this run trains an adapter" if whole else "an adapter, and this run trains weights"
-            )
-            raise ModelError(f"{folder} holds {held} (model.lora.rank); give model.lora as it was")
+            held, trained = ("whole weights", "an adapter") if whole else ("an adapter", "weights")
+            raise ModelError(f"{folder} holds {held}, and this run trains {trained}; give model.lora as it was")
         if self.adapter is not None:
             self.adapter.load(folder)
             return

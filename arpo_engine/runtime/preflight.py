@@ -6,11 +6,8 @@ Runs where the run will run. Looks at files and starts one desktop; loads no wei
 from __future__ import annotations
 
 import asyncio
-import json
-import math
 import os
 import shutil
-import struct
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
@@ -22,9 +19,10 @@ import psutil
 
 from arpo_engine.contract.config import RunConfig
 from arpo_engine.contract.config.generators import OpenAiGeneratorConfig
-from arpo_engine.contract.errors import ArpoError, ModelError
+from arpo_engine.contract.errors import ArpoError
 from arpo_engine.contract.tasks import Task
 from arpo_engine.desktops.host import Reset
+from arpo_engine.models.counting import count_learnt, count_parameters
 from arpo_engine.models.folder import family_of, locate
 from arpo_engine.runtime.agent_fit import described, mismatch
 from arpo_engine.runtime.executor import Executor
@@ -37,9 +35,11 @@ LEAST_MEMORY_MB = 1_500
 """Python, torch and transformers with a small model."""
 MB_PER_DESKTOP = 2.0
 BYTES_TO_TRAIN = 16
-"""Per parameter: weights, gradients and two moments in float32."""
+"""Per parameter that learns: weights, gradients and two moments in float32."""
 BYTES_TO_KEEP = 12
 """Per parameter in a checkpoint: weights and two moments."""
+BYTES_TO_LOAD = 4
+"""Per parameter that does not learn."""
 
 Status = Literal["ok", "warn", "fail"]
 
@@ -56,14 +56,15 @@ class Check:
 
 async def preflight(config: RunConfig, *, run_dir: Path, executor: Executor) -> list[Check]:
     """All checks, in the order in which a person would mend them."""
-    checks = [_packages(), await _guarded("model", _model, config)]
+    checks = [_packages(config), await _guarded("model", _model, config)]
     if checks[-1].status != "fail" and not isinstance(config.generator, OpenAiGeneratorConfig):
         checks.append(_agent(config))
     checks.append(await _guarded("tasks", _tasks, config))
     if checks[-1].status != "fail":
         checks.append(await _guarded("desktops", _desktops, config, executor))
-    parameters = _parameters(config)
-    return [*checks, _disk(config, run_dir, parameters), _memory(config, parameters), _processor(config)]
+    parameters, learnt = _parameters(config)
+    disk = _disk(config, run_dir, parameters, learnt)
+    return [*checks, disk, _memory(config, parameters, learnt), _processor(config)]
 
 
 def as_json(checks: list[Check]) -> dict[str, Any]:
@@ -80,8 +81,9 @@ async def _guarded(name: str, check: Callable[..., Awaitable[Check]], *arguments
         return Check(name, "fail", message, cure)
 
 
-def _packages() -> Check:
-    missing = [name for name in ("torch", "transformers", "PIL", "yaml", "rich") if find_spec(name) is None]
+def _packages(config: RunConfig) -> Check:
+    needed = ["torch", "transformers", "PIL", "yaml", "rich", *(["peft"] if config.model.lora.rank else [])]
+    missing = [name for name in needed if find_spec(name) is None]
     if missing:
         return Check("packages", "fail", f"not installed: {', '.join(missing)}", "run ./arpo setup")
     return Check("packages", "ok", "all packages of the engine are installed")
@@ -143,10 +145,11 @@ async def _desktops(config: RunConfig, executor: Executor) -> Check:
     return Check("desktops", "ok", f"a desktop of {width}x{height} started and began a task in {seconds:.1f} s")
 
 
-def _disk(config: RunConfig, run_dir: Path, parameters: int) -> Check:
+def _disk(config: RunConfig, run_dir: Path, parameters: int, learnt: int) -> Check:
     folder = next(path for path in [run_dir, *run_dir.absolute().parents] if path.exists())
     free = shutil.disk_usage(folder).free / MB
-    checkpoints = (config.checkpoint.keep + 3) * parameters * BYTES_TO_KEEP / MB
+    exported = parameters * BYTES_TO_LOAD if config.model.lora.rank else 0
+    checkpoints = ((config.checkpoint.keep + 3) * learnt * BYTES_TO_KEEP + exported) / MB
     wanted = config.frames.max_mb + checkpoints + LEAST_DISK_MB
     message = f"{free:,.0f} MB free for {run_dir}; this run may write {wanted:,.0f} MB"
     if free < LEAST_DISK_MB + checkpoints:
@@ -156,9 +159,11 @@ def _disk(config: RunConfig, run_dir: Path, parameters: int) -> Check:
     return Check("disk", "ok", message)
 
 
-def _memory(config: RunConfig, parameters: int) -> Check:
+def _memory(config: RunConfig, parameters: int, learnt: int) -> Check:
     available = psutil.virtual_memory().available / MB
-    wanted = LEAST_MEMORY_MB + config.desktops.count * MB_PER_DESKTOP + parameters * BYTES_TO_TRAIN / MB
+    frozen = parameters if config.model.lora.rank else parameters - learnt
+    weights = learnt * BYTES_TO_TRAIN + frozen * BYTES_TO_LOAD
+    wanted = LEAST_MEMORY_MB + config.desktops.count * MB_PER_DESKTOP + weights / MB
     message = f"{available:,.0f} MB of memory available; this run needs about {wanted:,.0f} MB"
     if available < wanted:
         return Check("memory", "fail", message, "close other programs, use a smaller model or fewer desktops")
@@ -177,23 +182,10 @@ def _processor(config: RunConfig) -> Check:
     return Check("processor", "ok", message)
 
 
-def _parameters(config: RunConfig) -> int:
+def _parameters(config: RunConfig) -> tuple[int, int]:
+    """All that are loaded, and those of them (or beside them) that learn."""
     try:
-        return count_parameters(locate(config.model.path))
+        folder = locate(config.model.path)
+        return count_parameters(folder), count_learnt(folder, config.model)
     except ArpoError:
-        return 0
-
-
-def count_parameters(folder: Path) -> int:
-    """Parameters by the headers of a folder's safetensors files; no weights are read."""
-    return sum(_numbers_in(path) for path in sorted(folder.glob("*.safetensors")))
-
-
-def _numbers_in(path: Path) -> int:
-    try:
-        with path.open("rb") as file:
-            (length,) = struct.unpack("<Q", file.read(8))
-            header = json.loads(file.read(length))
-        return sum(math.prod(tensor["shape"]) for name, tensor in header.items() if name != "__metadata__")
-    except (OSError, ValueError, struct.error, KeyError, TypeError, MemoryError, OverflowError) as error:
-        raise ModelError(f"{path} is no safetensors file ({error}); copy the model folder again") from error
+        return 0, 0

@@ -95,6 +95,7 @@ def lock(*, upgrade: bool, terminal: Terminal) -> int:
     uv = Path(sys.executable).with_name("uv")
     common = [str(uv), "pip", "compile", "pyproject.toml", "--quiet", "--universal", "--python-version", "3.11"]
     common += ["--generate-hashes", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links"]
+    common += ["--excludes", str((REQUIREMENTS / "not_locked.in").relative_to(BASE_DIR))]
     common += ["--custom-compile-command", "./arpo lock", *(["--upgrade"] if upgrade else [])]
     agree: list[str] = []
     for group in ("web", "engine", "dev", "installer"):

@@ -80,7 +80,8 @@ def install(stage: Stage, log: Path, report: Report) -> None:
 
 
 def _install_locked(stage: Stage, log: Path, beat: Beat) -> None:
-    words = ["--require-hashes", "-r", str(REQUIREMENTS / f"{stage.name}.txt")]
+    # A lock names everything but torch, which is there already and has no hash that its dependants could be held to.
+    words = ["--require-hashes", "--no-deps", "-r", str(REQUIREMENTS / f"{stage.name}.txt")]
     uv = _uv(log, beat)
     if uv is not None:
         code = _run([uv, "pip", "install", "--python", sys.executable, *words], log, beat)

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from arpo_engine.contract.config.parts import LoraConfig, ModelConfig
 from arpo_engine.contract.config.verl import cautions_of, faults_of, import_verl, obstacles_of, plan_of
+from arpo_engine.contract.config.verl.plan import MemoryRow
 from arpo_engine.contract.config.verl.shapes import shape_of
+from arpo_engine.models.counting import count_learnt
+from arpo_engine.models.folder import locate
 from tests.contract.verl.scripts import FULL128, SUBSET32, with_words
 
 POCKET = ("data.train_files=configs/tasks/pocket/train.json", "data.val_files=configs/tasks/pocket/train.json")
@@ -39,6 +43,36 @@ def test_memory_is_told_for_each_component_on_both_sides() -> None:
     assert "reference policy" in {row.component for row in plan_of(with_kl.ready(), with_kl.reading).memory}
 
 
+def test_memory_of_a_frozen_tower_and_of_lora_is_less() -> None:
+    def rows(*words: str) -> dict[str, MemoryRow]:
+        imported = with_words("worker.actor.optim.strategy=adamw", *words)
+        return {row.component: row for row in plan_of(imported.ready(), imported.reading).memory}
+
+    frozen = rows("worker.actor.model.freeze_vision_tower=true")
+    assert frozen["weights that learn"].here == pytest.approx(8.29 * 2)
+    assert frozen["gradients"].here == pytest.approx((8.29 - 0.67) * 2)
+    assert frozen["optimizer"].here == pytest.approx((8.29 - 0.67) * 4)
+    lora = rows("worker.actor.model.lora.rank=16", "worker.actor.model.lora.exclude_modules=.*visual.*")
+    numbers = 16 * 28 * (2 * (3584 + 3584) + 2 * (3584 + 512) + 3 * (3584 + 18944)) / 1e9
+    assert lora["adapter (LoRA)"].here == pytest.approx(numbers * 4)
+    assert lora["gradients"].here == pytest.approx(numbers * 4)
+    assert lora["optimizer"].here == pytest.approx(numbers * 8)
+    assert lora["weights, with an adapter"].here == pytest.approx(8.29 * 2)
+    with_tower = rows("worker.actor.model.lora.rank=16")
+    assert with_tower["adapter (LoRA)"].here == pytest.approx(numbers * 4 + 16 * 0.7e6 * 4 / 1e9)
+    kl = rows("worker.actor.model.lora.rank=16", "algorithm.disable_kl=false")
+    assert "reference policy" not in kl, "it is the model with the adapter off"
+
+
+def test_the_adapter_of_the_pocket_policy_is_counted_as_its_weights_say() -> None:
+    model = ModelConfig(lora=LoraConfig(rank=8))
+    pocket = shape_of("builtin:pocket")
+    assert pocket is not None
+    assert pocket.adapter(8, model.lora.targets, vision=True) == count_learnt(locate("builtin:pocket"), model)
+    frozen = model.model_copy(update={"freeze_vision": True})
+    assert pocket.adapter(8, model.lora.targets, vision=False) == count_learnt(locate("builtin:pocket"), frozen)
+
+
 def test_an_unknown_model_has_no_memory_plan_and_says_so() -> None:
     imported = with_words("worker.actor.model.model_path=/models/mine")
     assert plan_of(imported.ready(), imported.reading).memory == ()
@@ -47,7 +81,13 @@ def test_an_unknown_model_has_no_memory_plan_and_says_so() -> None:
 
 @pytest.mark.parametrize(
     ("model", "billions"),
-    [("UI-TARS-1.5-7B", 8.29), ("ByteDance-Seed/UI-TARS-2B-SFT", 2.21), ("Qwen/Qwen2.5-VL-72B-Instruct", 73.4)],
+    [
+        ("UI-TARS-1.5-7B", 8.29),
+        ("ByteDance-Seed/UI-TARS-2B-SFT", 2.21),
+        ("Qwen/Qwen2.5-VL-72B-Instruct", 73.4),
+        ("Qwen/Qwen3-VL-8B-Instruct", 8.77),
+        ("Qwen/Qwen3-VL-2B-Instruct", 2.13),
+    ],
 )
 def test_a_models_size_is_read_from_its_name(model: str, billions: float) -> None:
     shape = shape_of(model)

@@ -108,8 +108,6 @@ def test_units_of_a_batch_are_explained() -> None:
         ("data.train_files=hiyouga/math12k@train", "EasyR1"),
         ("data.train_files=tasks.parquet", "no JSON list"),
         ("data.val_files=elsewhere/test_all.json", "put both lists into one folder"),
-        ("worker.actor.model.lora.rank=64", "not built yet"),
-        ("worker.actor.model.freeze_vision_tower=true", "not built yet"),
         ("worker.rollout.n=1", "2 rollouts or more"),
         ("worker.rollout.n=many", "not a whole number"),
         ("worker.rollout.top_k=50", "use -1"),
@@ -206,3 +204,40 @@ def test_a_models_own_code_runs_only_if_somebody_writes_it() -> None:
     assert row.value is True and row.verdict is Verdict.ADAPTED and not row.sets
     asked = with_words("worker.actor.model.trust_remote_code=true")
     assert asked.ready().model.trust_remote_code is True
+
+
+def test_a_frozen_vision_tower_is_frozen_here_too() -> None:
+    imported = with_words("worker.actor.model.freeze_vision_tower=true")
+    assert finding(imported, "worker.actor.model.freeze_vision_tower").verdict is Verdict.MAPPED
+    assert imported.ready().model.freeze_vision
+    assert not import_verl(FULL128).ready().model.freeze_vision
+
+
+def test_lora_of_easyr1_is_lora_here() -> None:
+    imported = with_words(
+        "worker.actor.model.lora.rank=32",
+        "worker.actor.model.lora.alpha=16",
+        "worker.actor.model.lora.target_modules=q_proj,v_proj",
+        "worker.actor.model.lora.exclude_modules=.*visual.*",
+    )
+    model = imported.ready().model
+    assert (model.lora.rank, model.lora.alpha, model.lora.targets) == (32, 16.0, ("q_proj", "v_proj"))
+    assert model.freeze_vision
+
+
+def test_a_rank_alone_has_the_alpha_that_easyr1_gives_it() -> None:
+    lora = with_words("worker.actor.model.lora.rank=8").ready().model.lora
+    assert (lora.alpha, lora.targets) == (64.0, ("all-linear",))
+
+
+def test_lora_words_without_a_rank_change_nothing() -> None:
+    imported = with_words("worker.actor.model.lora.alpha=16", "worker.actor.model.lora.exclude_modules=.*head.*")
+    assert imported.ready().model.lora.rank == 0
+    assert finding(imported, "worker.actor.model.lora.alpha").note == "LoRA is off (rank 0)"
+
+
+def test_layers_that_cannot_be_left_out_are_refused() -> None:
+    imported = with_words("worker.actor.model.lora.rank=8", "worker.actor.model.lora.exclude_modules=.*head.*")
+    row = finding(imported, "worker.actor.model.lora.exclude_modules")
+    assert row.verdict is Verdict.REFUSED
+    assert "name the layers to train" in row.note

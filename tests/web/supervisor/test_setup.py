@@ -54,7 +54,7 @@ def test_a_changed_lock_is_installed_again(prefix: Path, commands: list[list[str
 
 def test_only_locked_files_with_their_hashes_are_taken(prefix: Path, commands: list[list[str]]) -> None:
     install.install(STAGE, prefix / "log", lambda elapsed_s: None)
-    assert commands[0][-3:] == ["--require-hashes", "-r", str(prefix / "small.txt")]
+    assert commands[0][-4:] == ["--require-hashes", "--no-deps", "-r", str(prefix / "small.txt")]
 
 
 def test_pip_does_it_where_uv_fails(prefix: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -132,21 +132,14 @@ def _memory(config: RunConfig, reading: Reading, shape: ModelShape, gpus: int) -
     tensor_parallel = max(1, reading.whole("worker.rollout.tensor_parallel_size"))
     width = 2 if config.model.dtype == "bfloat16" else 4
     weights = shape.parameters * width / GB
-    moments = shape.parameters * (6 if config.optimizer.kind == "adamw_bf16" else 2 * width) / GB
     offloaded = (
         ", in the computer's memory while sampling" if reading.get("worker.actor.offload.offload_params") else ""
     )
-    yield MemoryRow(
-        component="weights that learn", there=weights / shard, here=weights, how=f"{width} bytes a weight{offloaded}"
-    )
-    yield MemoryRow(component="gradients", there=weights / shard, here=weights, how=f"{width} bytes a weight")
-    yield MemoryRow(
-        component="optimizer",
-        there=moments / shard,
-        here=moments,
-        how=f"moments of {config.optimizer.kind}",
-    )
-    if config.algorithm.kl.place != "off":
+    lora = config.model.lora
+    said = "weights, with an adapter" if lora.rank else "weights that learn"
+    yield MemoryRow(component=said, there=weights / shard, here=weights, how=f"{width} bytes a weight{offloaded}")
+    yield from _of_learning(config, shape, width, shard)
+    if config.algorithm.kl.place != "off" and not (lora.rank and config.algorithm.kl.reference is None):
         yield MemoryRow(
             component="reference policy",
             there=shape.parameters * 2 / GB / shard,
@@ -163,6 +156,25 @@ def _memory(config: RunConfig, reading: Reading, shape: ModelShape, gpus: int) -
     yield MemoryRow(
         component="desktops (main memory)", there=count * each, here=count * each, how=f"{count} of {each:g} GB each"
     )
+
+
+def _of_learning(config: RunConfig, shape: ModelShape, width: int, shard: int) -> Iterator[MemoryRow]:
+    """What grows with the number of weights that learn: all, those of the language model, or an adapter's."""
+    model, kind = config.model, config.optimizer.kind
+    learnt, which = shape.parameters, "weight"
+    if model.lora.rank:
+        learnt = shape.adapter(model.lora.rank, model.lora.targets, vision=not model.freeze_vision)
+        width, which = 4, "number of the adapter"
+        held = learnt * width / GB
+        yield MemoryRow(
+            component="adapter (LoRA)", there=held / shard, here=held,
+            how=f"{learnt / 1e6:.1f} million numbers of rank {model.lora.rank}, {width} bytes each",
+        )  # fmt: skip
+    elif model.freeze_vision:
+        learnt, which = shape.parameters - shape.vision, "weight of the language model"
+    gradients, moments = learnt * width / GB, learnt * (6 if kind == "adamw_bf16" else 2 * width) / GB
+    yield MemoryRow(component="gradients", there=gradients / shard, here=gradients, how=f"{width} bytes a {which}")
+    yield MemoryRow(component="optimizer", there=moments / shard, here=moments, how=f"moments of {kind}")
 
 
 def _of_trajectories(

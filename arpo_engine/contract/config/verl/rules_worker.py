@@ -28,6 +28,10 @@ _ONE_LEARNER = "the policy learns in one process here; this says how several sha
 _NO_CRITIC = "only the estimator gae has a critic"
 _NUMBERS = "there are no mixed numbers here: everything is computed in model.dtype, so the last digits differ"
 _ENGINE = "a setting of vLLM; the generator here has none such, and it changes no result"
+_NO_LORA = "LoRA is off (rank 0)"
+_LORA_ALPHA = 64.0
+"""What EasyR1 takes where a script names a rank alone."""
+_VISION_LAYERS = ".*visual.*"
 _DTYPES = {"bf16": "bfloat16", "bfloat16": "bfloat16", "fp32": "float32", "float32": "float32"}
 
 
@@ -100,9 +104,43 @@ def _dtype(reading: Reading, key: str) -> Judgement:
 
 
 def _rank(reading: Reading, key: str) -> Judgement:
-    if reading.whole(key, 0):
-        raise Refusal("LoRA is not built yet; use rank 0, which trains all weights")
-    return adapted("all weights are trained")
+    rank = reading.whole(key, 0)
+    if not rank:
+        return adapted("all weights are trained")
+    return mapped(model__lora__rank=rank, model__lora__alpha=_LORA_ALPHA, model__lora__targets=["all-linear"])
+
+
+def _lora_alpha(reading: Reading, key: str) -> Judgement:
+    if not _lora(reading):
+        return adapted(_NO_LORA)
+    return mapped(model__lora__alpha=reading.number(key))
+
+
+def _lora_targets(reading: Reading, key: str) -> Judgement:
+    if not _lora(reading):
+        return adapted(_NO_LORA)
+    names = [name.strip() for name in str(reading.get(key)).split(",") if name.strip()]
+    return mapped(model__lora__targets=names)
+
+
+def _lora_excluded(reading: Reading, key: str) -> Judgement:
+    if not _lora(reading):
+        return adapted(_NO_LORA)
+    if reading.get(key) is None:
+        return mapped("no layer is left out")
+    if reading.get(key) != _VISION_LAYERS:
+        raise Refusal(f"only the vision tower can be left out; use {_VISION_LAYERS}, or name the layers to train")
+    return mapped("the vision tower is left out", model__freeze_vision=True)
+
+
+def _frozen_tower(reading: Reading, key: str) -> Judgement:
+    if _lora(reading) and reading.get("worker.actor.model.lora.exclude_modules") == _VISION_LAYERS:
+        return adapted("lora.exclude_modules leaves the vision tower out")
+    return mapped(model__freeze_vision=reading.truth(key))
+
+
+def _lora(reading: Reading) -> bool:
+    return "worker.actor.model.lora.rank" in reading.settings and reading.whole("worker.actor.model.lora.rank", 0) > 0
 
 
 def _group_size(reading: Reading, key: str) -> Judgement:
@@ -177,14 +215,11 @@ _ACTOR: dict[str, Rule] = {
     "actor.model.tokenizer_path": _tokenizer,
     "actor.model.enable_gradient_checkpointing": done_by_itself("only memory against time; it changes no result"),
     "actor.model.trust_remote_code": _remote_code,
-    "actor.model.freeze_vision_tower": only(
-        False, "all weights are trained", "freezing the vision tower is not built yet; use false"
-    ),
+    "actor.model.freeze_vision_tower": _frozen_tower,
     "actor.model.lora.rank": _rank,
-    **{
-        f"actor.model.lora.{name}": done_by_itself("LoRA is off (rank 0)")
-        for name in ("alpha", "target_modules", "exclude_modules")
-    },
+    "actor.model.lora.alpha": _lora_alpha,
+    "actor.model.lora.target_modules": _lora_targets,
+    "actor.model.lora.exclude_modules": _lora_excluded,
     "actor.optim.lr": number_to("optimizer.lr"),
     "actor.optim.betas": _betas,
     "actor.optim.weight_decay": number_to("optimizer.weight_decay"),

@@ -32,6 +32,7 @@ _SAME: dict[str, str] = {
     "worker.actor.ppo_epochs": "algorithm.epochs",
     "worker.actor.model.model_path": "model.path",
     "worker.actor.model.trust_remote_code": "model.trust_remote_code",
+    "worker.actor.model.freeze_vision_tower": "model.freeze_vision",
     "worker.actor.optim.lr": "optimizer.lr",
     "worker.actor.optim.weight_decay": "optimizer.weight_decay",
     "worker.actor.optim.strategy": "optimizer.kind",
@@ -142,7 +143,8 @@ def _later(config: RunConfig, before: Mapping[str, Setting], spelling: Spelling)
     """Keys that EasyR1 has and ARPO has not: written in its spelling, or where somebody had written them."""
     size = before.get("worker.actor.micro_batch_size_per_device_for_update")
     by_sequence = (size.value if size is not None else None) == 1 or not before
-    optimizer, loss = config.optimizer, config.algorithm.loss
+    optimizer, loss, lora = config.optimizer, config.algorithm.loss, config.model.lora
+    adapts = lora.rank > 0
     said: dict[str, tuple[Any, bool]] = {
         "worker.actor.loss_avg_mode": (
             {"token_mean": "token", "seq_mean": "seq"}.get(loss.aggregation),
@@ -157,6 +159,9 @@ def _later(config: RunConfig, before: Mapping[str, Setting], spelling: Spelling)
             optimizer.warmup_steps if optimizer.warmup_ratio is None else None,
             optimizer.warmup_steps > 0,
         ),
+        "worker.actor.model.lora.rank": (lora.rank, adapts),
+        "worker.actor.model.lora.alpha": (lora.alpha, adapts),
+        "worker.actor.model.lora.target_modules": (",".join(lora.targets), adapts),
         "algorithm.online_filtering": (choices_of(config.algorithm).zero_variance == "drop",) * 2,
     }
     words = {
