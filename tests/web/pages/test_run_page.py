@@ -105,7 +105,7 @@ def test_the_timeline_speaks_in_sentences(as_runner: Client, rich: Run) -> None:
     assert "Desktop lost: pocket-3 was replaced" in page
     assert "CPU 172 % of 2 cores" in page
     rescue = "Replay rescued settings-dark-mode at step 2 with a success of step 1, a1-s1-g0-r1, 1 step old"
-    assert f"{rescue}: advantage +0 → +1.5" in page
+    assert f"{rescue}: advantage 0 → +1.5" in page
 
 
 def test_measurements_are_shown_with_intervals_and_infeasible_tasks_apart(

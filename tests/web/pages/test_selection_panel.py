@@ -90,7 +90,7 @@ def test_every_task_has_its_tries_and_its_verdict_and_infeasible_ones_are_counte
     assert names[:2] == ["files-rename", "mail-fly"]
     assert "31.2 % (5/16)" in page
     assert "0.0 % (0/3)" in page
-    assert '<td class="num">13</td>' in page
+    assert '<td class="num" data-label="faults">13</td>' in page
     assert "notes-&lt;b&gt;save" in page
     assert "<details open" in page
     timeline = as_runner.get(f"/runs/{run.pk}/timeline/").content.decode()
