@@ -103,9 +103,7 @@ def _practise(parts: Parts, choice: Choice) -> None:
     parts.order.practise(tasks, known)
     wanted = parts.config.rollout.tasks_per_step
     if len(tasks) < wanted:
-        text = (
-            f"tasks to practise: {len(tasks)}, fewer than rollout.tasks_per_step = {wanted}; some come twice in a step"
-        )
+        text = f"tasks to practise: {len(tasks)}, fewer than rollout.tasks_per_step = {wanted}; some come twice"
         parts.sink.emit(LogWritten(level="warning", logger=LOGGER, message=text))
 
 

@@ -165,7 +165,7 @@ def _union_fields(schema: Schema, path: str, union: Schema) -> Iterator[FormFiel
     default = (union.get("default") or {}).get(tag, next(iter(branches)))
     yield FormField(
         path=switch,
-        label=_humanise(tag),
+        label=_label(switch),
         kind="choice",
         help=" ".join(stories),
         default=default,

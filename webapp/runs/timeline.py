@@ -116,10 +116,14 @@ def _rescued(data: Data) -> TimelineLine:
     if source.get("age_steps") is not None:
         text += f", {source['age_steps']} step{'' if source['age_steps'] == 1 else 's'} old"
     if source.get("advantage_before") is not None and first.get("advantage") is not None:
-        text += f": advantage {source['advantage_before']:+.3g} → {first['advantage']:+.3g}"
+        text += f": advantage {_signed(source['advantage_before'])} → {_signed(first['advantage'])}"
     if len(injected) > 1:
         text += f"; and {len(injected) - 1} more"
     return TimelineLine(icon="replay", text=text)
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.4g}".replace("-", "−") if value else "0"
 
 
 TELLERS: dict[str, Callable[[Data], TimelineLine]] = {

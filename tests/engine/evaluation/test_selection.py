@@ -1,4 +1,4 @@
-"""Verdicts on tasks from what came out of their tries: bounds, faults, infeasible tasks, and settings refused."""
+"""Verdicts on tasks from what came out of their tries: bounds, faults, infeasible ones, and settings refused."""
 
 from __future__ import annotations
 

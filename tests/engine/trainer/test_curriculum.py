@@ -1,4 +1,4 @@
-"""Drawing tasks by their success rate: weights worked out by hand, nothing starves, a state that goes on exactly."""
+"""Drawing tasks by success rate: weights worked out by hand, nothing starves, and a state that goes on exactly."""
 
 from __future__ import annotations
 

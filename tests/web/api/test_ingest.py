@@ -241,7 +241,12 @@ def test_replay_links_both_episodes(post: Any, run: Run) -> None:
                 reward=1.0,
                 advantage=0.7,
                 injected=wire.Injection(
-                    source_episode_id="e1", source_step=1, source_weight_version=1, replaced_episode_id="e3"
+                    source_episode_id="e1",
+                    source_step=1,
+                    source_weight_version=1,
+                    replaced_episode_id="e3",
+                    age_steps=1,
+                    advantage_before=-0.35,
                 ),
             ),
         ],
@@ -260,6 +265,7 @@ def test_replay_links_both_episodes(post: Any, run: Run) -> None:
     injection = ReplayInjection.objects.get(run=run)
     assert injection.source is not None and injection.replaced is not None
     assert (injection.source.key, injection.replaced.key) == ("e1", "e3")
+    assert (injection.age_steps, injection.advantage_before, injection.advantage_after) == (1, -0.35, 0.7)
     assert list(GroupMember.objects.filter(group__run=run).values_list("advantage", flat=True)) == [-0.7, 0.7]
     assert ReplayEntry.objects.get(run=run).episode == injection.source
     run.refresh_from_db()

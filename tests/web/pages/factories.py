@@ -164,8 +164,9 @@ class Engine:
         ]
         if rescued_by:
             source = wire.Injection(
-                source_episode_id=rescued_by, source_step=1, source_weight_version=1, replaced_episode_id=names[0]
-            )
+                source_episode_id=rescued_by, source_step=1, source_weight_version=1, replaced_episode_id=names[0],
+                age_steps=step - 1, advantage_before=0.0,
+            )  # fmt: skip
             members[0] = wire.GroupMember(episode_id=rescued_by, reward=1.0, advantage=1.5, injected=source)
         equal = len(set(scores)) == 1 and not rescued_by
         self.note(wire.GroupCollected(group_id=key, step=step, task_id=task, members=members, zero_gradient=equal))

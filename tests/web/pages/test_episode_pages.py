@@ -14,7 +14,7 @@ from arpo_engine.contract.outcomes import Split
 from tests.web.pages.factories import Engine, titled_run
 from webapp.accounts.models import Team, User
 from webapp.episodes import selectors
-from webapp.episodes.models import Episode
+from webapp.episodes.models import Episode, ReplayInjection
 from webapp.episodes.words import action_words, outcome_of
 from webapp.runs.models import Run
 
@@ -135,6 +135,8 @@ def test_a_group_shows_advantages_and_who_came_from_replay(as_viewer: Client, ri
     assert "nothing to learn: all went alike" in page
     assert "+1.5" in page
     assert "from step 1" in page
+    assert "1 step old; advantage 0 → +1.5, in place of" in page
+    assert f'href="/runs/{rich.pk}/episodes/a1-s2-g0-r0/">a failed try' in page
     assert 'href="?step=1"' in page
     latest = as_viewer.get(f"/runs/{rich.pk}/groups/").content.decode()
     assert "Groups of step 2" in latest
@@ -147,6 +149,21 @@ def test_the_replay_panel_links_both_episodes_of_a_rescue(as_viewer: Client, ric
     assert "<b>1</b> group rescued in 1 step" in page
     assert f"/runs/{rich.pk}/episodes/a1-s1-g0-r1/" in page
     assert f"/runs/{rich.pk}/episodes/a1-s2-g0-r0/" in page
+    assert "(1 step old; advantage 0 → +1.5)" in page
+
+
+def test_both_episodes_of_a_rescue_tell_its_age_and_what_it_changed(as_viewer: Client, rich: Run) -> None:
+    for key in ("a1-s1-g0-r1", "a1-s2-g0-r0"):
+        page = as_viewer.get(f"/runs/{rich.pk}/episodes/{key}/").content.decode()
+        assert ", 1 step old: advantage 0 → +1.5." in page
+
+
+def test_an_older_engine_says_neither_age_nor_advantages(as_viewer: Client, rich: Run) -> None:
+    ReplayInjection.objects.filter(run=rich).update(age_steps=None, advantage_before=None)
+    page = as_viewer.get(f"/runs/{rich.pk}/groups/?step=2").content.decode()
+    assert "in place of" in page
+    assert "step old" not in page
+    assert "(;" not in as_viewer.get(f"/runs/{rich.pk}/replay/").content.decode()
 
 
 def test_the_wall_begins_with_what_is_under_way(as_viewer: Client, rich: Run) -> None:

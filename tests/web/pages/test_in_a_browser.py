@@ -11,12 +11,14 @@ from django.test import Client
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 from pytest_django import DjangoDbBlocker, Settings
 
-from arpo_engine.contract.events import LogWritten, ValidationFinished
+from arpo_engine.contract.events import LogWritten, TasksSelected, ValidationFinished
 from arpo_engine.contract.figures import Figures, Report
 from arpo_engine.contract.outcomes import Split
+from arpo_engine.contract.selection import Choice
 from tests.web.builders import make_person, make_team
 from tests.web.pages.browser import FLAGS, WebServer
 from tests.web.pages.factories import Engine, rich_run, titled_run
+from tests.web.pages.test_selection_panel import RULE, TASKS, choosing_run, trying
 from webapp.accounts.models import Role, Team, User
 from webapp.episodes.models import Frame
 from webapp.runs.models import Run, RunStatus
@@ -137,6 +139,19 @@ def test_figures_arrive_by_themselves_and_fit_a_phone(page: Page, person: User, 
     )
     engine.say(measured)
     expect(page.get_by_text("10.7 – 17.9 %").first).to_be_visible()
+    for size in (PHONE, DESK):
+        page.set_viewport_size(size)  # type: ignore[arg-type]
+        assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0, size
+
+
+def test_the_choice_of_tasks_arrives_by_itself_and_fits_a_phone(page: Page, person: User, team: Team) -> None:
+    run, engine = choosing_run(person, team)
+    page.goto(f"/runs/{run.pk}/")
+    live(page)
+    engine.say(trying(12))
+    expect(page.locator("progress[value='12']")).to_be_visible()
+    engine.say(TasksSelected(choice=Choice(rule=RULE, tasks=TASKS)))
+    expect(page.locator("#selection-tasks")).to_contain_text("31.2 % (5/16)")
     for size in (PHONE, DESK):
         page.set_viewport_size(size)  # type: ignore[arg-type]
         assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0, size

@@ -14,8 +14,8 @@ from webapp.accounts.models import Role, Team, User
 from webapp.runs.models import Run, RunStatus
 
 PARTS = (
-    "", "head/", "timeline/", "measurements/", "log/", "config/", "fidelity/", "fidelity.md", "fidelity.json",
-    "wall/", "replay/", "latest-episodes/", "groups/",
+    "", "head/", "timeline/", "measurements/", "selection/", "log/", "config/", "fidelity/", "fidelity.md",
+    "fidelity.json", "wall/", "replay/", "latest-episodes/", "groups/",
     "episodes/", "metrics/", "charts/", "figure.json?chart=success", "episodes/a1-s1-g0-r1/",
 )  # fmt: skip
 
@@ -105,6 +105,8 @@ def test_the_timeline_speaks_in_sentences(as_runner: Client, rich: Run) -> None:
     assert "Checkpoint of step 2 saved, the best so far" in page
     assert "Desktop lost: pocket-3 was replaced" in page
     assert "CPU 172 % of 2 cores" in page
+    rescue = "Replay rescued settings-dark-mode at step 2 with a success of step 1, a1-s1-g0-r1, 1 step old"
+    assert f"{rescue}: advantage 0 → +1.5" in page
 
 
 def test_measurements_are_shown_with_intervals_and_infeasible_tasks_apart(
