@@ -44,14 +44,13 @@ SCALE = 20.0
 
 
 def cases(sizes: tuple[int, ...], seeds: int, scale: float, steps: dict[str, tuple[int, int]]) -> Iterator[Case]:
-    """The largest size with every seed; what stands beside it with the first."""
-    largest = max(sizes)
-    for mode in MODES:
-        case = Case(mode=mode, desktops=largest, seed=0, scale=scale, steps=steps[mode])
-        yield from (replace(case, seed=seed) for seed in range(seeds))
-        yield replace(case, learns=False)
-        yield replace(case, saturating=True)
-        yield from (replace(case, desktops=size) for size in sizes if size != largest)
+    """The largest size with every seed, what stands beside it with the first; the modes in turn, as loads change."""
+    largest = Case(mode="", desktops=max(sizes), seed=0, scale=scale)
+    wanted = [replace(largest, seed=seed) for seed in range(seeds)]
+    wanted += [replace(largest, learns=False), replace(largest, saturating=True)]
+    wanted += [replace(largest, desktops=size) for size in sizes if size != largest.desktops]
+    for case in wanted:
+        yield from (replace(case, mode=mode, steps=steps[mode]) for mode in MODES)
 
 
 def measure(

@@ -127,8 +127,8 @@ class RunConfig(Strict):
         if self.rollout.mode == "stream" and choices_of(self.algorithm).old_logprobs == "recomputed":
             yield (
                 "rollout.mode",
-                "'stream' learns from rollouts of older weights, and old log-probs that are recomputed (by "
-                "algorithm.mode = paper, old_logprobs = recomputed, or retokenise) hide that from the update; use algorithm.mode = "
+                "'stream' learns from rollouts of older weights, and old log-probs that are recomputed (algorithm.mode "
+                "= paper, old_logprobs = recomputed, or retokenise) hide that from the update; use algorithm.mode = "
                 "corrected with old_logprobs = behaviour or truncated, or rollout.mode = barrier",
             )
         if self.validation.only and not (self.validation.every_steps and self.validation.before_training):

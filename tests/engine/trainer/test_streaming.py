@@ -180,9 +180,11 @@ def test_a_batch_prepares_the_next_step_and_learns_the_same(tmp_path: Path):
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
 
 
-def test_lockstep_is_repeatable_bit_by_bit_although_replies_share_batches(tmp_path):
+def test_lockstep_stopped_at_any_step_equals_never_stopping_bit_by_bit_although_replies_share_batches(tmp_path):
     config = small_config(rollout={"mode": "lockstep"}, generator={"max_batch": 64, "gather_ms": 20})
     whole = run(config, tmp_path / "whole")
-    run(config, tmp_path / "broken", stop_after=2)
-    second = run(config, tmp_path / "broken", attempt=2)
-    assert all(torch.equal(second.weights[name], whole.weights[name]) for name in whole.weights)
+    for step in (1, 2, 3):
+        run(config, tmp_path / f"broken-{step}", stop_after=step)
+        second = run(config, tmp_path / f"broken-{step}", attempt=2)
+        assert all(torch.equal(second.weights[name], whole.weights[name]) for name in whole.weights)
+        assert second.losses()[4] == whole.losses()[4]
