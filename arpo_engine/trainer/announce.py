@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from arpo_engine.algorithms.base import Prepared
 from arpo_engine.contract.events import (
     GroupCollected,
@@ -12,6 +14,7 @@ from arpo_engine.contract.events import (
     RunStarted,
 )
 from arpo_engine.contract.reporting import EventSink
+from arpo_engine.rollout.plans import GroupPlan
 from arpo_engine.trainer.parts import Parts
 from arpo_engine.types import Group, Member
 
@@ -56,9 +59,26 @@ def groups_collected(sink: EventSink, step: int, prepared: Prepared) -> None:
         )
 
 
-def collecting(sink: EventSink, step: int, groups: int, rollouts: int) -> None:
-    """Rollouts begin."""
-    sink.emit(PhaseChanged(phase="collecting", step=step, detail=f"{rollouts} rollouts of {groups} tasks"))
+def collecting(sink: EventSink, step: int, plans: Sequence[GroupPlan]) -> None:
+    """Rollouts begin: all that are planned, the greedy ones that others are compared with among them."""
+    greedy = sum(plan.baseline is not None for plan in plans)
+    among = f", {greedy} of them greedy ones to compare with" if greedy else ""
+    detail = f"{rollouts_of(plans)} rollouts of {len(plans)} tasks{among}"
+    sink.emit(PhaseChanged(phase="collecting", step=step, detail=detail))
+
+
+def collecting_more(sink: EventSink, step: int, planned: int, more: Sequence[GroupPlan]) -> None:
+    """Groups that were rewarded alike run on; `planned` is how many rollouts the step has had so far."""
+    detail = (
+        f"{rollouts_of(more)} more rollouts, {planned + rollouts_of(more)} with those before, of {len(more)} tasks "
+        "whose rollouts were rewarded alike"
+    )
+    sink.emit(PhaseChanged(phase="collecting", step=step, detail=detail))
+
+
+def rollouts_of(plans: Sequence[GroupPlan]) -> int:
+    """How many episodes plans ask for."""
+    return sum(len(plan.all_episodes) for plan in plans)
 
 
 def learning(sink: EventSink, step: int, groups: tuple[Group, ...]) -> None:

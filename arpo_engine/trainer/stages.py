@@ -13,6 +13,7 @@ from arpo_engine.contract.events import PhaseChanged
 from arpo_engine.inference.base import Sampling
 from arpo_engine.rollout.adaptive import sample_more
 from arpo_engine.rollout.group import collect_groups
+from arpo_engine.rollout.plans import GroupPlan
 from arpo_engine.rollout.records import tokens_path, write_tokens
 from arpo_engine.trainer import announce, metrics, resume
 from arpo_engine.trainer.guard import Signs
@@ -39,14 +40,23 @@ async def collect(parts: Parts, step: int) -> list[Collected]:
     plans = parts.planner.groups(
         tasks, size=rollout.group_size, step=step, sampling=sampling, greedy=algorithm.estimator == "remax"
     )
-    announce.collecting(parts.sink, step, len(plans), len(plans) * rollout.group_size)
+    announce.collecting(parts.sink, step, plans)
+    planned = announce.rollouts_of(plans)
     collected = await collect_groups(parts.scheduler, plans)
     if choices_of(algorithm).zero_variance == "sample_more":
-        collected = await sample_more(parts.scheduler, parts.planner, plans, collected, extra=algorithm.extra_rollouts)
+
+        def tell(more: Sequence[GroupPlan]) -> None:
+            nonlocal planned
+            announce.collecting_more(parts.sink, step, planned, more)
+            planned += announce.rollouts_of(more)
+
+        collected = await sample_more(
+            parts.scheduler, parts.planner, plans, collected, extra=algorithm.extra_rollouts, tell=tell
+        )
     fresh = metrics.fresh_of(collected)
     if not fresh:
         raise NothingCollected(
-            f"none of the {len(plans) * rollout.group_size} rollouts of step {step} could be scored; the events name "
+            f"none of the {planned} rollouts of step {step} could be scored; the events name "
             "each fault. Mend the desktops (`python -m arpo_engine preflight`) and resume the run"
         )
     greedy = [group.baseline for group in collected if group.baseline is not None]
