@@ -6,6 +6,7 @@ of a step is the same as if all of them had been.
 
 from __future__ import annotations
 
+import logging
 import math
 import random
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,11 +23,13 @@ from arpo_engine.contract.config.parts import OptimizerConfig
 from arpo_engine.models.policy import Policy
 from arpo_engine.trainer.anchors import Anchors, old_logprobs
 from arpo_engine.trainer.kl_penalty import KlPenalty
-from arpo_engine.trainer.optimizers import build_optimizer
+from arpo_engine.trainer.optimizers import build_optimizer, load_moments
 from arpo_engine.trainer.report import LearnReport, Sums
 from arpo_engine.trainer.schedule import learning_rate
 from arpo_engine.trainer.shaping import shaped
 from arpo_engine.types import Group, Member, Trajectory
+
+log = logging.getLogger(__name__)
 
 
 class Learner:
@@ -113,7 +116,12 @@ class Learner:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from a saved state."""
-        self._optimizer.load_state_dict(state["optimizer"])
+        if load_moments(self._optimizer, state["optimizer"]):
+            log.warning(
+                "the checkpoint was saved by another kind of optimizer; its moments are converted to those of "
+                "optimizer.kind = %s, and the run goes on with that",
+                self._config.kind,
+            )
         version, internal, gauss = state["random"]
         self._random.setstate((version, tuple(internal), gauss))
         self.rate_factor = float(state["rate_factor"])
