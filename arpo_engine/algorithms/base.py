@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -21,8 +21,9 @@ class Collected:
     """A greedy rollout that the others are compared with; never learnt from."""
 
 
-Penalty = Callable[[Sequence[Trajectory]], Sequence[float]]
-"""What is taken from the reward of each trajectory before they are compared."""
+Penalty = Callable[[Sequence[Trajectory], Collection[str]], Sequence[float]]
+"""What is taken from the reward of each trajectory before they are compared; the second argument names the episodes
+that were remembered, whose recorded log-probs are those of an older policy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ All are tables [B, T] over the members of a step, made before the first update. 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -56,6 +56,24 @@ def old_logprobs(
     rows = torch.tensor(truncated, device=table.device)
     weights[rows] = (table[rows] - recorded[rows]).clamp(max=math.log(config.replay.importance_cap)).exp()
     return table, weights
+
+
+def present_logprobs(
+    policy: Policy,
+    trajectories: Sequence[Trajectory],
+    remembered: Collection[str],
+    config: GrpoConfig,
+    temperature: float,
+) -> Tensor:
+    """The log-probs [B, T] under today's policy, which a distance from the reference is measured by.
+
+    A fresh rollout was sampled by today's weights, so that its recorded ones are they, unless the config recomputes
+    them. A remembered one was sampled by older weights, and is always computed again, as the published code does.
+    """
+    recorded = policy.behaviour_logprobs(trajectories)
+    everyone = choices_of(config).old_logprobs == "recomputed"
+    again = [place for place, item in enumerate(trajectories) if everyone or item.episode_id in remembered]
+    return _recomputed(policy, recorded, again, trajectories, temperature) if again else recorded
 
 
 def _recomputed(
