@@ -40,6 +40,8 @@ BYTES_TO_TRAIN = 16
 BYTES_TO_KEEP = 12
 """Per parameter in a checkpoint: weights and two moments."""
 
+HEAD = "lm_head.weight"
+
 Status = Literal["ok", "warn", "fail"]
 
 
@@ -174,15 +176,28 @@ def _parameters(config: RunConfig) -> int:
 
 
 def count_parameters(folder: Path) -> int:
-    """Parameters by the headers of a folder's safetensors files; no weights are read."""
-    return sum(_numbers_in(path) for path in sorted(folder.glob("*.safetensors")))
+    """Parameters by the headers of a folder's safetensors files; no weights are read.
+
+    A head that is tied to the embedding is one parameter with it, also where a file holds both.
+    """
+    shared = HEAD if _has_tied_head(folder) else None
+    return sum(_numbers_in(path, without=shared) for path in sorted(folder.glob("*.safetensors")))
 
 
-def _numbers_in(path: Path) -> int:
+def _has_tied_head(folder: Path) -> bool:
+    config = read_json(folder / "config.json")
+    text = config.get("text_config")
+    # It may stand at either place; where the text part says it, that counts.
+    said = text if isinstance(text, dict) and "tie_word_embeddings" in text else config
+    return said.get("tie_word_embeddings") is True
+
+
+def _numbers_in(path: Path, *, without: str | None) -> int:
     try:
         with path.open("rb") as file:
             (length,) = struct.unpack("<Q", file.read(8))
             header = json.loads(file.read(length))
-        return sum(math.prod(tensor["shape"]) for name, tensor in header.items() if name != "__metadata__")
+        counted = (tensor["shape"] for name, tensor in header.items() if name not in ("__metadata__", without))
+        return sum(math.prod(shape) for shape in counted)
     except (OSError, ValueError, struct.error, KeyError, TypeError, MemoryError, OverflowError) as error:
         raise ModelError(f"{path} is no safetensors file ({error}); copy the model folder again") from error
