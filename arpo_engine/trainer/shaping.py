@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from arpo_engine.agents.box_tokens import with_box_tokens
 from arpo_engine.contract.config import GrpoConfig
 from arpo_engine.models.chat import ChatFormat
 from arpo_engine.types import Member, Trajectory
@@ -40,9 +41,11 @@ def cut(trajectory: Trajectory, most: int) -> Trajectory:
 
 
 def retokenised(trajectory: Trajectory, chat: ChatFormat) -> Trajectory:
-    """Each reply as the ids of its text; their log-probs are not known, so that they are NaN until recomputed."""
+    """Each reply as the ids of its text, as the published code has it: decoded without special tokens, those round
+    places written anew. Their log-probs are not known, so that they are NaN until recomputed.
+    """
     steps = []
     for step in trajectory.steps:
-        ids = chat.reply_ids(step.text)
+        ids = chat.reply_ids(with_box_tokens(chat.decode(step.reply_ids, special=False)))
         steps.append(replace(step, reply_ids=ids, reply_logprobs=(float("nan"),) * len(ids)))
     return replace(trajectory, steps=tuple(steps))

@@ -52,8 +52,9 @@ class GrpoConfig(Strict):
     keeps fewer screenshots. None for no limit. (The published code cuts tokens in the middle of an action and keeps the
     pixels.)"""
     retokenise: bool = False
-    """Learn from the reply's text tokenised again instead of the tokens that were sampled, as the published code does.
-    Their log-probs are then recomputed, since they were never sampled."""
+    """Learn from the reply's text tokenised again instead of the tokens that were sampled, as the published code does:
+    decoded without special tokens, and the box tokens round UI-TARS's places written anew. Their log-probs are then
+    recomputed, since they were never sampled."""
 
 
 class ArpoConfig(GrpoConfig):

@@ -18,6 +18,7 @@ from arpo_engine.trainer.anchors import old_logprobs
 from arpo_engine.trainer.kl_penalty import KlPenalty
 from arpo_engine.trainer.learner import Learner
 from arpo_engine.trainer.reference import Reference
+from arpo_engine.trainer.shaping import retokenised
 from arpo_engine.types import Group, Member, Step, Trajectory
 from tests.engine.trainer.world import fresh_policy
 
@@ -246,3 +247,13 @@ def test_learning_again_from_the_text_makes_every_ratio_one(policy: Policy):
     said = sampled(policy, "a", "click")
     report = learner(policy, GrpoConfig(minibatches=1, retokenise=True)).learn([group((said, 1.0))], step=1)
     assert (report.finite, report.approx_kl) == (True, pytest.approx(0.0, abs=1e-5))
+
+
+def test_the_text_that_is_learnt_from_again_has_its_box_tokens_whether_they_were_sampled_or_not(policy: Policy):
+    chat = policy.chat
+    boxed = "Action: click(start_box='<|box_start|>(1,2)<|box_end|>')"
+    for words in (boxed, "Action: click(start_box='(1,2)')"):
+        said = sampled(policy, "a", words)
+        again = retokenised(said, chat).steps[0]
+        assert again.reply_ids == chat.reply_ids(boxed)
+        assert len(again.reply_logprobs) == len(again.reply_ids)
