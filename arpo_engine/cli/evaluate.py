@@ -49,7 +49,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--model",
-        help="measure this model instead of the config's or the script's: a folder, builtin:pocket, or a server's name for it",
+        help="measure this model instead of the config's or the script's: a folder, builtin:pocket, or a server's name "
+        "for it",
     )
     parser.add_argument(
         "--server", metavar="URL[,URL]", help="sample at OpenAI-compatible servers: http://127.0.0.1:8000/v1"
