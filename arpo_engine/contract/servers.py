@@ -145,10 +145,10 @@ def _rule(entry: str) -> _Rule:
     if "://" in entry:
         parts = urlsplit(entry)
         try:
-            host, port = parts.hostname or "", parts.port or _port_of(parts.scheme)
+            named, implied = parts.hostname or "", parts.port or _port_of(parts.scheme)
         except ValueError:
             raise trouble from None
-        entry = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        entry = f"[{named}]:{implied}" if ":" in named else f"{named}:{implied}"
     try:
         return _Rule(network=ip_network(entry.strip("[]"), strict=False))
     except ValueError:
