@@ -21,8 +21,8 @@ from webapp.runs.timeline import SETS
 MOST_OFFERED = 50
 """Newest other evaluations that are offered to compare with."""
 
-Change = Literal["better", "worse", "same", "only here", "only there"]
-ORDER: tuple[Change, ...] = ("better", "worse", "same", "only here", "only there")
+Change = Literal["better", "worse", "same", "only this", "only other"]
+ORDER: tuple[Change, ...] = ("better", "worse", "same", "only this", "only other")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +57,7 @@ class Pair:
     def change(self) -> Change:
         """How this evaluation stands to the other one."""
         if self.here is None or self.there is None:
-            return "only there" if self.here is None else "only here"
+            return "only other" if self.here is None else "only this"
         # Whole numbers, so that 1 of 3 and 2 of 6 are the same.
         ours, theirs = self.here.successes * self.there.attempts, self.there.successes * self.here.attempts
         return "same" if ours == theirs else "better" if ours > theirs else "worse"

@@ -76,11 +76,11 @@ def test_the_measured_panel_leads_to_a_choice_and_the_choice_to_every_task(
     notes = row_of(page, "notes")
     assert ">worse<" in notes and ">clear<" not in notes
     assert ">same<" in row_of(page, "files")
-    assert ">only there<" in row_of(page, "gone") and ">only here<" in row_of(page, "fresh")
+    assert ">only other<" in row_of(page, "gone") and ">only this<" in row_of(page, "fresh")
     assert "infeasible, apart" in row_of(page, "cannot")
     # Sums are over what both tried and can be done: mail, notes and files.
     assert "92.3 % (24/26)" in page and "35.7 % (10/28)" in page
-    for words in ("1 better", "1 worse", "1 same", "1 only here", "1 only there"):
+    for words in ("1 better", "1 worse", "1 same", "1 only this", "1 only other"):
         assert f">{words}</span>" in page
     assert '<code class="path">evaluation.attempts</code><del>4</del> → <ins>16</ins>' in page
 
