@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from arpo_engine.contract.servers import check_list
 from webapp.database_url import parse_database_url
 from webapp.env import (
     BASE_DIR,
@@ -168,6 +169,9 @@ RAY_ADDRESS = envstr("RAY_ADDRESS", SERVICES.get("RAY_ADDRESS", ""))
 """Address of the cluster's dashboard, where jobs are submitted (http://host:port); empty while there is none."""
 REPORT_URL = envstr("ARPO_REPORT_URL", SERVICES.get("ARPO_REPORT_URL", "http://127.0.0.1:8000"))
 """Where the engine of a run finds this console, as seen from the machine where runs run."""
+
+MODEL_SERVERS = check_list(envlist("ARPO_MODEL_SERVERS", []))
+"""Servers that runs of everybody may ask, and which get the machine's key; see arpo_engine/contract/servers.py."""
 
 # Time, language, files
 

@@ -14,6 +14,8 @@ from typing import Any, Final
 
 import httpx
 
+from arpo_engine.contract.servers import GATE_VARIABLE
+from webapp.runs.model_servers import gate_for
 from webapp.runs.models import Run, RunAttempt
 from webapp.runs.runfolder import config_path, run_dir
 from workers.environment import engine_dir, engine_python, ray_address, ray_token, report_url
@@ -73,7 +75,12 @@ def submit_attempt(run: Run, attempt: RunAttempt, secret: str, *, preflight: boo
         ClusterAway: try again later.
         JobRefused: it will never start like this.
     """
-    variables = {TOKEN_VARIABLE: secret, CONFIG_VARIABLE: json.dumps(run.config), "OMP_NUM_THREADS": "1"}
+    variables = {
+        TOKEN_VARIABLE: secret,
+        CONFIG_VARIABLE: json.dumps(run.config),
+        GATE_VARIABLE: gate_for(run.owner, run.team).as_text(),
+        "OMP_NUM_THREADS": "1",
+    }
     _get_or_submit(
         attempt.ray_submission_id,
         attempt_command(run, attempt, preflight=preflight),
@@ -82,13 +89,12 @@ def submit_attempt(run: Run, attempt: RunAttempt, secret: str, *, preflight: boo
     )
 
 
-def submit_preflight(submission_id: str, config: dict[str, Any], folder: Path) -> None:
+def submit_preflight(submission_id: str, config: dict[str, Any], folder: Path, *, server_gate: str) -> None:
     """Start a job that only checks whether a run of this config could start where it would run."""
     path = folder / "config.json"
     command = _in_engine_dir(_write_config(path), _preflight(path, folder))
-    _get_or_submit(
-        submission_id, command, {CONFIG_VARIABLE: json.dumps(config), "OMP_NUM_THREADS": "1"}, {"preflight": "1"}
-    )
+    variables = {CONFIG_VARIABLE: json.dumps(config), GATE_VARIABLE: server_gate, "OMP_NUM_THREADS": "1"}
+    _get_or_submit(submission_id, command, variables, {"preflight": "1"})
 
 
 def attempt_command(run: Run, attempt: RunAttempt, *, preflight: bool) -> str:

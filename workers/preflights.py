@@ -25,7 +25,8 @@ def advance_preflight(report_id: str, begun_at: float) -> bool:
     submission_id = f"arpo-preflight-{report.id}"
     try:
         if report.state == "waiting":
-            launcher.submit_preflight(submission_id, report.config, Path(settings.RUNS_DIR) / ".preflight" / report.id)
+            folder = Path(settings.RUNS_DIR) / ".preflight" / report.id
+            launcher.submit_preflight(submission_id, report.config, folder, server_gate=report.server_gate)
             advance(report, state="checking", message="Checking where the run would run")
             return True
         job = launcher.job_of(submission_id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -23,8 +23,9 @@ class Collected:
     """Rollouts that were given up: the group was closed short, or they came too late to be learnt from."""
 
 
-Penalty = Callable[[Sequence[Trajectory]], Sequence[float]]
-"""What is taken from the reward of each trajectory before they are compared."""
+Penalty = Callable[[Sequence[Trajectory], Collection[str]], Sequence[float]]
+"""What is taken from the reward of each trajectory before they are compared; the second argument names the episodes
+that were remembered, whose recorded log-probs are those of an older policy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

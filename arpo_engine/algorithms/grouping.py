@@ -52,7 +52,8 @@ def _rewards(drafts: Sequence[Draft], penalty: Penalty | None) -> dict[str, floa
     rewards = {name: scored_reward(trajectory) for name, trajectory in everyone.items()}
     if penalty is None:
         return rewards
-    taken = penalty(list(everyone.values()))
+    remembered = everyone.keys() - {item.episode_id for draft in drafts for item in draft.collected.fresh}
+    taken = penalty(list(everyone.values()), remembered)
     return {name: reward - less for (name, reward), less in zip(rewards.items(), taken, strict=True)}
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import sys
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -47,7 +49,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--model",
-        help="measure this model instead of the config's: a folder, builtin:pocket, or a server's name for it",
+        help="measure this model instead of the config's or the script's: a folder, builtin:pocket, or a server's name "
+        "for it",
     )
     parser.add_argument(
         "--server", metavar="URL[,URL]", help="sample at OpenAI-compatible servers: http://127.0.0.1:8000/v1"
@@ -105,13 +108,54 @@ def _from_scripts(scripts: list[Path]) -> list[str]:
 
 
 def _short_ways(arguments: argparse.Namespace) -> list[str]:
-    settings = [*(_from_scripts(arguments.scripts) if arguments.scripts else ()), "kind=evaluate"]
-    if arguments.server:
-        served = {"kind": "openai", "base_urls": [url.strip() for url in arguments.server.split(",")]}
+    scripted = _from_scripts(arguments.scripts) if arguments.scripts else []
+    settings = [*scripted, "kind=evaluate"]
+    said = next((json.loads(word.partition("=")[2]) for word in scripted if word.startswith("generator=")), None)
+    if said is not None:
+        settings += _instead_of_script(arguments, said)
+    elif arguments.server:
         known = OpenAiGeneratorConfig.model_fields["model"].default
-        settings.append(f"generator={json.dumps({**served, 'model': arguments.model or known})}")
+        served = {"kind": "openai", "base_urls": _urls(arguments.server), "model": arguments.model or known}
+        settings.append(f"generator={json.dumps(served)}")
     elif arguments.model:
         settings.append(f"model.path={json.dumps(arguments.model)}")
     if arguments.tasks:
         settings += task_settings(arguments.tasks)
     return settings
+
+
+def _instead_of_script(arguments: argparse.Namespace, said: dict[str, Any]) -> list[str]:
+    """What the command line says about the generator, in place of what the script said; one line names both."""
+    replaced: list[str] = []
+
+    def instead(option: str, given: str, key: str) -> None:
+        before = said[key]
+        told = ", ".join(before) if isinstance(before, list) else before
+        replaced.append(f"{option} {given} replaces the script's generator.{key} = {told}")
+
+    settings: list[str] = []
+    if arguments.server:
+        instead("--server", arguments.server, "base_urls")
+        settings.append(f"generator.base_urls={json.dumps(_urls(arguments.server))}")
+    if arguments.model and not arguments.server and _is_here(arguments.model):
+        replaced.append(
+            f"--model {arguments.model} is sampled here and replaces the script's generator.model = {said['model']} at "
+            f"{', '.join(said['base_urls'])}"
+        )
+        here = {"kind": "hf", "max_new_tokens": said["max_new_tokens"]}
+        settings += [f"generator={json.dumps(here)}", f"model.path={json.dumps(arguments.model)}"]
+    elif arguments.model:
+        instead("--model", arguments.model, "model")
+        settings.append(f"generator.model={json.dumps(arguments.model)}")
+    if replaced:
+        print("; ".join(replaced), file=sys.stderr)
+    return settings
+
+
+def _is_here(model: str) -> bool:
+    """Whether a model is a folder or one that ships; any other name is one of the servers'."""
+    return model.startswith("builtin:") or Path(model).is_dir()
+
+
+def _urls(server: str) -> list[str]:
+    return [url.strip() for url in server.split(",")]

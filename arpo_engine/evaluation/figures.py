@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from arpo_engine.contract.figures import Figures, Report
+from arpo_engine.contract.intervals import wilson
 from arpo_engine.evaluation.attempts import Attempt
-from arpo_engine.evaluation.passk import mean_and_sd, pass_at_k, wilson
+from arpo_engine.evaluation.passk import mean_and_sd, pass_at_k
 
 NO_DOMAIN = "(no domain)"
 

@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from arpo_engine.contract.errors import ArpoError, ContextFull, ModelError
+from arpo_engine.contract.servers import LIST_VARIABLE, ServerGate, ServerRefused
 
 MOST_BYTES = 16_000_000
 """Of one answer; no reply of a model is as long."""
@@ -46,16 +47,61 @@ class ChatReply:
     """Sampled tokens as the server counts them; 0 where it does not."""
 
 
+def _connected(made: socket.socket, place: Any, timeout_s: float | None) -> socket.socket:
+    try:
+        made.settimeout(timeout_s)
+        made.connect(place)
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    except BaseException:
+        made.close()
+        raise
+    return made
+
+
+class _Gated(http.client.HTTPConnection):
+    """A connection to an address that the run may ask. What is judged is what is connected to: the name is looked up
+    once, so that it cannot lead elsewhere a moment later."""
+
+    gate: ServerGate | None = None
+    may_have_key = True
+
+    def connect(self) -> None:
+        """Look the name up and connect to the first of its addresses that is allowed and answers.
+
+        Raises:
+            ServerRefused: none of its addresses may be asked.
+            OSError: it cannot be reached.
+        """
+        if self.gate is None:
+            super().connect()
+            return
+        trouble: Exception = OSError(f"{self.host} has no address")
+        for family, kind, protocol, _, place in socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM):
+            try:
+                self.may_have_key = self.gate.gives_key(self.host, self.port, str(place[0]))
+                self.sock = _connected(socket.socket(family, kind, protocol), place, self.timeout)
+            except (ServerRefused, OSError) as error:
+                trouble = error
+                continue
+            return
+        raise trouble
+
+
+class _GatedTls(http.client.HTTPSConnection, _Gated):
+    """The same with TLS round it, for the name that was given."""
+
+
 class ChatServer:
     """One address. Every request has a connection of its own; `close` ends those that wait."""
 
-    def __init__(self, base_url: str, *, key: str | None, timeout_s: float) -> None:
+    def __init__(self, base_url: str, *, key: str | None, timeout_s: float, gate: ServerGate | None = None) -> None:
         parts = urlsplit(base_url)
         self.url = base_url
         self._secure = parts.scheme == "https"
         self._host, self._port = parts.hostname or "", parts.port
         self._path = parts.path.rstrip("/")
         self._key = key
+        self._gate = gate
         self._timeout_s = timeout_s
         self._lock = threading.Lock()
         self._open: set[http.client.HTTPConnection] = set()
@@ -110,7 +156,8 @@ class ChatServer:
             self._open.add(connection)
         try:
             headers = {"Content-Type": "application/json", "Accept": "application/json"}
-            if self._key:
+            connection.connect()
+            if self._key and connection.may_have_key:
                 headers["Authorization"] = f"Bearer {self._key}"
             connection.request(method, self._path + path, body, headers)
             response = connection.getresponse()
@@ -131,13 +178,20 @@ class ChatServer:
             raise ModelError(
                 f"{self.url} answered with more than {MOST_BYTES:,} bytes; is it a server of chat completions?"
             )
-        self._judge(response.status, data, retry_after)
+        self._judge(response.status, data, retry_after, keyless=not connection.may_have_key)
         return response.status, data
 
-    def _judge(self, status: int, data: bytes, retry_after: str | None) -> None:
+    def _judge(self, status: int, data: bytes, retry_after: str | None, *, keyless: bool) -> None:
         said = f"{self.url} answered {status}: {_shown(data)}"
         if status < 300:
             return
+        if status < 400:
+            raise ModelError(f"{said}; it leads elsewhere, and that is not followed: give the address that it leads to")
+        if status in (401, 403) and keyless:
+            raise ModelError(
+                f"{said}; it got no key, since it is not listed for runs of this console: ask whoever runs the console "
+                f"to add it to {LIST_VARIABLE}, or let an admin of the team start this run"
+            )
         if status in _PASSING or status >= 500:
             raise ServerTrouble(said, _seconds(retry_after))
         if status in (401, 403):
@@ -154,11 +208,15 @@ class ChatServer:
         except ValueError as error:
             raise ServerTrouble(f"{self.url} answered with something else than JSON: {_shown(data)}") from error
 
-    def _connection(self) -> http.client.HTTPConnection:
+    def _connection(self) -> _Gated:
+        made: _Gated
         if self._secure:
             context = ssl.create_default_context()
-            return http.client.HTTPSConnection(self._host, self._port, timeout=self._timeout_s, context=context)
-        return http.client.HTTPConnection(self._host, self._port, timeout=self._timeout_s)
+            made = _GatedTls(self._host, self._port, timeout=self._timeout_s, context=context)
+        else:
+            made = _Gated(self._host, self._port, timeout=self._timeout_s)
+        made.gate = self._gate
+        return made
 
 
 class _NoSuchPage(ModelError):

@@ -22,6 +22,7 @@ from PIL import Image
 
 from arpo_engine.contract.config.generators import OpenAiGeneratorConfig
 from arpo_engine.contract.errors import GeneratorLost, ModelError
+from arpo_engine.contract.servers import gate_in
 from arpo_engine.inference.base import Completion, Prompt, Sampling, Words
 from arpo_engine.inference.chat_server import ChatReply, ChatServer, ServerTrouble
 from arpo_engine.types import Pixels
@@ -59,7 +60,8 @@ class OpenAiGenerator:
     def __init__(self, config: OpenAiGeneratorConfig) -> None:
         key = os.environ.get(config.api_key_env)
         self.config = config
-        self._servers = [ChatServer(url, key=key, timeout_s=config.timeout_s) for url in config.base_urls]
+        gate = gate_in(os.environ)
+        self._servers = [ChatServer(url, key=key, timeout_s=config.timeout_s, gate=gate) for url in config.base_urls]
         self._conversations: dict[str, _Conversation] = {}
         self._threads: ThreadPoolExecutor | None = ThreadPoolExecutor(
             config.max_parallel, thread_name_prefix="openai-generator"

@@ -75,10 +75,12 @@ class ChatFormat:
             ids += (*turn.reply_ids, *self.encode("\n"))
         return (*ids, *self._screenshot(size, caption))
 
-    def decode(self, ids: Sequence[int]) -> str:
-        """The words of a sampled reply, without its end-of-turn token."""
+    def decode(self, ids: Sequence[int], *, special: bool = True) -> str:
+        """The words of a sampled reply, without its end-of-turn token; without `special` no special token is left."""
         words = ids[:-1] if ids and ids[-1] == self.end_id else ids
-        text: str = self.tokenizer.decode(list(words), skip_special_tokens=False, clean_up_tokenization_spaces=False)
+        text: str = self.tokenizer.decode(
+            list(words), skip_special_tokens=not special, clean_up_tokenization_spaces=False
+        )
         return text
 
     def reply_ids(self, text: str) -> tuple[int, ...]:

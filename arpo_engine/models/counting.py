@@ -9,14 +9,18 @@ from pathlib import Path
 
 from arpo_engine.contract.config.parts import ModelConfig
 from arpo_engine.contract.errors import ModelError
-from arpo_engine.models.folder import base_of
+from arpo_engine.models.folder import base_of, read_json
 
+HEAD = "lm_head.weight"
 NOT_LINEAR = ("embed_tokens", "pos_embed", "lm_head")
 """Matrices that are no linear layer of a tower."""
 
 
 def count_parameters(folder: Path) -> int:
-    """All weights; of an adapter's folder those of its model. No weights are read."""
+    """All weights; of an adapter's folder those of its model. No weights are read.
+
+    A head that is tied to the embedding is one parameter with it, also where a file holds both.
+    """
     return sum(math.prod(shape) for shape in _shapes(folder).values())
 
 
@@ -40,7 +44,18 @@ def _meant(name: str, targets: tuple[str, ...]) -> bool:
 
 def _shapes(folder: Path) -> dict[str, list[int]]:
     held = base_of(folder) or folder
-    return {name: shape for path in sorted(held.glob("*.safetensors")) for name, shape in _header(path).items()}
+    shapes = {name: shape for path in sorted(held.glob("*.safetensors")) for name, shape in _header(path).items()}
+    if HEAD in shapes and _has_tied_head(held):
+        del shapes[HEAD]
+    return shapes
+
+
+def _has_tied_head(folder: Path) -> bool:
+    config = read_json(folder / "config.json")
+    text = config.get("text_config")
+    # It may stand at either place; where the text part says it, that counts.
+    said = text if isinstance(text, dict) and "tie_word_embeddings" in text else config
+    return said.get("tie_word_embeddings") is True
 
 
 def _header(path: Path) -> dict[str, list[int]]:

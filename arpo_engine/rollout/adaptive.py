@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from arpo_engine.algorithms.base import Collected
@@ -17,9 +17,18 @@ def rewarded_alike(group: Collected) -> bool:
 
 
 async def sample_more(
-    scheduler: Scheduler, planner: Planner, plans: Sequence[GroupPlan], collected: Sequence[Collected], *, extra: int
+    scheduler: Scheduler,
+    planner: Planner,
+    plans: Sequence[GroupPlan],
+    collected: Sequence[Collected],
+    *,
+    extra: int,
+    tell: Callable[[Sequence[GroupPlan]], None],
 ) -> list[Collected]:
-    """Run such groups on, as many rollouts at a time as they began with, until they differ or had `extra` more."""
+    """Run such groups on, as many rollouts at a time as they began with, until they differ or had `extra` more.
+
+    `tell` hears of each round before it begins, since nobody can know beforehand how many there will be.
+    """
     groups = list(collected)
     sizes = [len(plan.episodes) for plan in plans]
     most = [size + extra for size in sizes]
@@ -33,6 +42,7 @@ async def sample_more(
             count = min(len(plans[place].episodes), most[place] - sizes[place])
             more.append(planner.more(plans[place], taken=sizes[place], count=count))
             sizes[place] += count
+        tell(more)
         for place, found in zip(places, await collect_groups(scheduler, more), strict=True):
             known = groups[place]
             groups[place] = replace(

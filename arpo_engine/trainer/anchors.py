@@ -6,7 +6,7 @@ All are tables [B, T] over the members of a step, made before the first update. 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -64,6 +64,24 @@ def _largest(member: Member, config: GrpoConfig) -> float:
     if member.replaced is not None and isinstance(config, ArpoConfig):
         return math.log(config.replay.importance_cap)
     return math.log(config.importance_cap)
+
+
+def present_logprobs(
+    policy: Policy,
+    trajectories: Sequence[Trajectory],
+    remembered: Collection[str],
+    config: GrpoConfig,
+    temperature: float,
+) -> Tensor:
+    """The log-probs [B, T] under today's policy, which a distance from the reference is measured by.
+
+    A fresh rollout was sampled by today's weights, so that its recorded ones are they, unless the config recomputes
+    them. A remembered one was sampled by older weights, and is always computed again, as the published code does.
+    """
+    recorded = policy.behaviour_logprobs(trajectories)
+    everyone = choices_of(config).old_logprobs == "recomputed"
+    again = [place for place, item in enumerate(trajectories) if everyone or item.episode_id in remembered]
+    return _recomputed(policy, recorded, again, trajectories, temperature) if again else recorded
 
 
 def _recomputed(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from arpo_engine.algorithms.base import Prepared
 from arpo_engine.conformance.fidelity.checks import checks_of
 from arpo_engine.contract.events import (
@@ -13,6 +16,7 @@ from arpo_engine.contract.events import (
     RunStarted,
 )
 from arpo_engine.contract.reporting import EventSink
+from arpo_engine.rollout.plans import GroupPlan
 from arpo_engine.trainer.parts import Parts
 from arpo_engine.types import Group, Member
 
@@ -58,9 +62,41 @@ def groups_collected(sink: EventSink, step: int, prepared: Prepared) -> None:
         )
 
 
-def collecting(sink: EventSink, step: int, groups: int, rollouts: int) -> None:
-    """Rollouts begin."""
-    sink.emit(PhaseChanged(phase="collecting", step=step, detail=f"{rollouts} rollouts of {groups} tasks"))
+@dataclass(slots=True)
+class Collecting:
+    """Tells how many rollouts a step begins. Implements `Watch` of trainer/collecting.py."""
+
+    sink: EventSink
+    step: int
+    planned: int = 0
+    """Rollouts that were told of so far."""
+
+    def begun(self, plans: Sequence[GroupPlan]) -> None:
+        """All that are planned, the greedy ones that others are compared with among them."""
+        greedy = sum(plan.baseline is not None for plan in plans)
+        among = f", {greedy} of them greedy ones to compare with" if greedy else ""
+        self.planned = _rollouts_of(plans)
+        self._tell(f"{self.planned} rollouts of {len(plans)} tasks{among}")
+
+    def more(self, plans: Sequence[GroupPlan]) -> None:
+        """Groups that were rewarded alike run on."""
+        self.planned += _rollouts_of(plans)
+        self._tell(
+            f"{_rollouts_of(plans)} more rollouts, {self.planned} with those before, of {len(plans)} tasks whose "
+            "rollouts were rewarded alike"
+        )
+
+    def awaited(self, groups: int, rollouts: int) -> None:
+        """The next groups of a stream, whichever end first."""
+        self.planned = rollouts
+        self._tell(f"the next {groups} groups of the stream, {rollouts} rollouts")
+
+    def _tell(self, detail: str) -> None:
+        self.sink.emit(PhaseChanged(phase="collecting", step=self.step, detail=detail))
+
+
+def _rollouts_of(plans: Sequence[GroupPlan]) -> int:
+    return sum(len(plan.all_episodes) for plan in plans)
 
 
 def learning(sink: EventSink, step: int, groups: tuple[Group, ...]) -> None:

@@ -6,7 +6,7 @@ The loop asks for the groups of a step and knows no more. Desktops, agents and w
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -52,12 +52,16 @@ class Sources:
             first_place=first_place,
         )
 
-    async def run_on(self, plans: Sequence[GroupPlan], collected: Sequence[Collected]) -> list[Collected]:
-        """More rollouts for groups that were rewarded alike, where the config wants that."""
+    async def run_on(
+        self, plans: Sequence[GroupPlan], collected: Sequence[Collected], tell: Callable[[Sequence[GroupPlan]], None]
+    ) -> list[Collected]:
+        """More rollouts for groups that were rewarded alike, where the config wants that; `tell` hears of each round."""
         algorithm = self.config.algorithm
         if choices_of(algorithm).zero_variance != "sample_more":
             return list(collected)
-        return await sample_more(self.scheduler, self.planner, plans, collected, extra=algorithm.extra_rollouts)
+        return await sample_more(
+            self.scheduler, self.planner, plans, collected, extra=algorithm.extra_rollouts, tell=tell
+        )
 
     @property
     def closing(self) -> ClosingRule | None:
@@ -68,10 +72,26 @@ class Sources:
         return ClosingRule(share=rollout.close_short_share, wait_s=rollout.close_short_after_s)
 
 
+class Watch(Protocol):
+    """Hears what a step waits for, so that others can be told."""
+
+    def begun(self, plans: Sequence[GroupPlan]) -> None:
+        """These begin now."""
+        ...
+
+    def more(self, plans: Sequence[GroupPlan]) -> None:
+        """These begin besides."""
+        ...
+
+    def awaited(self, groups: int, rollouts: int) -> None:
+        """So many of those that are under way."""
+        ...
+
+
 class Collector(Protocol):
     """Gives the loop the groups of a step."""
 
-    async def collect(self, step: int) -> list[Collected]:
+    async def collect(self, step: int, watch: Watch) -> list[Collected]:
         """The groups that are learnt from in this step."""
         ...
 
@@ -109,11 +129,12 @@ class BatchCollector:
         self._prepares = prepares
         self._ahead = Ahead(sources.pool)
 
-    async def collect(self, step: int) -> list[Collected]:
+    async def collect(self, step: int, watch: Watch) -> list[Collected]:
         """Begin the step's groups and wait for them."""
         sources, rollout = self._sources, self._sources.config.rollout
         self._ahead.stop()
         plans = sources.plans(sources.order.take(rollout.tasks_per_step), step)
+        watch.begun(plans)
         coming = iter([self._next_tasks(step)])
 
         async def work(plan: Plan) -> Trajectory:
@@ -123,7 +144,7 @@ class BatchCollector:
             return trajectory
 
         collected = await collect_groups(sources.scheduler, plans, work=work, closing=sources.closing)
-        return await sources.run_on(plans, collected)
+        return await sources.run_on(plans, collected, watch.more)
 
     def values(self) -> dict[str, float | None]:
         """None."""

@@ -41,11 +41,14 @@ class KlPenalty:
         """Log-probs [B, T] under the reference policy."""
         return self._reference.logprobs(trajectories, self._temperature)
 
-    def of_rewards(self, trajectories: Sequence[Trajectory], old_BT: Tensor) -> list[float]:
-        """What each trajectory's reward is reduced by: the weighed distance summed over its tokens."""
+    def of_rewards(self, trajectories: Sequence[Trajectory], present_BT: Tensor) -> list[float]:
+        """What each trajectory's reward is reduced by: the weighed distance summed over its tokens.
+
+        `present_BT` are log-probs [B, T] under the policy as it is now, also of what an older one sampled.
+        """
         reference = self.reference_logprobs(trajectories)
         mask = _mask(trajectories, reference)
-        distance = kl_of_tokens(old_BT, reference, self._config.estimator) * mask
+        distance = kl_of_tokens(present_BT, reference, self._config.estimator) * mask
         self._count(distance, mask)
         self._used = self.coef
         less: list[float] = (-penalised(torch.zeros_like(distance[:, :1]), distance, self.coef).sum(dim=1)).tolist()

@@ -6,9 +6,10 @@ of a step is the same as if all of them had been.
 
 from __future__ import annotations
 
+import logging
 import math
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -21,13 +22,15 @@ from arpo_engine.contract.config.choices import choices_of
 from arpo_engine.contract.config.parts import OptimizerConfig
 from arpo_engine.models.policy import Policy
 from arpo_engine.models.replies import ReplyLogprobs
-from arpo_engine.trainer.anchors import Anchors, old_logprobs
+from arpo_engine.trainer.anchors import Anchors, old_logprobs, present_logprobs
 from arpo_engine.trainer.kl_penalty import KlPenalty
-from arpo_engine.trainer.optimizers import build_optimizer
+from arpo_engine.trainer.optimizers import build_optimizer, load_moments
 from arpo_engine.trainer.report import LearnReport, Sums
 from arpo_engine.trainer.schedule import learning_rate
 from arpo_engine.trainer.shaping import shaped
 from arpo_engine.types import Group, Member, Trajectory
+
+log = logging.getLogger(__name__)
 
 
 class Learner:
@@ -88,16 +91,18 @@ class Learner:
     def _finish_penalty(self, trajectories: int) -> tuple[float | None, float | None]:
         return (None, None) if self._penalty is None else self._penalty.finish_step(trajectories)
 
-    def _taken_from_rewards(self, penalty: KlPenalty, trajectories: Sequence[Trajectory]) -> list[float]:
+    def _taken_from_rewards(
+        self, penalty: KlPenalty, trajectories: Sequence[Trajectory], remembered: Collection[str]
+    ) -> list[float]:
         """Nothing is taken from a trajectory without a token."""
         chat = self._policy.chat
         everyone = [shaped(Member(trajectory=item, advantage=0.0), self._algorithm, chat) for item in trajectories]
         speaking = [place for place, member in enumerate(everyone) if member.trajectory.tokens]
         taken = [0.0] * len(everyone)
         if speaking:
-            members = [everyone[place] for place in speaking]
-            old, _ = old_logprobs(self._policy, members, self._algorithm, self._temperature)
-            less = penalty.of_rewards([member.trajectory for member in members], old)
+            spoken = [everyone[place].trajectory for place in speaking]
+            present = present_logprobs(self._policy, spoken, remembered, self._algorithm, self._temperature)
+            less = penalty.of_rewards(spoken, present)
             for place, value in zip(speaking, less, strict=True):
                 taken[place] = value
         return taken
@@ -114,7 +119,12 @@ class Learner:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from a saved state."""
-        self._optimizer.load_state_dict(state["optimizer"])
+        if load_moments(self._optimizer, state["optimizer"]):
+            log.warning(
+                "the checkpoint was saved by another kind of optimizer; its moments are converted to those of "
+                "optimizer.kind = %s, and the run goes on with that",
+                self._config.kind,
+            )
         version, internal, gauss = state["random"]
         self._random.setstate((version, tuple(internal), gauss))
         self.rate_factor = float(state["rate_factor"])

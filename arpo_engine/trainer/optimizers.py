@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
@@ -11,6 +11,8 @@ from torch import Tensor
 from arpo_engine.contract.config.parts import OptimizerConfig
 
 MOMENTS = torch.bfloat16
+MOMENT_NAMES = ("exp_avg", "exp_avg_sq")
+SMALL_MOMENTS = (*MOMENT_NAMES, "lost")
 
 
 def build_optimizer(parameters: Iterable[Tensor], config: OptimizerConfig) -> torch.optim.Optimizer:
@@ -24,6 +26,26 @@ def build_optimizer(parameters: Iterable[Tensor], config: OptimizerConfig) -> to
         weight_decay=config.weight_decay,
     )
     return made
+
+
+def load_moments(optimizer: torch.optim.Optimizer, saved: Mapping[str, Any]) -> bool:
+    """Go on from a saved state, which may be the other kind's; whether it had to be converted.
+
+    AdamW's moments are rounded to bfloat16 and nothing has been lost yet; the other way they are widened, and what
+    rounding had lost (less than one step of the weights' dtype) is let go.
+    """
+    ours = set(SMALL_MOMENTS if isinstance(optimizer, AdamWBf16) else MOMENT_NAMES)
+    converted = False
+    state = {}
+    for place, numbers in saved["state"].items():
+        kept = {name: value for name, value in numbers.items() if name in ours or name == "step"}
+        if set(kept) != set(numbers) or not ours <= set(numbers):
+            converted = True
+            for name in ours - set(kept):
+                kept[name] = torch.zeros_like(numbers[MOMENT_NAMES[0]])
+        state[place] = kept
+    optimizer.load_state_dict({**saved, "state": state})
+    return converted
 
 
 class AdamWBf16(torch.optim.Optimizer):
@@ -50,7 +72,7 @@ class AdamWBf16(torch.optim.Optimizer):
         state, gradient = self.state[weight], weight.grad
         if not state:
             state["step"] = torch.tensor(0.0)
-            for name in ("exp_avg", "exp_avg_sq", "lost"):
+            for name in SMALL_MOMENTS:
                 state[name] = torch.zeros_like(weight, dtype=MOMENTS)
         state["step"] += 1
         count, (beta1, beta2) = float(state["step"]), group["betas"]
@@ -67,5 +89,5 @@ class AdamWBf16(torch.optim.Optimizer):
         """Go on from a saved state. torch casts it to the weights' dtype; every moment fits back exactly."""
         super().load_state_dict(state_dict)
         for state in self.state.values():
-            for name in ("exp_avg", "exp_avg_sq", "lost"):
+            for name in SMALL_MOMENTS:
                 state[name] = state[name].to(MOMENTS)

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from arpo_engine.agents.box_tokens import with_box_tokens
 from arpo_engine.contract.config import GrpoConfig
 from arpo_engine.models.chat import ChatFormat
-from arpo_engine.types import Member, Step, Trajectory
+from arpo_engine.types import Member, Trajectory
 
 
 def shaped(member: Member, config: GrpoConfig, chat: ChatFormat) -> Member:
@@ -23,20 +24,28 @@ def shaped(member: Member, config: GrpoConfig, chat: ChatFormat) -> Member:
 
 
 def cut(trajectory: Trajectory, most: int) -> Trajectory:
-    """The first turns that fit into `most` tokens (prompts and screenshots among them), each whole or not at all."""
-    kept: list[Step] = []
-    for step in trajectory.steps:
-        most -= len(step.prompt_ids) + len(step.reply_ids)
-        if most < 0:
-            return replace(trajectory, steps=tuple(kept))
-        kept.append(step)
+    """The first turns whose samples fit into `most` tokens (prompts and screenshots among them), each turn whole.
+
+    A turn that continues its context makes the sample longer; one that was seen through a window begins a sample of its
+    own, so that what counts is the longest of them and not their sum. Nothing follows a turn that does not fit: later
+    windows hold its screenshot.
+    """
+    length = 0
+    for place, step in enumerate(trajectory.steps):
+        if step.window is not None:
+            length = 0
+        length += len(step.prompt_ids) + len(step.reply_ids)
+        if length > most:
+            return replace(trajectory, steps=trajectory.steps[:place])
     return trajectory
 
 
 def retokenised(trajectory: Trajectory, chat: ChatFormat) -> Trajectory:
-    """Each reply as the ids of its text; their log-probs are not known, so that they are NaN until recomputed."""
+    """Each reply as the ids of its text, as the published code has it: decoded without special tokens, those round
+    places written anew. Their log-probs are not known, so that they are NaN until recomputed.
+    """
     steps = []
     for step in trajectory.steps:
-        ids = chat.reply_ids(step.text)
+        ids = chat.reply_ids(with_box_tokens(chat.decode(step.reply_ids, special=False)))
         steps.append(replace(step, reply_ids=ids, reply_logprobs=(float("nan"),) * len(ids)))
     return replace(trajectory, steps=tuple(steps))

@@ -26,14 +26,13 @@ async def collect(parts: Parts, step: int) -> list[Collected]:
     Raises:
         NothingCollected: not one of them could be scored.
     """
-    rollout = parts.config.rollout
-    announce.collecting(parts.sink, step, rollout.tasks_per_step, rollout.tasks_per_step * rollout.group_size)
-    collected = await parts.collector.collect(step)
+    watch = announce.Collecting(parts.sink, step)
+    collected = await parts.collector.collect(step, watch)
     fresh = metrics.fresh_of(collected)
     if not fresh:
         raise NothingCollected(
-            f"none of the {rollout.tasks_per_step * rollout.group_size} rollouts of step {step} could be scored; the "
-            "events name each fault. Mend the desktops (`python -m arpo_engine preflight`) and resume the run"
+            f"none of the {watch.planned} rollouts of step {step} could be scored; the events name each fault. Mend "
+            "the desktops (`python -m arpo_engine preflight`) and resume the run"
         )
     parts.order.note(metrics.counts_of(fresh))
     greedy = [group.baseline for group in collected if group.baseline is not None]

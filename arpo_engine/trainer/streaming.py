@@ -13,7 +13,7 @@ from typing import Any
 from arpo_engine.algorithms.base import Collected
 from arpo_engine.rollout.plans import GroupPlan
 from arpo_engine.rollout.stream import Begun, GroupStream
-from arpo_engine.trainer.collecting import Sources
+from arpo_engine.trainer.collecting import Sources, Watch
 from arpo_engine.trainer.stream_state import StreamState, unpacked
 from arpo_engine.types import Trajectory
 
@@ -53,9 +53,11 @@ class StreamCollector:
             afterwards=self._run_on,
         )
 
-    async def collect(self, step: int) -> list[Collected]:
+    async def collect(self, step: int, watch: Watch) -> list[Collected]:
         """The groups that ended first. What is learnt in a step counts as collected for it."""
-        per_step = self._sources.config.rollout.tasks_per_step
+        rollout = self._sources.config.rollout
+        per_step = rollout.tasks_per_step
+        watch.awaited(per_step, per_step * rollout.group_size)
         self._collected_steps = step - 1
         self._planned = max(self._planned, (step - 1) * per_step)
         held, self._held = self._held, []
@@ -123,7 +125,7 @@ class StreamCollector:
         return plan
 
     async def _run_on(self, plan: GroupPlan, collected: Collected) -> Collected:
-        (group,) = await self._sources.run_on([plan], [collected])
+        (group,) = await self._sources.run_on([plan], [collected], lambda more: None)
         return group
 
     def _young(self, group: Collected, version: int, step: int) -> Collected:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
+from pytest_django import Settings
 
 from arpo_engine.contract.config import RunConfig
+from arpo_engine.contract.servers import GATE_VARIABLE, ServerGate, gate_in
 from tests.workers.cluster import FakeCluster
 from webapp.accounts.models import Team, User
 from webapp.accounts.permissions import PermissionRefused
@@ -87,3 +89,17 @@ def test_a_viewer_may_not_ask(valkey: str, team: Team) -> None:
 
     with pytest.raises(PermissionRefused):
         request_preflight(owner=make_person("vera", team, Role.VIEWER), team=team, config=RunConfig())
+
+
+def test_the_checks_ask_no_server_that_the_run_may_not_ask(
+    cluster: FakeCluster, report: Report, admin: User, team: Team, settings: Settings
+) -> None:
+    settings.MODEL_SERVERS = ("api.example.com",)
+    step(report)
+    step(request_preflight(owner=admin, team=team, config=RunConfig()))
+    gates = [job["runtime_env"]["env_vars"][GATE_VARIABLE] for job in cluster.submitted]
+    # The first was asked for before there was a list.
+    assert [gate_in({GATE_VARIABLE: gate}) for gate in gates] == [
+        ServerGate(),
+        ServerGate(listed=("api.example.com",), anywhere=True),
+    ]

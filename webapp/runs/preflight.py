@@ -14,6 +14,7 @@ from django.core.cache import cache
 from arpo_engine.contract.config import RunConfig, config_hash
 from webapp.accounts.models import Role, Team, User
 from webapp.accounts.permissions import require_role
+from webapp.runs.model_servers import gate_for, require_servers
 from webapp.runs.queue import RUN_PREFLIGHT, enqueue
 
 KEEP_S: Final = 900
@@ -41,6 +42,8 @@ class Report:
     owner_id: int
     config: dict[str, Any]
     config_hash: str
+    server_gate: str
+    """Which servers the checks may ask, as the engine reads it."""
     state: State = "waiting"
     message: str = "Waiting for a worker"
     checks: tuple[Check, ...] = ()
@@ -54,11 +57,13 @@ class Report:
 def request_preflight(*, owner: User, team: Team, config: RunConfig) -> Report:
     """Ask for the checks; read the report until its state is done or failed."""
     require_role(owner, team, Role.RUNNER, "check whether a run can start")
+    require_servers(owner, team, config)
     report = Report(
         id=secrets.token_hex(8),
         owner_id=owner.pk,
         config=config.model_dump(mode="json"),
         config_hash=config_hash(config),
+        server_gate=gate_for(owner, team).as_text(),
     )
     _keep(report)
     enqueue(RUN_PREFLIGHT, report.id)

@@ -45,8 +45,16 @@ FULL_WORDS = {
     "max": "maximum",
     "min": "minimum",
     "grad": "gradient",
+    "kl": "KL distance",
+    "coef": "coefficient",
 }
 """Abbreviations that are fine in a config file and not on a page."""
+UNION_STORIES = {
+    "agent": "How the model is asked, and which grammar its replies are in; choose what it was trained with.",
+    "generator": "What samples replies: the model itself in this process, or servers that hold one.",
+    "algorithm": "How rewards become gradients.",
+}
+"""What a section is for whose settings are a choice between parts; the parts describe themselves at the choice."""
 ONLY_FOR_KIND = {
     "evaluation": ("evaluate",),
     "algorithm": ("train",),
@@ -128,7 +136,7 @@ def form_sections() -> tuple[FormSection, ...]:
             FormSection(
                 name=name,
                 title=TITLES.get(name, _humanise(name)),
-                help=_section_help(schema, node),
+                help=UNION_STORIES.get(name) or _section_help(schema, node),
                 fields=fields,
                 condition=Condition(path="kind", values=kinds) if kinds else None,
             )
@@ -233,8 +241,7 @@ def _is_group(target: Schema) -> bool:
 
 
 def _section_help(schema: Schema, node: Schema) -> str:
-    target = _resolve(schema, node)
-    text = target.get("description", "") if "oneOf" not in target else ""
+    text = _resolve(schema, node).get("description", "")
     return " ".join(str(text).split())
 
 
@@ -252,7 +259,7 @@ def _label(path: str) -> str:
     """The setting's name in words, with the groups inside its section before it."""
     parts = path.split(".")
     words = [_words(part) for part in (parts[1:] or parts)]
-    return " · ".join([words[0].capitalize(), *words[1:]])
+    return " · ".join([_begun(words[0]), *words[1:]])
 
 
 def _words(name: str) -> str:
@@ -262,4 +269,9 @@ def _words(name: str) -> str:
 
 
 def _humanise(name: str) -> str:
-    return _words(name).capitalize()
+    return _begun(_words(name))
+
+
+def _begun(words: str) -> str:
+    """With a capital letter in front; the others stay as they are."""
+    return words[:1].upper() + words[1:]

@@ -10,6 +10,7 @@ import os
 import pwd
 import shutil
 import stat
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,23 +80,46 @@ def service_home(data: Path, identity: Identity | None) -> Path:
 def reachable_copy(site: Path, folders: tuple[str, ...], name: str, identity: Identity | None) -> Path:
     """Where the folders can be reached: in `site`, or side by side in a copy of them in the system.
 
-    They stay side by side because programs find their libraries in the neighbouring folder.
+    They stay side by side because programs find their libraries in the neighbouring folder. A copy that an earlier
+    release laid out differently is made anew.
     """
     if all(reachable(site / folder, identity) for folder in folders):
         return site
     copy = SYSTEM_HOME / name
-    if not copy.exists():
+    present = [folder for folder in folders if (site / folder).is_dir()]
+    if not _is_copy(copy, site, present):
         unfinished = copy.with_name(f"{name}.{os.getpid()}.new")
-        for folder in folders:
-            if (site / folder).is_dir():
-                shutil.copytree(site / folder, unfinished / folder, symlinks=True)
-        try:
-            unfinished.rename(copy)
-        except OSError:
-            shutil.rmtree(unfinished)
-            if not copy.exists():
-                raise
+        shutil.rmtree(unfinished, ignore_errors=True)
+        for folder in present:
+            shutil.copytree(site / folder, unfinished / folder, symlinks=True)
+        _put_in_place(unfinished, copy)
     return copy
+
+
+def _is_copy(copy: Path, site: Path, folders: list[str]) -> bool:
+    """Whether a copy holds the same files, by name and size; the name of the copy says their version."""
+    return all(_sizes(copy / folder) == _sizes(site / folder) for folder in folders)
+
+
+def _sizes(folder: Path) -> dict[str, int]:
+    # Python compiles beside its sources whenever it likes.
+    files = (path for path in folder.rglob("*") if path.suffix != ".pyc" and path.is_file())
+    return {path.relative_to(folder).as_posix(): path.stat().st_size for path in files}
+
+
+def _put_in_place(unfinished: Path, copy: Path) -> None:
+    """Rename the new copy to its name. A server that runs from the old one keeps the files that it has open."""
+    old = copy.with_name(f"{copy.name}.{os.getpid()}.old")
+    with suppress(FileNotFoundError):
+        copy.rename(old)
+    try:
+        unfinished.rename(copy)
+    except OSError:
+        # Another start was faster; what it made is as good.
+        shutil.rmtree(unfinished)
+        if not copy.exists():
+            raise
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def own(path: Path, identity: Identity | None, mode: int) -> None:

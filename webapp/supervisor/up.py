@@ -89,6 +89,8 @@ class _Session:
         self.supervisor: Supervisor = Supervisor(tell=self._tell, changed=self._write_notes, stop_order=STOP_ORDER)
         self.setup = EngineSetup(options.data, terminal, here=self.stack.ray is not None)
         self._engine_seen = self._ready_seen = False
+        self._stopping = threading.Event()
+        self._commands: set[subprocess.Popen[str]] = set()
 
     def run(self) -> int:
         try:
@@ -126,7 +128,9 @@ class _Session:
         try:
             self._manage("load_example_run")
         except SupervisorError as error:
-            self.terminal.say(f"  {self.terminal.warn} no example run to look at: {error}")
+            # A command that was ended because everything ends has nothing to say.
+            if not self._stopping.is_set():
+                self.terminal.say(f"  {self.terminal.warn} no example run to look at: {error}")
 
     def _invite(self, ready: dict[str, Any]) -> None:
         link = f"{self.stack.address}{ready['sign_in_path']}"
@@ -181,17 +185,36 @@ class _Session:
 
     def _manage(self, command: str) -> str:
         """Run one of Django's commands to its end and return what it printed."""
-        argv = [sys.executable, str(BASE_DIR / "manage.py"), command]
-        done = subprocess.run(
-            argv, env=self.stack.environment(), cwd=BASE_DIR, capture_output=True, text=True, check=False
-        )
+        code, printed, complaints = self._run_command([sys.executable, str(BASE_DIR / "manage.py"), command])
         log = self.options.data / "logs" / "setup.log"
         with log.open("a", encoding="utf-8") as out:
-            out.write(f"\n$ manage.py {command}\n{done.stderr}")
-        if done.returncode != 0:
-            last = done.stderr.strip().splitlines()[-1:] or ["it said nothing"]
-            raise SupervisorError(f"manage.py {command} ended with {done.returncode}: {last[0]}; log: {log}")
-        return done.stdout
+            out.write(f"\n$ manage.py {command}\n{complaints}")
+        if code != 0:
+            last = complaints.strip().splitlines()[-1:] or ["it said nothing"]
+            raise SupervisorError(f"manage.py {command} ended with {code}: {last[0]}; log: {log}")
+        return printed
+
+    def _run_command(self, argv: list[str]) -> tuple[int, str, str]:
+        """Exit code, output and complaints. Ctrl-C in the terminal does not reach it: `_stop` ends it, in its turn."""
+        pipe = subprocess.PIPE
+        with subprocess.Popen(
+            argv,
+            env=self.stack.environment(),
+            cwd=BASE_DIR,
+            stdout=pipe,
+            stderr=pipe,
+            text=True,
+            start_new_session=True,
+        ) as running:
+            self._commands.add(running)
+            try:
+                printed, complaints = running.communicate()
+            except BaseException:
+                running.kill()
+                raise
+            finally:
+                self._commands.discard(running)
+        return running.returncode, printed, complaints
 
     def _tell(self, text: str) -> None:
         self.terminal.say(f"  {text}")
@@ -205,6 +228,9 @@ class _Session:
 
     def _stop(self) -> None:
         """In order; a second Ctrl-C hurries, and nothing is left either way."""
+        self._stopping.set()
+        for command in list(self._commands):
+            command.terminate()
         self.terminal.live("")
         self.terminal.say("\n  Stopping …")
         try:

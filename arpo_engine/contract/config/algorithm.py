@@ -50,12 +50,14 @@ class GrpoConfig(Strict):
     """Two groups of the same task in one step. `apart`: each is compared within itself (corrected mode). `merged`: as
     one group, as the published code does, whose groups are named by their task (paper mode)."""
     max_learnt_tokens: int | None = Field(None, ge=1)
-    """Longest trajectory that is learnt from (tokens, screenshots among them); a longer one is cut at the last turn
-    that fits, together with its screenshots. None for no limit. (The published code cuts tokens in the middle of an
-    action and keeps the pixels.)"""
+    """Longest sample that is learnt from (tokens, screenshots among them); a longer one is cut at the last turn that
+    fits, together with its screenshots. A sample is a whole trajectory, or one turn of it where agent.history_images
+    keeps fewer screenshots. None for no limit. (The published code cuts tokens in the middle of an action and keeps the
+    pixels.)"""
     retokenise: bool = False
-    """Learn from the reply's text tokenised again instead of the tokens that were sampled, as the published code does.
-    Their log-probs are then recomputed, since they were never sampled."""
+    """Learn from the reply's text tokenised again instead of the tokens that were sampled, as the published code does:
+    decoded without special tokens, and the box tokens round UI-TARS's places written anew. Their log-probs are then
+    recomputed, since they were never sampled."""
 
 
 class ArpoConfig(GrpoConfig):

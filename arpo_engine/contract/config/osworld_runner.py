@@ -10,12 +10,11 @@ import json
 import re
 import shlex
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Literal
 
-from arpo_engine.contract.config.osworld_server import read_server
+from arpo_engine.contract.config.osworld_server import SERVER, read_server
 from arpo_engine.contract.errors import ConfigError
 
 Verdict = Literal["mapped", "adapted", "inert", "refused"]
@@ -55,6 +54,11 @@ class RunnerCommand:
         return [parameter for parameter in self.parameters if parameter.verdict == "refused"]
 
 
+def is_runner(text: str) -> bool:
+    """Whether a pasted text is a command of the runner, or a script that starts its servers."""
+    return bool(re.search(r"run_multienv\w*\.py\b", text) or (SERVER in text and "verl.trainer" not in text))
+
+
 def read_runner(text: str) -> RunnerCommand:
     """Read a pasted command, or a script that holds one.
 
@@ -65,17 +69,17 @@ def read_runner(text: str) -> RunnerCommand:
         raise ConfigError(f"the text has {len(text)} characters; paste the command alone ({MOST_CHARACTERS} at most)")
     served = read_server(text)
     said = {**DEFAULTS, **served, **_arguments(text, needed=not served)}
-    command = RunnerCommand()
+    command, usable = RunnerCommand(), dict(DEFAULTS)
     for name, value in said.items():
         read = READERS.get(name, _unknown)
         verdict, told, settings = read(value)
         if re.search(r"[$`]", value):
             verdict, told, settings = "refused", "is a shell variable or command; write its value", []
+        if verdict != "refused":
+            usable[name] = value
         command.settings += settings
         command.parameters.append(Parameter(name, value, verdict, told))
-    # A number that is none is among the refused parameters, with its cure.
-    with suppress(ValueError):
-        command.settings += [f"generator={json.dumps(_generator(said))}", *_window(said)]
+    command.settings += [f"generator={json.dumps(_generator(usable))}", *_window(usable)]
     command.settings += ["kind=evaluate", "evaluation.attempts=1", "agent.prompt=full"]
     return command
 

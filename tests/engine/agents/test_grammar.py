@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
 import time
 
 import pytest
@@ -18,7 +17,6 @@ from arpo_engine.contract.errors import ActionUnreadable
 SCREEN = (1920, 1080)
 PATIENT = UiTarsAgent(UiTarsAgentConfig(actions_per_reply=16))
 CALLER = QwenVlAgent(QwenVlAgentConfig(actions_per_reply=16))
-HOSTILE_REPLIES = 10_000
 
 
 def tool_call(**arguments: object) -> str:
@@ -156,55 +154,6 @@ def test_characters_that_no_keyboard_types_are_refused(character: str):
 
 def test_other_alphabets_are_typed_as_they_are():
     assert content_of("type(content='中文 😀 עברית e\u0301')") == "中文 😀 עברית e\u0301"
-
-
-PIECES = (
-    "Thought: ", "Action:", "Action: ", "\n", "\n\n", " ", "click", "type", "hotkey", "drag", "scroll", "finished",
-    "wait", "(", ")", "()", "[", "]", "start_box=", "end_box=", "content=", "key=", "direction=", "'", '"', "\\",
-    "\\x4", "\\u",
-    "\\ud800", "\\N{", "}", ",", "(1,2)", "(960,540)", "<point>1 2</point>", "<|box_start|>", "<|box_end|>",
-    "<|im_end|>", "nan", "1e999", "-0", "9" * 40, "\0", "\r", "\u202e", "\u200b", "\ud83d", "ﬁ", "١٢",
-    "__import__('os')", "#", ";", "{}", "<tool_call>", "</tool_call>", '{"name": "computer_use", "arguments": ',
-    '{"action": "left_click", ', '"coordinate": ', "[1, 2]", "[NaN, 2]", "null", "1" * 5000, "[" * 3000, "true",
-    '"keys": ["ctrl"]', "}}", '"text": "', "lambda: 0",
-)  # fmt: skip
-
-
-def hostile(rng: random.Random) -> str:
-    """A reply made of the grammar's own pieces in any order, or a good one with a few characters changed."""
-    if rng.random() < 0.5:
-        return "".join(rng.choice(PIECES) for _ in range(rng.randint(1, 30)))
-    good = rng.choice(
-        [
-            "Thought: x\nAction: click(start_box='(960,540)')\n\ntype(content='it\\'s')",
-            "Action: drag(start_box='(1,2)', end_box='(3,4)')",
-            tool_call(action="left_click", coordinate=[10, 20]),
-            tool_call(action="key", keys=["ctrl", "s"]),
-        ]
-    )
-    letters = list(good)
-    for _ in range(rng.randint(1, 5)):
-        at = rng.randrange(len(letters))
-        letters[at : at + rng.randint(0, 3)] = rng.choice([rng.choice(PIECES), chr(rng.randrange(0x110000)), ""])
-        letters = letters or ["x"]
-    return "".join(letters)
-
-
-@pytest.mark.parametrize("agent", [PATIENT, CALLER], ids=["ui_tars", "qwen_vl"])
-def test_ten_thousand_hostile_replies_raise_nothing_but_the_named_error(agent: Agent):
-    rng = random.Random(20260101)
-    read = 0
-    for _ in range(HOSTILE_REPLIES):
-        text = hostile(rng)
-        try:
-            reply = agent.parse(text, SCREEN)
-        except ActionUnreadable as refusal:
-            assert 20 < len(str(refusal)) < 500
-            continue
-        read += 1
-        for one in unfolded(reply.action):
-            assert type(one).model_validate_json(one.model_dump_json()) == one, "an event could not hold it"
-    assert read > 50, "a fuzz that is only ever refused at the door tests nothing"
 
 
 def test_arguments_are_read_as_written_and_their_meaning_is_left_to_others():

@@ -83,15 +83,15 @@ def test_the_same_task_twice_in_a_step_is_one_group_only_in_the_published_code(m
 def test_a_penalty_is_asked_once_and_taken_from_rewards_before_they_are_compared():
     asked = []
 
-    def penalty(trajectories: list) -> list[float]:
-        asked.append(len(trajectories))
+    def penalty(trajectories: list, remembered: set) -> list[float]:
+        asked.append((len(trajectories), set(remembered)))
         return [0.5 if item.episode_id == "a.0" else 0.0 for item in trajectories]
 
     groups = [collected("a", [1.0, 0.5]), collected("b", [1.0, 0.0])]
     first, second = Grpo(GrpoConfig(), seed=0).prepare(groups, penalty).groups
     assert first.zero_gradient
     assert not second.zero_gradient
-    assert asked == [4]
+    assert asked == [(4, set())]
 
 
 def test_a_reward_that_is_no_finite_number_is_refused():

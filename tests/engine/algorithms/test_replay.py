@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -234,3 +235,17 @@ def test_a_buffer_that_was_never_asked_changes_no_advantage():
     mixed = group(1, "t1", [0.0, 1.0, 0.0])
     (mine,), (its,) = with_stock.prepare([mixed]).groups, without.prepare([mixed]).groups
     assert mine.members == its.members
+
+
+def test_a_penalty_is_told_which_trajectories_were_remembered():
+    algorithm = Arpo(ArpoConfig(mode="paper", kl={"place": "reward"}), seed=0)
+    asked: list[tuple[list[str], set[str]]] = []
+
+    def penalty(trajectories: Sequence[Trajectory], remembered: Collection[str]) -> list[float]:
+        asked.append(([item.episode_id for item in trajectories], set(remembered)))
+        return [0.0] * len(trajectories)
+
+    algorithm.prepare([Collected(group_id="g1", task_id="t1", fresh=(make_trajectory("old", 1.0),))], penalty)
+    fresh = tuple(make_trajectory(f"new{slot}", 0.0) for slot in range(2))
+    algorithm.prepare([Collected(group_id="g2", task_id="t1", fresh=fresh)], penalty)
+    assert asked == [(["old"], set()), (["new0", "new1", "old"], {"old"})]

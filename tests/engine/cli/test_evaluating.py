@@ -18,7 +18,7 @@ from arpo_engine.cli.task_words import task_settings
 from arpo_engine.contract.errors import TaskError
 from arpo_engine.contract.events import EpisodeStarted, ValidationFinished
 from arpo_engine.contract.reporting import read_spool
-from tests.engine.inference.chat_stub import ChatStub, chat_stub, reply
+from tests.engine.inference.chat_stub import ChatStub, Said, chat_stub, reply
 
 WORDS = ["evaluation.attempts=2", "desktops.count=4", "generator.max_new_tokens=4", "--quiet"]
 
@@ -237,3 +237,41 @@ def test_a_command_that_asks_for_what_is_not_here_is_refused_before_anything_sta
     assert "--observation_type som: agents here see screenshots; use screenshot" in told
     assert "--noise_type pop_ups" in told
     assert not (tmp_path / "run").exists()
+
+
+def runner_command(tmp_path: Path, *words: str) -> Path:
+    script = tmp_path / "evaluate.sh"
+    script.write_text(
+        "python run_multienv_uitars.py --max_steps 2 --max_tokens 9 --model ui-tars --server_port 9 "
+        f"--test_all_meta_path configs/tasks/pocket/held_out.json --domain open-app {' '.join(words)}\n"
+    )
+    return script
+
+
+def test_what_the_command_line_says_instead_of_the_script_is_told_with_both_values(tmp_path, capsys, stub: ChatStub):
+    stub.models = Said({"data": [{"id": "mine"}]})
+    stub.script = lambda number, request: reply("Thought: no.\nAction: call_user()")
+    words = ["--from", str(runner_command(tmp_path)), "--server", stub.url, "--model", "mine"]
+    assert main(["evaluate", *words, "--run-dir", str(tmp_path / "run"), "--quiet"]) == 0
+    told = [line for line in capsys.readouterr().err.splitlines() if "replaces" in line]
+    assert told == [
+        f"--server {stub.url} replaces the script's generator.base_urls = http://127.0.0.1:9/v1; "
+        "--model mine replaces the script's generator.model = ui-tars"
+    ]
+    # What the script says besides stays.
+    assert (stub.requests[0]["model"], stub.requests[0]["max_tokens"]) == ("mine", 9)
+
+
+def test_a_model_of_ones_own_takes_the_place_of_the_scripts_servers(tmp_path, capsys):
+    words = ["--from", str(runner_command(tmp_path)), "--model", "builtin:pocket", "desktops.count=1"]
+    assert main(["evaluate", *words, "agent.prompt=short", "--run-dir", str(tmp_path / "run"), "--quiet"]) == 0
+    heard = capsys.readouterr()
+    assert "--model builtin:pocket is sampled here and replaces the script's generator.model = ui-tars" in heard.err
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert (config["generator"]["kind"], config["generator"]["max_new_tokens"]) == ("hf", 9)
+
+
+def test_a_script_alone_is_told_no_such_thing(tmp_path, capsys):
+    script = runner_command(tmp_path, "--observation_type", "som")
+    assert main(["evaluate", "--from", str(script), "--run-dir", str(tmp_path / "run")]) == 2
+    assert "replaces" not in capsys.readouterr().err

@@ -6,7 +6,8 @@ from itertools import combinations
 
 import pytest
 
-from arpo_engine.evaluation.passk import mean_and_sd, pass_at_k, wilson
+from arpo_engine.contract.intervals import wilson
+from arpo_engine.evaluation.passk import mean_and_sd, pass_at_k
 
 
 @pytest.mark.parametrize(

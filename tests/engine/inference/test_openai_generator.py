@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import io
+import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -22,6 +23,7 @@ from arpo_engine.contract.errors import ConfigError, ContextFull, GeneratorLost,
 from arpo_engine.contract.events import EpisodeEnded, EpisodeStepTaken
 from arpo_engine.contract.outcomes import EndedBy, Fault, Split
 from arpo_engine.contract.reporting import MemorySink
+from arpo_engine.contract.servers import GATE_VARIABLE, ServerGate, ServerRefused
 from arpo_engine.desktops.pool import DesktopPool
 from arpo_engine.inference import chat_server
 from arpo_engine.inference.base import Completion, Prompt, Sampling, Words
@@ -324,3 +326,57 @@ def test_a_reply_of_ten_megabytes_is_an_unreadable_reply(stub: ChatStub):
     stub.script = lambda number, request: reply("A" * 10_000_000)
     trajectory, _ = play(stub)
     assert (trajectory.ended_by, trajectory.score) == (EndedBy.UNREADABLE_REPLY, 0.0)
+
+
+def gated(monkeypatch: pytest.MonkeyPatch, gate: ServerGate) -> None:
+    monkeypatch.setenv(GATE_VARIABLE, gate.as_text())
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-machine")
+
+
+def test_the_machines_key_goes_to_listed_servers_only(stub: ChatStub, monkeypatch: pytest.MonkeyPatch):
+    gated(monkeypatch, ServerGate())
+    ask(stub, prompt())
+    gated(monkeypatch, ServerGate(listed=("127.0.0.0/8",)))
+    ask(stub, prompt())
+    assert stub.keys == [None, "Bearer sk-machine"]
+
+
+def test_a_server_that_wants_the_key_it_did_not_get_says_who_can_list_it(
+    stub: ChatStub, monkeypatch: pytest.MonkeyPatch
+):
+    gated(monkeypatch, ServerGate())
+    stub.models = refusal(401, "no key")
+    with pytest.raises(ModelError, match=r"it got no key, since it is not listed.*ARPO_MODEL_SERVERS"):
+        asyncio.run(OpenAiGenerator(config(stub)).check())
+
+
+@pytest.mark.parametrize("found", ["169.254.169.254", "93.184.216.34"])
+def test_a_name_is_judged_by_where_it_leads_and_nothing_is_connected_to(monkeypatch: pytest.MonkeyPatch, found: str):
+    def look_up(host: str, port: int, **words: Any) -> list[Any]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (found, port))]
+
+    def connect(*words: object) -> None:
+        raise AssertionError("a socket was made")
+
+    server = chat_server.ChatServer("http://innocent.example/v1", key="sk", timeout_s=1.0, gate=ServerGate())
+    monkeypatch.setattr(chat_server.socket, "getaddrinfo", look_up)
+    monkeypatch.setattr(chat_server.socket, "socket", connect)
+    with pytest.raises(ServerRefused, match=rf"innocent\.example \({found}\)"):
+        server.models()
+
+
+def test_a_name_with_several_addresses_leads_to_one_that_is_allowed(stub: ChatStub, monkeypatch: pytest.MonkeyPatch):
+    gated(monkeypatch, ServerGate())
+    address = socket.getaddrinfo("127.0.0.1", int(stub.url.split(":")[2].split("/")[0]), type=socket.SOCK_STREAM)
+    elsewhere = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("169.254.169.254", 80))
+    monkeypatch.setattr(chat_server.socket, "getaddrinfo", lambda *words, **more: [elsewhere, *address])
+    ask(stub, prompt(), base_urls=(stub.url.replace("127.0.0.1", "two.example"),))
+    assert len(stub.requests) == 1
+
+
+def test_a_server_that_leads_elsewhere_is_not_followed(stub: ChatStub, monkeypatch: pytest.MonkeyPatch):
+    gated(monkeypatch, ServerGate(anywhere=True))
+    stub.script = lambda number, request: Said(b"", 307, {"Location": "http://169.254.169.254/latest/meta-data"})
+    with pytest.raises(ModelError, match="it leads elsewhere, and that is not followed"):
+        ask(stub, prompt())
+    assert len(stub.requests) == 1

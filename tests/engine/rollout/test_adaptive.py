@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import pytest
@@ -11,7 +11,7 @@ from arpo_engine.contract.outcomes import Split
 from arpo_engine.inference.base import Sampling
 from arpo_engine.rollout.adaptive import rewarded_alike, sample_more
 from arpo_engine.rollout.group import assemble, collect_groups
-from arpo_engine.rollout.plans import Plan, Planner
+from arpo_engine.rollout.plans import GroupPlan, Plan, Planner
 from arpo_engine.types import Trajectory
 from tests.engine.fakes import make_task, make_trajectory
 
@@ -43,7 +43,14 @@ async def grown(scheduler: Scripted, extra: int) -> dict[str, list[float]]:
     plan = planner()
     plans = plan.groups([make_task(name) for name in scheduler.rewards], size=2, step=1, sampling=SAMPLING)
     collected = await collect_groups(scheduler, plans)
-    groups = await sample_more(scheduler, plan, plans, collected, extra=extra)
+    told: list[int] = []
+
+    def tell(more: Sequence[GroupPlan]) -> None:
+        told.append(sum(len(group.all_episodes) for group in more))
+
+    began = len(scheduler.ran)
+    groups = await sample_more(scheduler, plan, plans, collected, extra=extra, tell=tell)
+    assert sum(told) == len(scheduler.ran) - began
     return {group.task_id: [item.score for item in group.fresh] for group in groups}
 
 

@@ -18,6 +18,7 @@ from arpo_engine.trainer.anchors import old_logprobs
 from arpo_engine.trainer.kl_penalty import KlPenalty
 from arpo_engine.trainer.learner import Learner
 from arpo_engine.trainer.reference import Reference
+from arpo_engine.trainer.shaping import retokenised
 from arpo_engine.types import Group, Member, Step, Trajectory
 from tests.engine.trainer.world import fresh_policy
 
@@ -225,11 +226,34 @@ def test_a_penalty_in_the_reward_is_the_weighed_distance_of_the_whole_trajectory
     with torch.no_grad():
         frozen.module.lm_head.weight.mul_(1.5)
         distance = float((policy.reply_logprobs([said]).logprobs - frozen.reply_logprobs([said]).logprobs).sum())
-    assert made.reward_penalty([said, silent]) == [pytest.approx(0.1 * distance, rel=1e-3), 0.0]
+    assert made.reward_penalty([said, silent], ()) == [pytest.approx(0.1 * distance, rel=1e-3), 0.0]
     assert learner(policy).reward_penalty is None
+
+
+@pytest.mark.parametrize("mode", ["corrected", "paper"])
+def test_a_remembered_success_is_as_far_from_the_reference_as_todays_policy_is(policy: Policy, mode: str):
+    config = ArpoConfig(mode=mode, kl={"place": "reward", "coef": 0.1, "estimator": "kl"})
+    made, fresh = with_penalty(policy, config), sampled(policy, "fresh", "click")
+    older = replace(fresh.steps[0], reply_logprobs=tuple(value - 2.0 for value in fresh.steps[0].reply_logprobs))
+    remembered = replace(fresh, episode_id="old", steps=(older,))
+    taken, of_remembered = made.reward_penalty([fresh, remembered], {"old"})
+    assert of_remembered == pytest.approx(taken, rel=1e-3)
+    # Taken for a fresh one, its recorded log-probs would be believed in corrected mode.
+    _, believed = made.reward_penalty([fresh, remembered], ())
+    assert believed == pytest.approx(taken - (0.2 * fresh.tokens if mode == "corrected" else 0.0), rel=1e-3)
 
 
 def test_learning_again_from_the_text_makes_every_ratio_one(policy: Policy):
     said = sampled(policy, "a", "click")
     report = learner(policy, GrpoConfig(minibatches=1, retokenise=True)).learn([group((said, 1.0))], step=1)
     assert (report.finite, report.approx_kl) == (True, pytest.approx(0.0, abs=1e-5))
+
+
+def test_the_text_that_is_learnt_from_again_has_its_box_tokens_whether_they_were_sampled_or_not(policy: Policy):
+    chat = policy.chat
+    boxed = "Action: click(start_box='<|box_start|>(1,2)<|box_end|>')"
+    for words in (boxed, "Action: click(start_box='(1,2)')"):
+        said = sampled(policy, "a", words)
+        again = retokenised(said, chat).steps[0]
+        assert again.reply_ids == chat.reply_ids(boxed)
+        assert len(again.reply_logprobs) == len(again.reply_ids)

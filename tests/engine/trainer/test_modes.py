@@ -13,7 +13,7 @@ import pytest
 from arpo_engine.algorithms.arpo import Arpo
 from arpo_engine.algorithms.base import Collected
 from arpo_engine.contract.config import ArpoConfig, RunConfig
-from arpo_engine.contract.events import EpisodeStarted, GroupCollected, MetricsLogged
+from arpo_engine.contract.events import EpisodeStarted, GroupCollected, MetricsLogged, PhaseChanged
 from arpo_engine.contract.outcomes import RunOutcome
 from arpo_engine.contract.reporting import MemorySink
 from arpo_engine.trainer import announce
@@ -67,6 +67,16 @@ def test_a_greedy_rollout_is_run_for_each_task_and_a_reward_pays_for_its_distanc
     # The reference is the model of the config, the policy of these tests is untaught.
     assert first["train/reference_kl"] > 1.0
     assert second["train/reference_kl"] > 1.0
+
+
+def test_the_announced_rollouts_of_a_step_are_those_that_begin(tmp_path: Path):
+    algorithm = {"kind": "grpo", "estimator": "remax", "zero_variance": "sample_more", "extra_rollouts": 4}
+    sink = run(small_config(algorithm=algorithm, rollout={"group_size": 2}, limits={"steps": 3}), tmp_path)
+    said = [event.detail for event in sink.events if isinstance(event, PhaseChanged) and event.phase == "collecting"]
+    assert said[0] == "6 rollouts of 2 tasks, 2 of them greedy ones to compare with"
+    assert any(" more rollouts, " in detail for detail in said)
+    announced = sum(int(detail.split()[0]) for detail in said)
+    assert announced == sum(isinstance(event, EpisodeStarted) for event in sink.events)
 
 
 def test_an_injection_tells_its_age_and_what_it_changed():

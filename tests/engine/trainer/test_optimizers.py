@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from arpo_engine.contract.config.parts import OptimizerConfig
-from arpo_engine.trainer.optimizers import AdamWBf16, build_optimizer
+from arpo_engine.trainer.optimizers import AdamWBf16, build_optimizer, load_moments
 
 
 def after(config: OptimizerConfig, dtype: torch.dtype, steps: int, gradient: float = 0.25) -> torch.Tensor:
@@ -68,3 +68,35 @@ def test_a_weight_without_a_gradient_stays():
     weight = torch.nn.Parameter(torch.ones(2))
     build_optimizer([weight], OptimizerConfig(kind="adamw_bf16")).step()
     assert weight.tolist() == [1.0, 1.0]
+
+
+@pytest.mark.parametrize(("before", "after_it"), [("adamw", "adamw_bf16"), ("adamw_bf16", "adamw")])
+def test_a_checkpoint_of_one_kind_goes_on_as_the_other(before: str, after_it: str):
+    weights = [torch.nn.Parameter(torch.linspace(-1, 1, 5)) for _ in range(3)]
+    first, stayed = (build_optimizer([weights[place]], OptimizerConfig(kind=before, lr=1e-2)) for place in (0, 2))
+    changed = build_optimizer([weights[1]], OptimizerConfig(kind=after_it, lr=1e-2))
+
+    def step(optimizer: torch.optim.Optimizer, weight: torch.nn.Parameter) -> None:
+        weight.grad = torch.full_like(weight, 0.3)
+        optimizer.step()
+
+    for _ in range(3):
+        step(first, weights[0])
+    saved = copy.deepcopy(first.state_dict())
+    for weight in weights[1:]:
+        weight.data.copy_(weights[0].data)
+    assert load_moments(changed, saved)
+    assert not load_moments(stayed, saved)
+    step(changed, weights[1])
+    step(stayed, weights[2])
+    assert weights[1].tolist() == pytest.approx(weights[2].tolist(), abs=2e-3)
+    names = {"step", "exp_avg", "exp_avg_sq", *(["lost"] if after_it == "adamw_bf16" else [])}
+    assert set(changed.state[weights[1]]) == names
+    # What it saves is now its own kind's.
+    assert not load_moments(changed, copy.deepcopy(changed.state_dict()))
+
+
+def test_a_state_without_a_step_fits_both_kinds():
+    weight = torch.nn.Parameter(torch.ones(2))
+    empty = build_optimizer([weight], OptimizerConfig()).state_dict()
+    assert not load_moments(build_optimizer([weight], OptimizerConfig(kind="adamw_bf16")), empty)

@@ -137,3 +137,48 @@ def test_nobody_but_an_admin_starts_a_models_own_code_by_any_form(
     run = Run.objects.get()
     with pytest.raises(PermissionRefused, match="trust_remote_code"):
         create_run(owner=runner, team=team, config=RunConfig.model_validate(run.config))
+
+
+RUNNER = """\
+cd OSWorld
+python run_multienv_uitars.py --headless --max_steps 20 --model my-model --num_envs 3 \\
+    --max_trajectory_length 5 --result_dir ./results/ --server_ip http://10.0.0.2 \\
+    --test_all_meta_path configs/tasks/pocket/held_out.json --temperature 0.7
+"""
+
+
+def test_a_command_of_osworlds_runner_is_recognised_and_becomes_an_evaluation(as_runner: Client) -> None:
+    answer = as_runner.post(ADDRESS, {"command": RUNNER})
+    page = unescape(answer.content.decode())
+    assert answer.status_code == 200
+    assert "The form now holds the imported run" in page
+    assert "--max_trajectory_length" in page and "agent.history_images" in page
+    assert "0 refused" in page
+    assert "fault" not in page.split('id="imported"')[1].split("</section>")[0]
+    assert 'value="Evaluation of my-model"' in page
+    assert "http://10.0.0.2:9002/v1" in page
+    assert not Run.objects.exists()
+
+
+def test_its_servers_script_may_stand_before_it(as_runner: Client) -> None:
+    server = "python -m vllm.entrypoints.openai.api_server --served-model-name tars --port 7000 $MODEL\n"
+    command = "python run_multienv_uitars.py --test_all_meta_path configs/tasks/pocket/held_out.json\n"
+    page = unescape(as_runner.post(ADDRESS, {"command": server + command}).content.decode())
+    assert 'value="Evaluation of tars"' in page
+    assert "http://127.0.0.1:7000/v1" in page
+
+
+def test_a_parameter_of_the_runner_that_is_refused_is_told_and_the_form_does_without(as_runner: Client) -> None:
+    answer = as_runner.post(ADDRESS, {"command": f"{RUNNER.rstrip()} --model $NAME --max_tokens many --noise 3"})
+    page = unescape(answer.content.decode())
+    assert answer.status_code == 422
+    assert "3 keys cannot be done here" in page
+    assert "is a shell variable or command; write its value" in page
+    assert "'many' is no number" in page
+    assert 'value="ui-tars"' in page
+
+
+def test_a_command_of_the_runner_that_cannot_be_read_says_why(as_runner: Client) -> None:
+    answer = as_runner.post(ADDRESS, {"command": "python run_multienv_uitars.py stray"})
+    assert answer.status_code == 422
+    assert "'stray' in the command belongs to no parameter" in unescape(answer.content.decode())

@@ -18,6 +18,8 @@ from arpo_engine.contract.selection import Choice
 from tests.web.builders import make_person, make_team
 from tests.web.pages.browser import FLAGS, WebServer
 from tests.web.pages.factories import Engine, rich_run, titled_run
+from tests.web.pages.test_compare import AFTER, BEFORE, evaluation
+from tests.web.pages.test_imported_command import RUNNER
 from tests.web.pages.test_selection_panel import RULE, TASKS, choosing_run, trying
 from webapp.accounts.models import Role, Team, User
 from webapp.episodes.models import Frame
@@ -118,6 +120,24 @@ def test_no_page_scrolls_sideways_on_a_phone_or_complains(page: Page, person: Us
             page.wait_for_load_state("networkidle")
             too_wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
             assert too_wide <= 0, (address, size)
+
+
+def test_two_evaluations_and_a_pasted_command_of_the_runner_fit_a_phone(page: Page, person: User, team: Team) -> None:
+    before, after = (evaluation(person, team, name, counts) for name, counts in (("Old", BEFORE), ("New", AFTER)))
+    page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    page.goto(f"/runs/{after.pk}/")
+    page.get_by_role("link", name="Compare with another evaluation").click()
+    page.get_by_label("Compare with", exact=True).select_option(before.pk)
+    page.get_by_role("button", name="Compare", exact=True).click()
+    expect(page.get_by_role("row", name="mail")).to_contain_text("clear")
+    assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0
+    page.goto("/runs/new/")
+    page.get_by_text("Paste an ARPO or verl command").click()
+    page.get_by_label("Script, command line or YAML").fill(RUNNER)
+    page.get_by_role("button", name="Show what becomes of it").click()
+    expect(page.get_by_role("heading", name="What becomes of the pasted command")).to_be_visible()
+    expect(page.locator("#f-kind")).to_have_value("evaluate")
+    assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0
 
 
 def test_figures_arrive_by_themselves_and_fit_a_phone(page: Page, person: User, team: Team) -> None:

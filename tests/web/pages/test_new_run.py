@@ -271,3 +271,30 @@ def test_a_server_is_measured_from_the_form_and_not_trained_with(as_runner: Clie
     refused = as_runner.post("/runs/new/", {**words, "c.kind": "train", "c.title": "Trained"}).content.decode()
     assert "cannot be trained with" in refused
     assert not Run.objects.filter(name="Trained").exists()
+
+
+@pytest.mark.parametrize("address", ["http://169.254.169.254/latest", "https://1.1.1.1/v1"])
+def test_a_server_outside_is_refused_to_runners_with_what_to_do(as_runner: Client, address: str, valkey: str) -> None:
+    words = words_of(kind="evaluate", title="Far", generator__kind="openai", generator__base_urls=f"[{address}]")
+    for path in ("/runs/new/", "/runs/new/preflight/"):
+        answer = as_runner.post(path, words)
+        assert answer.status_code == 403
+        assert "ARPO_MODEL_SERVERS" in answer.content.decode()
+    assert not Run.objects.filter(name="Far").exists()
+
+
+def test_a_listed_server_is_for_everybody(as_runner: Client, settings: Settings) -> None:
+    settings.MODEL_SERVERS = ("1.1.1.1",)
+    urls = "[https://1.1.1.1/v1]"
+    as_runner.post(
+        "/runs/new/", words_of(kind="evaluate", title="Near", generator__kind="openai", generator__base_urls=urls)
+    )
+    assert Run.objects.filter(name="Near").exists()
+
+
+def test_an_admin_may_measure_at_any_public_server(as_person: SignIn, admin: User) -> None:
+    urls = "[https://1.1.1.1/v1]"
+    as_person(admin).post(
+        "/runs/new/", words_of(kind="evaluate", title="Far", generator__kind="openai", generator__base_urls=urls)
+    )
+    assert Run.objects.filter(name="Far").exists()

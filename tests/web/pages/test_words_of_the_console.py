@@ -102,3 +102,16 @@ def test_several_actions_of_a_reply_are_said_one_after_the_other() -> None:
     actions = [{"kind": "move", "x": 1, "y": 2}, {"kind": "drag_to", "x": 3, "y": 4}, {"kind": "finished"}]
     assert action_words({"kind": "several", "actions": actions}) == "move to 1, 2, then drag to 3, 4, then finished"
     assert action_icon({"kind": "several", "actions": actions}) == action_icon(actions[0]) == "click"
+
+
+def test_every_section_but_the_runs_own_says_what_it_is_for() -> None:
+    assert [section.name for section in form_sections() if not section.help] == ["run"]
+
+
+def test_abbreviations_of_the_config_are_written_out_on_the_page() -> None:
+    labels = {field.path: field.label for field in form_fields().values()}
+    assert labels["algorithm.kl.place"] == "KL distance · place"
+    assert labels["algorithm.kl.coef"] == "KL distance · coefficient"
+    assert labels["optimizer.lr"] == "Learning rate"
+    short = {"Kl", "Lr", "Std", "Eps", "Coef"}
+    assert [label for label in labels.values() if short & set(label.replace("·", " ").split())] == []

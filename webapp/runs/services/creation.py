@@ -14,6 +14,7 @@ from webapp.accounts.services import record
 from webapp.runs.access import run_visible_to
 from webapp.runs.errors import RunRefused
 from webapp.runs.journal import append_console_event
+from webapp.runs.model_servers import require_servers
 from webapp.runs.models import Checkpoint, Run, RunKind, RunStatus
 from webapp.runs.queue import DISPATCH_RUNS, enqueue
 from webapp.runs.runfolder import run_dir
@@ -38,6 +39,7 @@ def create_run(
     require_role(owner, team, Role.RUNNER, "start a run")
     if config.model.trust_remote_code:
         require_role(owner, team, Role.ADMIN, "run the code that comes with a model (model.trust_remote_code)")
+    require_servers(owner, team, config)
     run = Run.objects.create(
         team=team,
         owner=owner,
