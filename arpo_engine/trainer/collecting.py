@@ -55,7 +55,7 @@ class Sources:
     async def run_on(
         self, plans: Sequence[GroupPlan], collected: Sequence[Collected], tell: Callable[[Sequence[GroupPlan]], None]
     ) -> list[Collected]:
-        """More rollouts for groups that were rewarded alike, where the config wants that; `tell` hears of each round."""
+        """More rollouts for groups that were rewarded alike, where the config wants that; `tell` hears of them."""
         algorithm = self.config.algorithm
         if choices_of(algorithm).zero_variance != "sample_more":
             return list(collected)
