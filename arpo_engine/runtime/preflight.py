@@ -27,6 +27,7 @@ from arpo_engine.contract.tasks import Task
 from arpo_engine.desktops.host import Reset
 from arpo_engine.models.folder import locate, read_json
 from arpo_engine.runtime.executor import Executor
+from arpo_engine.runtime.mirrors import checks as mirrors
 from arpo_engine.runtime.task_source import find_source, load_tasks
 from arpo_engine.types import Observation
 
@@ -59,7 +60,8 @@ async def preflight(config: RunConfig, *, run_dir: Path, executor: Executor) -> 
     if checks[-1].status != "fail":
         checks.append(await _guarded("desktops", _desktops, config, executor))
     parameters = _parameters(config)
-    return [*checks, _disk(config, run_dir, parameters), _memory(config, parameters), _processor(config)]
+    machine = [_disk(config, run_dir, parameters), _memory(config, parameters), _processor(config)]
+    return [*checks, *machine, *([_mirrors(config)] if config.records.mirrors else [])]
 
 
 def as_json(checks: list[Check]) -> dict[str, Any]:
@@ -81,6 +83,14 @@ def _packages() -> Check:
     if missing:
         return Check("packages", "fail", f"not installed: {', '.join(missing)}", "run ./arpo setup")
     return Check("packages", "ok", "all packages of the engine are installed")
+
+
+def _mirrors(config: RunConfig) -> Check:
+    """A tracker that is not there is no reason not to start: the run's own events have every number."""
+    missing = mirrors.missing_packages(config.records)
+    if missing:
+        return Check("mirrors", "warn", f"not installed: {', '.join(missing)}", mirrors.cure())
+    return Check("mirrors", "ok", mirrors.destinations(config.records))
 
 
 async def _model(config: RunConfig) -> Check:

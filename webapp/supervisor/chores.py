@@ -97,7 +97,7 @@ def lock(*, upgrade: bool, terminal: Terminal) -> int:
     common += ["--generate-hashes", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links"]
     common += ["--custom-compile-command", "./arpo lock", *(["--upgrade"] if upgrade else [])]
     agree: list[str] = []
-    for group in ("web", "engine", "dev", "installer"):
+    for group in ("web", "engine", "mirrors", "dev", "installer"):
         target = REQUIREMENTS / f"{group}.txt"
         with terminal.step(f"Locking {group}"):
             done = subprocess.run(

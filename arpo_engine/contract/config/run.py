@@ -21,13 +21,13 @@ from arpo_engine.contract.config.parts import (
     ModelConfig,
     OptimizerConfig,
     PocketDesktopsConfig,
-    RecordsConfig,
     RewardConfig,
     RolloutConfig,
     TasksConfig,
     UiTarsAgentConfig,
     ValidationConfig,
 )
+from arpo_engine.contract.config.records import RecordsConfig
 
 CONTRADICTIONS = "contradictions"
 """Type of the error that carries what does not fit together; its context has (field, sentence) pairs in `found`."""
