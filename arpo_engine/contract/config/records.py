@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
@@ -10,6 +10,7 @@ from arpo_engine.contract.base import Strict
 from arpo_engine.contract.published_metrics import MetricNames
 
 MirrorKind = Literal["console", "tensorboard", "wandb", "mlflow"]
+MIRRORS: tuple[MirrorKind, ...] = get_args(MirrorKind)
 
 
 class RecordsConfig(Strict):

@@ -14,6 +14,7 @@ import yaml
 
 from arpo_engine.contract.config.algorithm import ArpoConfig
 from arpo_engine.contract.config.parts import TasksConfig
+from arpo_engine.contract.config.records import MIRRORS
 from arpo_engine.contract.config.run import RunConfig
 from arpo_engine.contract.config.verl.importing import Imported
 from arpo_engine.contract.config.verl.layers import Setting
@@ -46,7 +47,8 @@ _SAME: dict[str, str] = {
     "data.seed": "seed",
     "env.num_envs": "desktops.count",
     "env.max_steps": "rollout.max_steps",
-    "trainer.experiment_name": "title",
+    "trainer.project_name": "records.project",
+    "trainer.logger": "records.mirrors",
     "trainer.save_freq": "checkpoint.every_steps",
     "trainer.save_limit": "checkpoint.keep",
 }
@@ -118,6 +120,7 @@ def _derived(config: RunConfig, before: Mapping[str, Setting]) -> dict[str, Any]
         words["trainer.val_before_train"] = config.validation.before_training
     if config.validation.top_p != 1.0 or "worker.rollout.val_override_config.top_p" in before:
         words["worker.rollout.val_override_config.top_p"] = config.validation.top_p
+    words["trainer.experiment_name"] = config.records.run_name or config.title
     words.update(_kl(config))
     if config.algorithm.loss.kind != "ppo" or "worker.actor.loss_type" in before:
         words["worker.actor.loss_type"] = {"ppo": "default"}.get(config.algorithm.loss.kind, config.algorithm.loss.kind)
@@ -160,6 +163,9 @@ def _as_before(words: dict[str, Any], before: Mapping[str, Setting]) -> dict[str
         known = before.get(key)
         if known is not None and known.value in PLACEHOLDER_TASKS and TasksConfig().source in str(words[key]):
             kept[key] = known.value
+    loggers = before.get("trainer.logger")
+    if loggers is not None and words["trainer.logger"] == [name for name in _listed(loggers.value) if name in MIRRORS]:
+        kept["trainer.logger"] = loggers.value
     for key, value in words.items():
         known = before.get(key)
         if known is None or not isinstance(known.value, str | int | float | None):
@@ -168,6 +174,10 @@ def _as_before(words: dict[str, Any], before: Mapping[str, Setting]) -> dict[str
         if forms.get(known.value, known.value) == forms.get(value, value):
             kept[key] = known.value
     return kept
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 def _warmup_ratio(config: RunConfig) -> float:
@@ -195,6 +205,8 @@ def _without_words(config: RunConfig) -> list[str]:
         found.append("algorithm.loss.aggregation=constant: tokens are averaged there")
     if config.kind == "evaluate":
         found.append("kind=evaluate: there is no such command; trainer.val_only=true is the nearest")
+    if config.records.mirrors and config.records.metric_names != "arpo":
+        found.append(f"records.metric_names={config.records.metric_names}: there numbers have the published names only")
     if config.guard.enabled:
         found.append("guard.enabled=true: there is no such guard")
     return found
