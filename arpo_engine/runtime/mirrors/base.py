@@ -31,7 +31,7 @@ class TrackedRun:
 
 
 class Tracker(Protocol):
-    """One tracker. Every method runs in the mirror's own thread and may raise or hang as it likes."""
+    """One tracker. Every method but `abandon` runs in the mirror's own thread and may raise or hang as it likes."""
 
     takes_back: bool
     """Whether steps that an earlier attempt sent are replaced when they are sent again."""
@@ -46,4 +46,8 @@ class Tracker(Protocol):
 
     def close(self, outcome: RunOutcome | None) -> None:
         """Bring everything where it belongs; `outcome` is None where nobody could tell how the run ended."""
+        ...
+
+    def abandon(self) -> None:
+        """Called beside a method that hangs when the run is over: end what would keep the process from ending."""
         ...

@@ -26,3 +26,6 @@ class ConsoleTracker:
 
     def close(self, outcome: RunOutcome | None) -> None:
         """Everything has been printed."""
+
+    def abandon(self) -> None:
+        """A thread that waits for a terminal keeps no process alive."""

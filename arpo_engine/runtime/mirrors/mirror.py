@@ -6,6 +6,7 @@ What it did not take is counted. Knows how a tracker is fed; knows no tracker an
 from __future__ import annotations
 
 import json
+import logging
 import queue
 import threading
 import time
@@ -16,6 +17,8 @@ from pathlib import Path
 from arpo_engine.contract.config.records import MirrorKind
 from arpo_engine.contract.outcomes import RunOutcome
 from arpo_engine.runtime.mirrors.base import TrackedRun, Tracker
+
+log = logging.getLogger(__name__)
 
 MAX_WAITING = 1_000
 """Steps whose numbers wait for a tracker that is slow; further ones are counted and not sent."""
@@ -52,6 +55,7 @@ class Mirror:
         self._offered = self._settled = 0
         self._outcome: RunOutcome | None = None
         self._complained = False
+        self._tracker: Tracker | None = None
         self._thread = threading.Thread(target=self._feed, name=f"mirror-{kind}", daemon=True)
         self._thread.start()
 
@@ -71,6 +75,9 @@ class Mirror:
         self._thread.join(max(0.0, deadline - time.monotonic()))
         lost = self._offered - self._settled
         late = "; it did not end in time and was left" if self._thread.is_alive() else ""
+        if late:
+            self._complained = True
+            self._abandon()
         if lost:
             self._tell(
                 f"{self._kind} did not take the numbers of {lost} of {self._offered} steps{late}; the run's own "
@@ -79,10 +86,17 @@ class Mirror:
         elif late:
             self._tell(f"{self._kind} took all numbers{late}, so it may not show the end of the run")
 
+    def _abandon(self) -> None:
+        try:
+            if self._tracker is not None:
+                self._tracker.abandon()
+        except Exception as error:  # noqa: BLE001 - a tracker may raise anything, and the run is over
+            log.warning("a tracker could not be abandoned", extra={"kind": self._kind, "why": str(error)})
+
     def _feed(self) -> None:
         """The thread."""
         try:
-            tracker = self._build()
+            self._tracker = tracker = self._build()
             noted = _read(self._notes) if self._run.resumed_from is not None else None
             noted = self._open(tracker, noted)
         except Exception as error:  # noqa: BLE001 - a tracker may raise anything, and nothing of it concerns the run

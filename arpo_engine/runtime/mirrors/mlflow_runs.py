@@ -46,6 +46,9 @@ class MlflowTracker:
         """Say how it ended."""
         self._client.set_terminated(self._run_id, _STATUS.get(outcome, "FAILED") if outcome else "FAILED")
 
+    def abandon(self) -> None:
+        """A request that is under way keeps no process alive."""
+
     def _known(self, run_id: str | None) -> str | None:
         if run_id is None:
             return None

@@ -30,6 +30,7 @@ class Recording:
         self.runs: list[TrackedRun] = []
         self.logged: list[tuple[int, dict[str, float]]] = []
         self.outcome: Any = "open"
+        self.abandoned = False
 
     def open(self, run: TrackedRun) -> str:
         self.runs.append(run)
@@ -40,6 +41,9 @@ class Recording:
 
     def close(self, outcome: RunOutcome | None) -> None:
         self.outcome = outcome
+
+    def abandon(self) -> None:
+        self.abandoned = True
 
 
 class Raising(Recording):
@@ -130,6 +134,7 @@ def test_a_tracker_that_hangs_never_delays_an_event_and_what_it_did_not_take_is_
         "events have them all"
     ]
     assert [event.message for event in inner.events if isinstance(event, LogWritten)] == said
+    assert tracker.abandoned
     tracker.let_go.set()
 
 

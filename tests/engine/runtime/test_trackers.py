@@ -195,3 +195,41 @@ def test_wandb_never_asks_for_a_key(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.delenv("WANDB_API_KEY")
     monkeypatch.setenv("WANDB_MODE", "disabled")
     assert wandb_mode.mode() is None
+
+
+SERVER_AWAY = """
+import pathlib, sys
+from arpo_engine.contract.config import parse_config
+from arpo_engine.contract.events import MetricsLogged, Provenance, RunEnded, RunStarted
+from arpo_engine.contract.outcomes import RunOutcome
+from arpo_engine.contract.reporting import MemorySink
+from arpo_engine.runtime.mirrors import sink, with_mirrors
+
+sink.CLOSE_S = 1.0
+config = parse_config({"records": {"mirrors": ["wandb"]}})
+mirrored = with_mirrors(MemorySink(), config, pathlib.Path(sys.argv[1]), say=print, quiet=False)
+mirrored.emit(RunStarted(run_kind="train", total_steps=1, provenance=Provenance(config_hash="", seed=0)))
+mirrored.emit(MetricsLogged(step=1, values={"train/success": 0.5}))
+import wandb
+while not list(pathlib.Path(sys.argv[1]).glob("mirrors/wandb/run-*/logs/debug.log")):
+    pass
+mirrored.emit(RunEnded(outcome=RunOutcome.FINISHED, step=1))
+mirrored.close()
+"""
+
+
+def test_a_wandb_server_that_is_away_does_not_keep_a_run_from_ending(tmp_path: Path, no_network: None) -> None:
+    """Left to itself W&B would try for a minute or more when Python ends."""
+    pytest.importorskip("wandb")
+    away = {"WANDB_MODE": "online", "WANDB_API_KEY": "0" * 40, "WANDB_BASE_URL": "http://127.0.0.1:9"}
+    done = subprocess.run(
+        [sys.executable, "-c", SERVER_AWAY, str(tmp_path)],
+        env={**os.environ, **away},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=50,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "wandb did not take the numbers of 1 of 1 steps; it did not end in time and was left" in done.stdout
+    assert "Traceback" not in done.stderr
