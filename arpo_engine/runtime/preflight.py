@@ -61,7 +61,7 @@ async def preflight(config: RunConfig, *, run_dir: Path, executor: Executor) -> 
         checks.append(await _guarded("desktops", _desktops, config, executor))
     parameters = _parameters(config)
     machine = [_disk(config, run_dir, parameters), _memory(config, parameters), _processor(config)]
-    return [*checks, *machine, *([_mirrors(config)] if config.records.mirrors else [])]
+    return [*checks, *machine, *([check_mirrors(config)] if config.records.mirrors else [])]
 
 
 def as_json(checks: list[Check]) -> dict[str, Any]:
@@ -85,7 +85,7 @@ def _packages() -> Check:
     return Check("packages", "ok", "all packages of the engine are installed")
 
 
-def _mirrors(config: RunConfig) -> Check:
+def check_mirrors(config: RunConfig) -> Check:
     """A tracker that is not there is no reason not to start: the run's own events have every number."""
     missing = mirrors.missing_packages(config.records)
     if missing:

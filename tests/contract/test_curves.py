@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+import yaml
 
 from arpo_engine.contract.config import parse_config
 from arpo_engine.contract.curves import read_curves
 from arpo_engine.contract.errors import ConfigError
 from arpo_engine.contract.events import Envelope, Event, MetricsLogged, Provenance, RunStarted
+from arpo_engine.runtime.mirrors.console import ConsoleTracker
 
 PUBLISHED_CONSOLE = """\
 (Runner pid=71) reset_time:  12.5
@@ -105,6 +108,14 @@ def test_the_published_consoles_yaml_is_read_with_numpys_numbers_in_it(tmp_path:
     }
 
 
+def test_what_yaml_really_makes_of_numpys_numbers_is_read(tmp_path: Path) -> None:
+    metrics = {"actor": {"pg_loss": np.mean([0.25, 0.5]), "lr": 1e-6}, "critic": {"score": {"mean": np.float64(-0.5)}}}
+    log = tmp_path / "arpo.out"
+    log.write_text(f"Step 7\n{yaml.dump(metrics, indent=2)}\n")
+    (curves,) = read_curves(log, "arpo")
+    assert curves.steps == {7: {"actor/pg_loss": 0.375, "actor/lr": 1e-06, "critic/score/mean": -0.5}}
+
+
 def test_a_charts_export_holds_a_run_in_each_column(tmp_path: Path) -> None:
     export = tmp_path / "wandb_export.csv"
     export.write_text(
@@ -156,3 +167,11 @@ def test_a_line_of_the_spool_that_rotted_is_named(tmp_path: Path) -> None:
         file.write('{"MetricsLogged": rotten\n')
     with pytest.raises(ConfigError, match="has a line that is no event"):
         read_curves(folder, "ours")
+
+
+def test_the_line_that_our_console_prints_is_read_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    numbers = {"critic/score/mean": 0.25, "actor/lr": 1e-06, "perf/total_num_tokens": 123456.0}
+    ConsoleTracker().log(3, numbers)
+    log = tmp_path / "own.log"
+    log.write_text(capsys.readouterr().out)
+    assert read_curves(log, "arpo")[0].steps == {3: numbers}

@@ -198,7 +198,7 @@ def test_wandb_never_asks_for_a_key(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 SERVER_AWAY = """
-import pathlib, sys
+import pathlib, sys, threading
 from arpo_engine.contract.config import parse_config
 from arpo_engine.contract.events import MetricsLogged, Provenance, RunEnded, RunStarted
 from arpo_engine.contract.outcomes import RunOutcome
@@ -210,9 +210,8 @@ config = parse_config({"records": {"mirrors": ["wandb"]}})
 mirrored = with_mirrors(MemorySink(), config, pathlib.Path(sys.argv[1]), say=print, quiet=False)
 mirrored.emit(RunStarted(run_kind="train", total_steps=1, provenance=Provenance(config_hash="", seed=0)))
 mirrored.emit(MetricsLogged(step=1, values={"train/success": 0.5}))
-import wandb
 while not list(pathlib.Path(sys.argv[1]).glob("mirrors/wandb/run-*/logs/debug.log")):
-    pass
+    threading.Event().wait(0.05)
 mirrored.emit(RunEnded(outcome=RunOutcome.FINISHED, step=1))
 mirrored.close()
 """
