@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import queue
+import re
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -19,6 +20,10 @@ from arpo_engine.contract.outcomes import RunOutcome
 from arpo_engine.runtime.mirrors.base import TrackedRun, Tracker
 
 log = logging.getLogger(__name__)
+
+_KEY_IN_ADDRESS = re.compile(r"//[^/@\s]+@")
+"""An address in the environment may hold a key, and what a tracker raises may hold the address."""
+LONGEST_REASON = 500
 
 MAX_WAITING = 1_000
 """Steps whose numbers wait for a tracker that is slow; further ones are counted and not sent."""
@@ -136,7 +141,8 @@ class Mirror:
         """The first trouble is told as it happens; how much it cost is told at the end."""
         if not self._complained:
             self._complained = True
-            reason = " ".join(str(error).split())[:500] or type(error).__name__
+            words = _KEY_IN_ADDRESS.sub("//…@", " ".join(str(error).split()))
+            reason = words[:LONGEST_REASON] or type(error).__name__
             self._tell(f"{self._kind} does not take this run's numbers: {reason}. The run goes on without it")
 
 

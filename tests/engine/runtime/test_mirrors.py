@@ -150,6 +150,15 @@ def test_a_tracker_that_raises_is_told_of_once_and_its_losses_are_counted(tmp_pa
     assert inner.closed
 
 
+def test_a_key_in_an_address_is_not_told(tmp_path, monkeypatch) -> None:
+    def refuse(kind: str) -> Any:
+        raise ConnectionError("cannot reach https://me:secret@mlflow.example.org/api")
+
+    made, _, said = mirrored(tmp_path, refuse, monkeypatch)
+    steps(made, 1)
+    assert "https://…@mlflow.example.org/api" in said[0] and "secret" not in " ".join(said)
+
+
 def test_a_package_that_is_missing_is_named_with_the_command_and_the_run_goes_on(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(registry, "find_spec", lambda name: None)
     made, _, said = mirrored(tmp_path, registry.build_tracker, monkeypatch)
