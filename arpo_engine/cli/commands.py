@@ -13,6 +13,7 @@ COMMANDS = {
     "train": ("arpo_engine.cli.train", "train a policy; writes a run folder"),
     "evaluate": ("arpo_engine.cli.evaluate", "measure a policy: success with n/N"),
     "results": ("arpo_engine.cli.results", "figures of finished measurements: ours, OSWorld's folders, ARPO's files"),
+    "metrics": ("arpo_engine.cli.metrics", "numbers by step as CSV, of our runs and of old logs side by side"),
     "preflight": ("arpo_engine.cli.preflight", "say whether a run can start here, and what to do if not"),
     "import-config": ("arpo_engine.cli.import_config", "what a command of ARPO or EasyR1 becomes here; starts nothing"),
     "film": ("arpo_engine.cli.film", "one task before and after training, side by side, as a moving picture"),

@@ -27,6 +27,7 @@ from arpo_engine.contract.reporting import SPOOL_NAME, RunRecorder, last_attempt
 from arpo_engine.runtime.event_log import EventLogHandler
 from arpo_engine.runtime.executor import Executor
 from arpo_engine.runtime.executors import build_executor
+from arpo_engine.runtime.mirrors import with_mirrors
 from arpo_engine.runtime.telemetry import Telemetry
 from arpo_engine.trainer.parts import Ending
 from arpo_engine.trainer.stop import ATTEMPTS_KEPT, StopSwitch
@@ -93,7 +94,9 @@ def launch(arguments: argparse.Namespace, kind: str, work: Callable[[Launch], Aw
     )
     handler = EventLogHandler(recorder)
     logging.getLogger("arpo_engine").addHandler(handler)
-    progress = ProgressSink(recorder, quiet=arguments.quiet)
+    # A mirror speaks only once the run has begun, and so the sink is there by then.
+    sink = with_mirrors(recorder, config, run_dir, say=lambda text: progress.say(text), quiet=arguments.quiet)
+    progress = ProgressSink(sink, quiet=arguments.quiet)
     executor = build_executor(arguments.executor)
     stop = (
         StopSwitch(progress, minutes=config.limits.minutes)

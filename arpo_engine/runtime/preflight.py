@@ -26,6 +26,7 @@ from arpo_engine.models.counting import count_learnt, count_parameters
 from arpo_engine.models.folder import family_of, locate
 from arpo_engine.runtime.agent_fit import described, mismatch
 from arpo_engine.runtime.executor import Executor
+from arpo_engine.runtime.mirrors import checks as mirrors
 from arpo_engine.runtime.task_source import find_source, load_tasks
 from arpo_engine.types import Observation
 
@@ -64,7 +65,8 @@ async def preflight(config: RunConfig, *, run_dir: Path, executor: Executor) -> 
         checks.append(await _guarded("desktops", _desktops, config, executor))
     parameters, learnt = _parameters(config)
     disk = _disk(config, run_dir, parameters, learnt)
-    return [*checks, disk, _memory(config, parameters, learnt), _processor(config)]
+    machine = [disk, _memory(config, parameters, learnt), _processor(config)]
+    return [*checks, *machine, *([check_mirrors(config)] if config.records.mirrors else [])]
 
 
 def as_json(checks: list[Check]) -> dict[str, Any]:
@@ -87,6 +89,14 @@ def _packages(config: RunConfig) -> Check:
     if missing:
         return Check("packages", "fail", f"not installed: {', '.join(missing)}", "run ./arpo setup")
     return Check("packages", "ok", "all packages of the engine are installed")
+
+
+def check_mirrors(config: RunConfig) -> Check:
+    """A tracker that is not there is no reason not to start: the run's own events have every number."""
+    missing = mirrors.missing_packages(config.records)
+    if missing:
+        return Check("mirrors", "warn", f"not installed: {', '.join(missing)}", mirrors.cure())
+    return Check("mirrors", "ok", mirrors.destinations(config.records))
 
 
 async def _model(config: RunConfig) -> Check:

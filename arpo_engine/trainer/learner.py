@@ -23,6 +23,7 @@ from arpo_engine.contract.config.parts import OptimizerConfig
 from arpo_engine.models.policy import Policy
 from arpo_engine.models.replies import ReplyLogprobs
 from arpo_engine.trainer.anchors import Anchors, old_logprobs, present_logprobs
+from arpo_engine.trainer.effort import Effort
 from arpo_engine.trainer.kl_penalty import KlPenalty
 from arpo_engine.trainer.optimizers import build_optimizer, load_moments
 from arpo_engine.trainer.report import LearnReport, Sums
@@ -66,21 +67,31 @@ class Learner:
         rate = learning_rate(self._config, step, self._total_steps) * self.rate_factor
         for parameters in self._optimizer.param_groups:
             parameters["lr"] = rate
-        chat = self._policy.chat
+        chat, effort = self._policy.chat, Effort(self._policy.device)
         members = [shaped(member, self._algorithm, chat) for group in groups for member in group.members]
         live = [member for member in members if member.trajectory.tokens and (self._keeps_all or member.advantage)]
         if not live:
             distance, coef = self._finish_penalty(len(members))
-            return LearnReport(updates=0, learning_rate=rate, finite=True, reference_kl=distance, kl_coef=coef)
+            return LearnReport(
+                updates=0,
+                learning_rate=rate,
+                finite=True,
+                reference_kl=distance,
+                kl_coef=coef,
+                effort=effort.values(),
+            )
         sums, finite = Sums(), True
-        anchors, normaliser = self._anchors(live), self._normaliser(members)
-        for batch in self._minibatches(live):
-            finite = self._update(batch, anchors, normaliser, sums)
-            if not finite:
-                break
+        anchors, normaliser = self._anchors(live, effort), self._normaliser(members)
+        with effort.part("update"):
+            for batch in self._minibatches(live):
+                finite = self._update(batch, anchors, normaliser, sums)
+                if not finite:
+                    break
         distance, coef = self._finish_penalty(len(members))
         share = sum(member.advantage != 0.0 for member in live) / len(members)
-        return sums.report(rate, finite=finite, live_share=share, reference_kl=distance, kl_coef=coef)
+        return sums.report(
+            rate, finite=finite, live_share=share, reference_kl=distance, kl_coef=coef, effort=effort.values()
+        )
 
     @property
     def reward_penalty(self) -> Penalty | None:
@@ -169,11 +180,12 @@ class Learner:
         loss = float(total.detach())
         norm = float(torch.nn.utils.clip_grad_norm_(self._policy.trained(), self._config.max_grad_norm))
         entropy = float((new.entropy.detach() * new.mask).sum())
+        surprisal = -float(torch.where(new.mask.bool(), new.logprobs.detach(), 0.0).sum())
         if not (math.isfinite(norm) and math.isfinite(loss)):
             self._optimizer.zero_grad(set_to_none=True)
             return False
         self._optimizer.step()
-        sums.add(outcome, loss, entropy, norm)
+        sums.add(outcome, loss, entropy, surprisal, norm)
         return True
 
     def _new_logprobs(self, trajectories: Sequence[Trajectory]) -> ReplyLogprobs:
@@ -183,12 +195,14 @@ class Learner:
         with adapter.dropping_out(self._random.getrandbits(63)):
             return self._policy.reply_logprobs(trajectories, self._temperature)
 
-    def _anchors(self, live: list[Member]) -> Anchors:
+    def _anchors(self, live: list[Member], effort: Effort) -> Anchors:
         """What the members of a step are held against."""
-        old, weights = old_logprobs(self._policy, live, self._algorithm, self._temperature)
+        with effort.part("old_logprobs"):
+            old, weights = old_logprobs(self._policy, live, self._algorithm, self._temperature)
         reference = None
         if self._penalty is not None and not self._penalty.in_reward:
-            reference = self._penalty.reference_logprobs([member.trajectory for member in live])
+            with effort.part("reference"):
+                reference = self._penalty.reference_logprobs([member.trajectory for member in live])
         return Anchors(live, old, weights, reference)
 
     def _normaliser(self, members: Sequence[Member]) -> float:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from arpo_engine.algorithms.base import Collected, Prepared
 from arpo_engine.contract.tasks import Task
 from arpo_engine.evaluation.attempts import solved
+from arpo_engine.trainer.batch_values import batch_values
 from arpo_engine.trainer.parts import Progress
 from arpo_engine.trainer.report import LearnReport
 from arpo_engine.types import Trajectory
@@ -87,6 +88,7 @@ def rollout_values(collected: Sequence[Collected], counted: Tally, progress: Pro
         "train/success": counted.success,
         "train/reward": _mean([item.reward or 0.0 for item in fresh]),
         "train/format": _mean([item.format_reward for item in fresh]),
+        "rollout/score": _mean([item.score or 0.0 for item in fresh]),
         "rollout/episodes": float(len(fresh)),
         "rollout/faults": float(sum(group.faults for group in collected)),
         "rollout/turns": _mean([float(len(item.steps)) for item in fresh]),
@@ -107,12 +109,15 @@ def learning_values(prepared: Prepared, report: LearnReport) -> Values:
         distance = {"train/reference_kl": report.reference_kl, "train/kl_coef": report.kl_coef}
     return {
         **distance,
+        **batch_values(prepared.groups),
+        **report.effort,
         "train/advantage_std": statistics.pstdev(advantages) if advantages else None,
         "train/zero_gradient_groups": float(sum(group.zero_gradient for group in prepared.groups)),
         "train/live_share": report.live_share,
         "train/updates": float(report.updates),
         "train/loss": report.loss,
         "train/entropy": report.entropy,
+        "train/surprisal": report.surprisal,
         "train/clip_fraction": report.clip_fraction,
         "train/clip_fraction_high": report.clip_fraction_high,
         "train/clip_fraction_dual": report.clip_fraction_dual,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from arpo_engine.algorithms.losses import PolicyLoss
 
@@ -28,6 +29,10 @@ class LearnReport:
     """Distance from the reference policy (nats a token); None without one."""
     kl_coef: float | None = None
     """Weight that it had in this step."""
+    surprisal: float | None = None
+    """Mean of -log p over the sampled tokens (nats): what the published code logs as its entropy."""
+    effort: Mapping[str, float] = field(default_factory=dict)
+    """Seconds and memory by metric key."""
 
 
 @dataclass(slots=True)
@@ -43,13 +48,15 @@ class Sums:
     clipped_high: float = 0.0
     clipped_dual: float = 0.0
     kl: float = 0.0
+    surprisal: float = 0.0
 
-    def add(self, outcome: PolicyLoss, loss: float, entropy: float, norm: float) -> None:
-        """One more update."""
+    def add(self, outcome: PolicyLoss, loss: float, entropy: float, surprisal: float, norm: float) -> None:
+        """One more update; entropy and surprisal are sums over its tokens."""
         self.updates += 1
         self.tokens += outcome.tokens
         self.loss += loss
         self.entropy += entropy
+        self.surprisal += surprisal
         self.norm += norm
         self.clipped += outcome.clipped
         self.clipped_high += outcome.clipped_high
@@ -57,11 +64,18 @@ class Sums:
         self.kl += outcome.kl_sum
 
     def report(
-        self, rate: float, *, finite: bool, live_share: float, reference_kl: float | None, kl_coef: float | None
+        self,
+        rate: float,
+        *,
+        finite: bool,
+        live_share: float,
+        reference_kl: float | None,
+        kl_coef: float | None,
+        effort: Mapping[str, float],
     ) -> LearnReport:
         """The step as a whole."""
         if not self.updates:
-            return LearnReport(updates=0, learning_rate=rate, finite=finite, live_share=live_share)
+            return LearnReport(updates=0, learning_rate=rate, finite=finite, live_share=live_share, effort=effort)
         return LearnReport(
             updates=self.updates,
             learning_rate=rate,
@@ -76,4 +90,6 @@ class Sums:
             live_share=live_share,
             reference_kl=reference_kl,
             kl_coef=kl_coef,
+            surprisal=self.surprisal / self.tokens,
+            effort=effort,
         )

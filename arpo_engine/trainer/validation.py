@@ -14,6 +14,8 @@ from arpo_engine.trainer.metrics import Values
 from arpo_engine.trainer.parts import Ending, Parts
 
 KEYS = {Split.VALIDATION_TRAIN: "validation/train_success", Split.HELD_OUT: "validation/held_out_success"}
+SCORES = {Split.VALIDATION_TRAIN: "validation/train_score", Split.HELD_OUT: "validation/held_out_score"}
+"""Mean scores as they are, infeasible tasks among them: only to stand beside published numbers, which mix them."""
 
 
 async def validate(parts: Parts, step: int) -> Values:
@@ -57,6 +59,7 @@ async def _measure(parts: Parts, step: int, splits: Mapping[Split, Sequence[Task
             watch=partial(keep_compared, compared_path(parts.run_dir, split, step)) if config.compare else None,
         )
         values[KEYS[split]] = measured.success
+        values[SCORES[split]] = measured.report.together.mean_score
     return values
 
 
@@ -71,6 +74,8 @@ async def validate_only(parts: Parts, *, resumed_from: int | None) -> Ending:
     values = await validate(parts, step)
     parts.sink.emit(MetricsLogged(step=step, values=values))
     told = ", ".join(
-        f"{key.removeprefix('validation/')} {share:.1%}" for key, share in values.items() if share is not None
+        f"{key.removeprefix('validation/')} {share:.1%}"
+        for key, share in values.items()
+        if share is not None and key in KEYS.values()
     )
     return Ending(RunOutcome.FINISHED, step, f"validation.only: measured at step {step}: {told or 'nothing scored'}")

@@ -98,7 +98,7 @@ def lock(*, upgrade: bool, terminal: Terminal) -> int:
     common += ["--excludes", str((REQUIREMENTS / "not_locked.in").relative_to(BASE_DIR))]
     common += ["--custom-compile-command", "./arpo lock", *(["--upgrade"] if upgrade else [])]
     agree: list[str] = []
-    for group in ("web", "engine", "dev", "installer"):
+    for group in ("web", "engine", "mirrors", "dev", "installer"):
         target = REQUIREMENTS / f"{group}.txt"
         with terminal.step(f"Locking {group}"):
             done = subprocess.run(

@@ -221,6 +221,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "evaluate": Command(does="measure a policy: attempts per task, success with n/N", run=_engine("evaluate")),
     "results": Command(does="figures of what was measured: a run folder, OSWorld's, ARPO's", run=_engine("results")),
     "conformance": Command(does="cases of the published code beside our answers", run=_engine("conformance")),
+    "metrics": Command(does="numbers by step as CSV, of our runs and of old logs", run=_engine("metrics")),
     "film": Command(does="one task before and after training, as a moving picture", run=_engine("film")),
     "verify": Command(does="a run, a config or a written claim beside the published ARPO", run=_engine("verify")),
     "preflight": Command(does="check that a run could start here: model, desktops, disk", run=_engine("preflight")),

@@ -1,4 +1,4 @@
-"""The parts of a run that are not the algorithm: model, tasks, desktops, rollouts, optimizer, guards, records."""
+"""The parts of a run that are not the algorithm: model, tasks, desktops, rollouts, optimizer, guards."""
 
 from __future__ import annotations
 
@@ -257,14 +257,6 @@ class LimitsConfig(Strict):
     """Training steps."""
     minutes: float | None = Field(None, gt=0)
     """Wall-clock minutes of one attempt; it stops gracefully after them."""
-
-
-class RecordsConfig(Strict):
-    """What is written about a run besides its results."""
-
-    telemetry_every_s: float = Field(5.0, gt=0)
-    tokens: bool = True
-    """Keep ids, log-probs and weight versions of every step in the run folder."""
 
 
 class EvaluationConfig(Strict):

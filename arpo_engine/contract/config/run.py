@@ -22,13 +22,13 @@ from arpo_engine.contract.config.parts import (
     ModelConfig,
     OptimizerConfig,
     PocketDesktopsConfig,
-    RecordsConfig,
     RewardConfig,
     RolloutConfig,
     TasksConfig,
     UiTarsAgentConfig,
     ValidationConfig,
 )
+from arpo_engine.contract.config.records import RecordsConfig
 from arpo_engine.contract.config.task_choice import LearnableTasksConfig
 
 CONTRADICTIONS = "contradictions"

@@ -241,3 +241,35 @@ def test_layers_that_cannot_be_left_out_are_refused() -> None:
     row = finding(imported, "worker.actor.model.lora.exclude_modules")
     assert row.verdict is Verdict.REFUSED
     assert "name the layers to train" in row.note
+
+
+def test_the_published_loggers_become_mirrors_under_the_published_names() -> None:
+    imported = with_words("trainer.project_name=gui", "trainer.experiment_name=subset32")
+    records = imported.ready().records
+    assert (records.mirrors, records.metric_names, records.project) == (("console", "wandb"), "arpo", "gui")
+    assert imported.ready().title == "subset32"
+    for key in ("trainer.project_name", "trainer.experiment_name"):
+        assert finding(imported, key).verdict is Verdict.MAPPED
+    every = with_words("trainer.logger=[mlflow,tensorboard,wandb,console,wandb]")
+    assert finding(every, "trainer.logger").verdict is Verdict.MAPPED
+    assert every.ready().records.mirrors == ("mlflow", "tensorboard", "wandb", "console")
+
+
+def test_a_logger_without_a_mirror_is_told_of_with_what_to_use_instead() -> None:
+    imported = with_words("trainer.logger=[console,swanlab,file]")
+    row = finding(imported, "trainer.logger")
+    assert row.verdict is Verdict.ADAPTED
+    assert "use tensorboard or wandb" in row.note and "events.jsonl" in row.note
+    assert imported.ready().records.mirrors == ("console",)
+
+
+def test_one_logger_may_stand_without_a_list_and_none_is_none() -> None:
+    assert with_words("trainer.logger=tensorboard").ready().records.mirrors == ("tensorboard",)
+    none = with_words("trainer.logger=[]").ready().records
+    assert (none.mirrors, none.metric_names) == ((), "ours")
+
+
+def test_a_name_that_is_too_long_is_cut_and_says_so() -> None:
+    imported = with_words(f"trainer.project_name={'p' * 200}", f"trainer.experiment_name={'e' * 200}")
+    assert (imported.ready().records.project, imported.ready().title) == ("p" * 120, "e" * 120)
+    assert finding(imported, "trainer.project_name").verdict is Verdict.ADAPTED

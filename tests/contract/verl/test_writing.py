@@ -113,3 +113,20 @@ def test_a_command_that_stood_alone_gets_no_config_file_under_it() -> None:
     written = write_verl(imported.ready(), imported=imported)
     assert "config=" not in written.command()
     assert import_verl(written.command()).ready() == imported.ready()
+
+
+def test_mirrors_and_their_names_are_written_back() -> None:
+    words = ("records.mirrors=[tensorboard]", "records.project=desks", "records.run_name=third")
+    imported = import_verl(SUBSET32)
+    written = dict(write_verl(with_words(*words).ready(), imported=imported).words)
+    assert written["trainer.logger"] == ["tensorboard"]
+    assert (written["trainer.project_name"], written["trainer.experiment_name"]) == ("desks", "third")
+
+
+def test_a_logger_without_a_mirror_is_kept_on_the_way_back() -> None:
+    imported = with_words("trainer.logger=[console,swanlab]")
+    assert dict(write_verl(imported.ready(), imported=imported).words)["trainer.logger"] == ["console", "swanlab"]
+    changed = with_words("trainer.logger=[console,swanlab]", "records.mirrors=[wandb]", "records.metric_names=ours")
+    written = write_verl(changed.ready(), imported=imported)
+    assert dict(written.words)["trainer.logger"] == ["wandb"]
+    assert any("metric_names=ours" in line for line in written.left_out)

@@ -46,9 +46,9 @@ class Outcome:
         return [event for event in self.events if isinstance(event, kind)]
 
     def losses(self) -> dict[int, dict[str, float | None]]:
-        """Numbers by step, without the clock's."""
+        """Numbers by step, without those of the clock and of the machine's memory."""
         return {
-            event.step: {key: value for key, value in event.values.items() if not key.startswith("time/")}
+            event.step: {key: value for key, value in event.values.items() if not key.startswith(("time/", "memory/"))}
             for event in self.of(MetricsLogged)
         }
 

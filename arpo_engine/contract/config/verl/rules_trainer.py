@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from arpo_engine.contract.config.records import MIRRORS
 from arpo_engine.contract.config.verl.rules_data import is_placeholder
 from arpo_engine.contract.config.verl.verdicts import (
     Judgement,
@@ -21,7 +22,12 @@ from arpo_engine.contract.config.verl.verdicts import (
     only,
 )
 
-_MIRRORS = ("wandb", "tensorboard", "mlflow", "swanlab", "file")
+_NO_MIRROR = {
+    "swanlab": "there is no mirror for swanlab; use tensorboard or wandb, or `arpo_engine metrics` for a CSV",
+    "file": "file: the run's events.jsonl has every number",
+}
+"""Loggers of theirs whose part something else does here."""
+_LONGEST_NAME = 120
 
 
 def steps_per_epoch(reading: Reading) -> int:
@@ -68,18 +74,31 @@ def _most_steps(reading: Reading, key: str) -> Judgement:
 
 
 def _title(reading: Reading, key: str) -> Judgement:
-    name, project = reading.get("trainer.experiment_name"), reading.get("trainer.project_name")
-    return adapted(f"the run's name ({project} is the project)", title=str(name)[:120] or "Untitled run")
+    name = str(reading.get(key) or "")
+    if 0 < len(name) <= _LONGEST_NAME:
+        return mapped("the run's title, and its name in trackers", title=name)
+    return adapted(f"of 1 to {_LONGEST_NAME} characters here", title=name[:_LONGEST_NAME] or "Untitled run")
+
+
+def _project(reading: Reading, key: str) -> Judgement:
+    name = str(reading.get(key) or "")
+    if 0 < len(name) <= _LONGEST_NAME:
+        return mapped("the project in trackers; a part of paths there, too", records__project=name)
+    return adapted(f"of 1 to {_LONGEST_NAME} characters here", records__project=name[:_LONGEST_NAME] or "arpo")
 
 
 def _logger(reading: Reading, key: str) -> Judgement:
     value: Any = reading.get(key)
     names = [value] if isinstance(value, str) else value
-    if not isinstance(names, list) or not all(name in ("console", *_MIRRORS) for name in names):
-        raise Refusal(f"{value!r}: use a list of {', '.join(('console', *_MIRRORS))}")
-    elsewhere = [name for name in names if name in _MIRRORS]
-    away = f"; nothing is sent to {', '.join(elsewhere)}" if elsewhere else ""
-    return adapted(f"every number goes to the run's own events and pages{away}")
+    known = (*MIRRORS, *_NO_MIRROR)
+    if not isinstance(names, list) or not all(name in known for name in names):
+        raise Refusal(f"{value!r}: use a list of {', '.join(known)}")
+    mirrors = [kind for kind in dict.fromkeys(names) if kind in MIRRORS]
+    sets = {"records__mirrors": mirrors, **({"records__metric_names": "arpo"} if mirrors else {})}
+    elsewhere = [_NO_MIRROR[name] for name in dict.fromkeys(names) if name in _NO_MIRROR]
+    if elsewhere:
+        return adapted("; ".join(elsewhere), **sets)
+    return mapped("beside the run's own events, under the published names", **sets)
 
 
 def _save_every(reading: Reading, key: str) -> Judgement:
@@ -138,7 +157,7 @@ def _resumed(reading: Reading, key: str) -> Judgement:
 RULES: dict[str, Rule] = {
     "trainer.total_episodes": _epochs,
     "trainer.max_steps": _most_steps,
-    "trainer.project_name": done_by_itself("a part of paths and of loggers there; the run's name is the experiment's"),
+    "trainer.project_name": _project,
     "trainer.experiment_name": _title,
     "trainer.logger": _logger,
     "trainer.nnodes": counted("the policy learns on one device here; the plan counts with the devices that are named"),

@@ -32,6 +32,7 @@ _REASONS: Mapping[str, str] = {
     "reward.format_weight": "it stands in the code there",
     "algorithm.advantage_eps": "it stands in the code there",
     "optimizer.eps": "it is AdamW's own there",
+    "records.metric_names": "there numbers have the published names only",
     "desktops.kind": "there is only OSWorld",
 }
 """By setting: why the trainer has no word for it. For any other there simply is no key."""
@@ -98,6 +99,7 @@ _MEANS: Mapping[str, Callable[[RunConfig], object]] = {
     "validation.": lambda config: (
         (config.validation.every_steps, config.validation.only) == (0, False) or config.validation
     ),
+    "records.metric_names": lambda config: not config.records.mirrors or config.records.metric_names,
     "guard.": lambda config: not config.guard.enabled or config.guard,
 }
 """Settings that are not looked at, or have several forms: what they come to."""

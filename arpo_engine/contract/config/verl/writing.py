@@ -15,6 +15,7 @@ import yaml
 
 from arpo_engine.contract.config.choices import choices_of
 from arpo_engine.contract.config.parts import TasksConfig
+from arpo_engine.contract.config.records import MIRRORS
 from arpo_engine.contract.config.run import RunConfig
 from arpo_engine.contract.config.verl.importing import Imported
 from arpo_engine.contract.config.verl.layers import Setting
@@ -49,7 +50,8 @@ _SAME: dict[str, str] = {
     "data.seed": "seed",
     "env.num_envs": "desktops.count",
     "env.max_steps": "rollout.max_steps",
-    "trainer.experiment_name": "title",
+    "trainer.project_name": "records.project",
+    "trainer.logger": "records.mirrors",
     "trainer.save_freq": "checkpoint.every_steps",
     "trainer.save_limit": "checkpoint.keep",
 }
@@ -131,6 +133,7 @@ def _derived(config: RunConfig, before: Mapping[str, Setting], spelling: Spellin
         words["trainer.val_before_train"] = config.validation.before_training
     if config.validation.top_p != 1.0 or "worker.rollout.val_override_config.top_p" in before:
         words["worker.rollout.val_override_config.top_p"] = config.validation.top_p
+    words["trainer.experiment_name"] = config.records.run_name or config.title
     words.update(_kl(config))
     micro_batch = "worker.actor.micro_batch_size_per_device_for_update"
     if config.algorithm.loss.aggregation == "seq_mean" and "worker.actor.loss_avg_mode" not in before:
@@ -208,6 +211,9 @@ def _as_before(words: dict[str, Any], before: Mapping[str, Setting]) -> dict[str
         known = before.get(key)
         if known is not None and known.value in PLACEHOLDER_TASKS and TasksConfig().source in str(words[key]):
             kept[key] = known.value
+    loggers = before.get("trainer.logger")
+    if loggers is not None and words["trainer.logger"] == [name for name in _listed(loggers.value) if name in MIRRORS]:
+        kept["trainer.logger"] = loggers.value
     for key, value in words.items():
         known = before.get(key)
         if known is None or not isinstance(known.value, str | int | float | None):
@@ -216,6 +222,10 @@ def _as_before(words: dict[str, Any], before: Mapping[str, Setting]) -> dict[str
         if forms.get(known.value, known.value) == forms.get(value, value):
             kept[key] = known.value
     return kept
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 def _warmup_ratio(config: RunConfig) -> float:
