@@ -17,7 +17,7 @@ from arpo_engine.runtime.mirrors.base import FOLDER, Setting, TrackedRun
 from arpo_engine.runtime.mirrors.mirror import Mirror, Tell
 from arpo_engine.runtime.mirrors.registry import build_tracker
 
-CLOSE_S = 15.0
+CLOSE_S = 30.0
 """Longest that the end of a run waits for all of its trackers together."""
 
 
