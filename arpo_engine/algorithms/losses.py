@@ -71,8 +71,7 @@ def policy_loss(
     advantages = advantages_B[:, None]
     # float32 overflows at exp(88.7); a ratio this far out is cut by the clips anyway, and inf would make NaN gradients.
     ratio = torch.exp(log_ratio.clamp(max=LARGEST_LOG_RATIO))
-    lowest = math.log(1.0 - clip.low) if clip.low < 1 else -math.inf
-    clipped = torch.exp(log_ratio.clamp(lowest, math.log(1.0 + clip.high)))
+    clipped = torch.exp(log_ratio.clamp(_log(1.0 - clip.low), math.log(1.0 + clip.high)))
     plain, cut, bound = -advantages * ratio, -advantages * clipped, -advantages * clip.dual
     higher = torch.maximum(plain, cut)
     if kind == "cispo":
@@ -100,3 +99,8 @@ def _of_whole_trajectories(log_ratio_BT: Tensor, mask_BT: Tensor) -> Tensor:
     """The trajectory's mean log-ratio at each of its tokens, each with its own token's gradient (GSPO-token)."""
     means = (log_ratio_BT * mask_BT).sum(dim=1, keepdim=True) / mask_BT.sum(dim=1, keepdim=True).clamp(min=1)
     return log_ratio_BT - log_ratio_BT.detach() + means.detach()
+
+
+def _log(bound: float) -> float:
+    """The logarithm of a clip bound; a ratio of 0 is below none."""
+    return math.log(bound) if bound > 0 else -math.inf

@@ -111,7 +111,8 @@ def test_no_page_scrolls_sideways_on_a_phone_or_complains(page: Page, person: Us
     base = f"/runs/{run.pk}"
     addresses = (
         "/runs/", "/runs/new/", f"{base}/", f"{base}/episodes/", f"{base}/groups/", f"{base}/metrics/", f"{base}/log/",
-        f"{base}/config/", f"{base}/episodes/a1-s1-g0-r1/#step=3", "/accounts/team/", "/accounts/tokens/",
+        f"{base}/config/", f"{base}/fidelity/", f"{base}/episodes/a1-s1-g0-r1/#step=3",
+        "/accounts/team/", "/accounts/tokens/",
     )  # fmt: skip
     for size in (PHONE, DESK):
         page.set_viewport_size(size)  # type: ignore[arg-type]
