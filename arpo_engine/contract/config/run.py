@@ -124,18 +124,21 @@ class RunConfig(Strict):
                 "'openai' cannot be trained with: such a server gives words, no token ids, and takes no new weights; "
                 "use hf, or only measure with kind = evaluate",
             )
+        yield from self._stream_contradictions()
+        if self.validation.only and not (self.validation.every_steps and self.validation.before_training):
+            yield (
+                "validation.only",
+                "true, while validation.every_steps = 0 or validation.before_training = false switches that "
+                "measurement off; set every_steps to 1 or more and before_training to true",
+            )
+
+    def _stream_contradictions(self) -> Iterator[tuple[str, str]]:
         if self.rollout.mode == "stream" and choices_of(self.algorithm).old_logprobs == "recomputed":
             yield (
                 "rollout.mode",
                 "'stream' learns from rollouts of older weights, and old log-probs that are recomputed (algorithm.mode "
                 "= paper, old_logprobs = recomputed, or retokenise) hide that from the update; use algorithm.mode = "
                 "corrected with old_logprobs = behaviour or truncated, or rollout.mode = barrier",
-            )
-        if self.validation.only and not (self.validation.every_steps and self.validation.before_training):
-            yield (
-                "validation.only",
-                "true, while validation.every_steps = 0 or validation.before_training = false switches that "
-                "measurement off; set every_steps to 1 or more and before_training to true",
             )
 
     def _selection_contradictions(self) -> Iterator[tuple[str, str]]:

@@ -28,6 +28,8 @@ SAMPLING = Sampling(temperature=1.0, top_p=1.0, max_new_tokens=4)
 class World:
     """A desktop process, a scripted generator and what they told the world."""
 
+    reply_timeout_s: float | None = None
+
     def __init__(self, *words: str, timeout_s: float = 30.0, max_steps: int = 3) -> None:
         self.desktops = ClickingDesktops()
         self.sink = MemorySink()
@@ -48,6 +50,7 @@ class World:
             sink=self.sink,
             reward=RewardConfig(),
             timeout_s=self.timeout_s,
+            reply_timeout_s=self.reply_timeout_s,
         )
         plan = Plan(
             episode_id="e1",
@@ -119,6 +122,23 @@ def test_steps_run_out():
 def test_giving_up_is_right_only_where_the_task_cannot_be_done(infeasible: bool, score: float):
     trajectory = asyncio.run(World("fail").run(infeasible=infeasible))
     assert (trajectory.ended_by, trajectory.score) == (EndedBy.FAILED_BY_AGENT, score)
+
+
+def test_a_reply_that_does_not_come_is_the_generators_fault_and_no_desktop_is_blamed():
+    async def main() -> tuple[World, Trajectory]:
+        world, never = World("click"), asyncio.Event()
+
+        async def generate(prompt: object, sampling: object) -> None:
+            await never.wait()
+
+        world.generator.generate = generate
+        world.reply_timeout_s = 0.05
+        return world, await world.run()
+
+    world, trajectory = asyncio.run(main())
+    assert (trajectory.fault, trajectory.reward) == (Fault.GENERATOR_LOST, None)
+    assert "rollout.reply_timeout_s = 0.05 s" in trajectory.note
+    assert world.desktops.restarts == 0
 
 
 def test_a_full_context_ends_the_episode_and_is_scored():

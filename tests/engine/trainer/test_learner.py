@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -167,6 +168,19 @@ def test_a_true_ratio_that_is_truncated_weighs_a_replayed_success(policy: Policy
     assert weights_BT[1].tolist() == [1.0] * old.tokens
     assert table[0].tolist() == pytest.approx(list(turn.reply_logprobs), abs=1e-4)
     assert table[1].tolist() == pytest.approx(list(old.steps[0].reply_logprobs))
+
+
+def test_a_fresh_rollout_of_older_weights_may_be_weighed_in_the_same_way_with_a_cap_of_its_own(policy: Policy):
+    old = sampled(policy, "b", "type")
+    turn = old.steps[0]
+    aged = replace(old, steps=(replace(turn, reply_logprobs=tuple(value - 0.5 for value in turn.reply_logprobs)),))
+    members = [Member(trajectory=aged, advantage=1.0), Member(trajectory=old, advantage=1.0)]
+    for cap, weight in ((2.0, math.exp(0.5)), (1.25, 1.25)):
+        config = GrpoConfig(old_logprobs="truncated", importance_cap=cap)
+        table, weights_BT = old_logprobs(policy, members, config, 1.0)
+        assert weights_BT[0].tolist() == pytest.approx([weight] * old.tokens, rel=1e-4)
+        assert weights_BT[1].tolist() == pytest.approx([1.0] * old.tokens, rel=1e-4)
+        assert table[0].tolist() == pytest.approx(list(turn.reply_logprobs), abs=1e-4)
 
 
 def test_what_has_no_advantage_moves_the_weights_only_in_the_paper(policy: Policy):

@@ -56,6 +56,15 @@ def test_a_resumed_order_goes_on_across_the_end_of_an_epoch():
     assert begun + names(second, 7) == expected
 
 
+def test_looking_at_the_next_tasks_takes_none_of_them_even_across_an_epoch():
+    order, other = (TaskOrder([make_task(f"t{number}") for number in range(5)], seed=0) for _ in range(2))
+    assert names(order, 3) == names(other, 3)
+    assert [task.id for task in order.peek(4)] == names(other, 4)
+    assert order.state_dict() == {"epoch": 0, "place": 3}
+    names(order, 4)
+    assert names(order, 2) == names(other, 2)
+
+
 def test_a_task_set_that_shrank_is_no_obstacle_to_resuming():
     order = TaskOrder([make_task("only")], seed=0)
     order.load_state_dict({"epoch": 2, "place": 40})
