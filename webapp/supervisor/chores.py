@@ -20,6 +20,10 @@ from webapp.supervisor.terminal import Terminal
 NOT_HERE: Final = "not gpu and not docker and not slow and not live"
 """Tests that need what a usual machine lacks, or more than a minute each."""
 SOURCES: Final = ("arpo_engine", "webapp", "workers", "tests", "benchmarks", "manage.py")
+BENCHMARKS: Final = {
+    "learning": "does a run learn, and does it carry over; --compare: does replay help",
+    "rollout": "how much faster are rollouts that do not wait for each other",
+}
 SPELLED: Final = (
     *SOURCES,
     "arpo",
@@ -78,15 +82,15 @@ def _checks() -> dict[str, list[str]]:
 
 
 def bench(argv: Sequence[str], terminal: Terminal) -> int:
-    """Run one file of `benchmarks/`; without a name, list them."""
-    folder = BASE_DIR / "benchmarks"
-    known = sorted(path.stem for path in folder.glob("[a-z]*.py"))
+    """Run one file of `benchmarks/`; without a name, list them with the question that each answers."""
     if not argv or argv[0].startswith("-"):
-        terminal.say(f"Usage: ./arpo bench NAME [--json] [--quick]\nNAME is one of: {', '.join(known)}")
+        width = max(map(len, BENCHMARKS))
+        lines = [f"  {name.ljust(width)}  {question}" for name, question in BENCHMARKS.items()]
+        terminal.say("\n".join(["Usage: ./arpo bench NAME [--json] [--quick]", *lines]))
         return 0 if argv and argv[0] in ("-h", "--help") else 2
     name, words = argv[0], argv[1:]
-    if name not in known:
-        raise SupervisorError(f"there is no benchmark {name!r}; there are: {', '.join(known) or 'none yet'}")
+    if name not in BENCHMARKS:
+        raise SupervisorError(f"there is no benchmark {name!r}; there are: {', '.join(BENCHMARKS)}")
     return _python(["-m", f"benchmarks.{name}", *words], _quiet_environment())
 
 

@@ -150,7 +150,7 @@ def _lock(argv: Arguments) -> int:
 def _bench(argv: Arguments) -> int:
     from webapp.supervisor import chores
 
-    _ensure(install.WEB, install.TORCH_STAGE, install.ENGINE)
+    _ensure(install.WEB, install.TORCH_STAGE, install.ENGINE, install.DEV)
     return chores.bench(argv, TERMINAL)
 
 
