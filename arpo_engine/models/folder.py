@@ -17,6 +17,7 @@ from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
 from arpo_engine.contract.errors import ModelError
+from arpo_engine.models.shards.folder import holds_shards
 
 BUILTIN = {"builtin:pocket": Path(__file__).parent / "pocket" / "weights"}
 READABLE = 0o644
@@ -73,6 +74,11 @@ def read_json(file: Path) -> dict[str, Any]:
 
 
 def _judge(folder: Path) -> None:
+    if holds_shards(folder):
+        raise ModelError(
+            f"{folder} holds a checkpoint of ARPO or EasyR1, one file a rank; make a model folder of it by "
+            f"`python -m arpo_engine import-checkpoint {folder} --out DIR` and give DIR"
+        )
     if not (folder / "config.json").is_file():
         raise ModelError(f"{folder} has no config.json, so it is no model folder; give the folder that holds it")
     kind = read_json(folder / "config.json").get("model_type")
