@@ -28,6 +28,7 @@ from arpo_engine.desktops.host import Reset
 from arpo_engine.models.folder import locate, read_json
 from arpo_engine.runtime.executor import Executor
 from arpo_engine.runtime.task_source import find_source, load_tasks
+from arpo_engine.trainer.hub import obstacle
 from arpo_engine.types import Observation
 
 MB = 1_000_000
@@ -58,6 +59,8 @@ async def preflight(config: RunConfig, *, run_dir: Path, executor: Executor) -> 
     checks = [_packages(), await _guarded("model", _model, config), await _guarded("tasks", _tasks, config)]
     if checks[-1].status != "fail":
         checks.append(await _guarded("desktops", _desktops, config, executor))
+    if config.kind == "train" and config.checkpoint.push_to is not None:
+        checks.append(_hub(config))
     parameters = _parameters(config)
     return [*checks, _disk(config, run_dir, parameters), _memory(config, parameters), _processor(config)]
 
@@ -130,6 +133,15 @@ async def _desktops(config: RunConfig, executor: Executor) -> Check:
     height, width = seen.pixels.shape[:2]
     seconds = time.monotonic() - started
     return Check("desktops", "ok", f"a desktop of {width}x{height} started and began a task in {seconds:.1f} s")
+
+
+def _hub(config: RunConfig) -> Check:
+    reason = obstacle(config.checkpoint)
+    if reason is not None:
+        message, _, cure = reason.partition("; ")
+        return Check("hub", "fail", message, cure)
+    kind = "private" if config.checkpoint.push_private else "public"
+    return Check("hub", "ok", f"exports go to the {kind} {config.checkpoint.push_to}; the token itself is not tried")
 
 
 def _disk(config: RunConfig, run_dir: Path, parameters: int) -> Check:

@@ -18,6 +18,7 @@ from arpo_engine.trainer.kl_penalty import KlPenalty
 from arpo_engine.trainer.learner import Learner
 from arpo_engine.trainer.loop import train
 from arpo_engine.trainer.parts import Ending, Parts, Progress
+from arpo_engine.trainer.pushing import Pusher
 from arpo_engine.trainer.reference import Reference
 from arpo_engine.trainer.stop import StopSwitch
 from arpo_engine.trainer.task_order import TaskOrder
@@ -69,6 +70,7 @@ def build_parts(context: Context) -> Parts:
         order=TaskOrder(context.train_tasks, config.seed),
         guard=Guard(config.guard),
         store=CheckpointStore(context.run_dir / CHECKPOINTS, keep=config.checkpoint.keep),
+        pusher=Pusher(config.checkpoint, context.sink),
         sink=context.sink,
         provenance=gather_provenance(
             config, tasks=(*context.train_tasks, *context.held_out_tasks), model_folder=locate(config.model.path)

@@ -21,6 +21,7 @@ from arpo_engine.rollout.scheduler import Scheduler
 from arpo_engine.trainer.checkpoint import CheckpointStore
 from arpo_engine.trainer.guard import Guard
 from arpo_engine.trainer.learner import Learner
+from arpo_engine.trainer.pushing import Pusher
 from arpo_engine.trainer.task_order import TaskOrder
 
 
@@ -63,6 +64,7 @@ class Parts:
     order: TaskOrder
     guard: Guard
     store: CheckpointStore
+    pusher: Pusher
     sink: EventSink
     provenance: Provenance
     desktops: int

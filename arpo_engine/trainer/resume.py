@@ -12,7 +12,7 @@ from arpo_engine.trainer.parts import Parts
 LOGGER = "arpo_engine.trainer.resume"
 
 
-def save(parts: Parts, *, measured_success: float | None) -> Saved:
+def save(parts: Parts, *, measured_success: float | None, may_be_best: bool = True) -> Saved:
     """Write a checkpoint of the step that was just finished, say so, and drop what need not be kept."""
     learner = parts.learner.state_dict()
     step = parts.progress.step
@@ -31,9 +31,10 @@ def save(parts: Parts, *, measured_success: float | None) -> Saved:
         },
     )
     best = parts.store.best
-    is_best = best is None or (measured_success is not None and measured_success >= best[1])
+    is_best = best is None or (may_be_best and measured_success is not None and measured_success >= best[1])
     if is_best:
         parts.store.mark_best(step, measured_success or 0.0)
+        parts.pusher.best(saved)
     parts.store.prune()
     parts.sink.emit(
         CheckpointSaved(
@@ -92,7 +93,14 @@ def _load_learner(parts: Parts, saved: Saved, tensors: dict[str, Any], state: di
             f"{saved.path} does not fit model.path = {parts.config.model.path!r}: {error}; give the model that the run "
             "was started with, or start anew with --no-resume"
         ) from error
-    parts.learner.load_state_dict({**state["learner"], "optimizer": tensors["optimizer"]})
+    try:
+        parts.learner.load_state_dict({**state["learner"], "optimizer": tensors["optimizer"]})
+    except (KeyError, ValueError) as error:
+        raise CheckpointError(
+            f"{saved.path} has the state of another optimizer than optimizer.kind = {parts.config.optimizer.kind!r} "
+            f"({type(error).__name__}: {error}); set the one that the run was started with, or start anew with "
+            "--no-resume"
+        ) from error
 
 
 def _warn(parts: Parts, text: str) -> None:
