@@ -79,12 +79,7 @@ def import_shards(
     settings = _settings_of(found, config)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise CheckpointError(f"{out} is there already, and nothing is overwritten; give another folder with --out")
-    shares = _shares(found, tell)
-    _same_step(found)
-    _no_adapter(found, shares)
-    described = model_config(settings)
-    check_against(settings, described, {name: row[0].shape for name, row in shares.items()})
-    _without_tied_head(shares, tied=is_tied(described))
+    shares = _usable_shares(found, settings, tell)
     sizes = {name: _bytes(row[0], dtype) for name, row in shares.items()}
 
     def write(fresh: Path) -> None:
@@ -117,6 +112,17 @@ def _settings_of(found: ShardFolder, config: Path | None) -> Path:
                 f"{where} has no {name}; give --config FOLDER with the model folder that the training started from"
             )
     return folder
+
+
+def _usable_shares(found: ShardFolder, settings: Path, tell: Callable[[str], None]) -> dict[str, list[Share]]:
+    """The weights to write, once it is known that they belong together and to the config."""
+    shares = _shares(found, tell)
+    _same_step(found)
+    _no_adapter(found, shares)
+    config = model_config(settings)
+    check_against(settings, config, {name: row[0].shape for name, row in shares.items()})
+    _without_tied_head(shares, tied=is_tied(config))
+    return shares
 
 
 def _shares(found: ShardFolder, tell: Callable[[str], None]) -> dict[str, list[Share]]:

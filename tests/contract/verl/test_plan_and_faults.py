@@ -56,7 +56,7 @@ def test_a_models_size_is_read_from_its_name(model: str, billions: float) -> Non
 
 def test_eight_gpus_asked_for_become_one_device_which_is_said_and_keeps_nothing_from_starting() -> None:
     """No GPU is looked for: the policy learns on the device that is there, and preflight says whether it has room."""
-    imported = with_words(*POCKET, POCKET_MODEL, "trainer.n_gpus_per_node=8")
+    imported = with_words(*POCKET, POCKET_MODEL, "trainer.max_steps=4", "trainer.n_gpus_per_node=8")
     assert "the policy learns on one device here" in finding(imported, "trainer.n_gpus_per_node").note
     assert obstacles_of(imported.ready()) == ()
 
