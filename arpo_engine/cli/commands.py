@@ -16,6 +16,10 @@ COMMANDS = {
     "metrics": ("arpo_engine.cli.metrics", "numbers by step as CSV, of our runs and of old logs side by side"),
     "preflight": ("arpo_engine.cli.preflight", "say whether a run can start here, and what to do if not"),
     "import-config": ("arpo_engine.cli.import_config", "what a command of ARPO or EasyR1 becomes here; starts nothing"),
+    "import-checkpoint": (
+        "arpo_engine.cli.import_checkpoint",
+        "weights of an ARPO or EasyR1 checkpoint as a model folder",
+    ),
     "film": ("arpo_engine.cli.film", "one task before and after training, side by side, as a moving picture"),
     "conformance": (
         "arpo_engine.cli.conformance",

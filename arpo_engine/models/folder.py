@@ -18,6 +18,7 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntry
 
 from arpo_engine.contract.errors import ModelError
 from arpo_engine.models.families import FAMILIES, Family, known
+from arpo_engine.models.shards.folder import holds_shards
 
 BUILTIN = {"builtin:pocket": Path(__file__).parent / "pocket" / "weights"}
 ADAPTER_SETTINGS = "adapter_config.json"
@@ -103,6 +104,11 @@ def family_of(folder: Path) -> Family:
 
 
 def _judge(folder: Path) -> None:
+    if holds_shards(folder):
+        raise ModelError(
+            f"{folder} holds a checkpoint of ARPO or EasyR1, one file a rank; make a model folder of it by "
+            f"`python -m arpo_engine import-checkpoint {folder} --out DIR` and give DIR"
+        )
     if not (folder / "config.json").is_file():
         raise ModelError(f"{folder} has no config.json, so it is no model folder; give the folder that holds it")
     family_of(folder)

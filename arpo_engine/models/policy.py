@@ -95,14 +95,23 @@ class Policy:
             self.adapter.load(folder)
             return
         other = _read_model(folders.locate(str(folder)), str(self.module.dtype).removeprefix("torch."), False)
+        own, saved = dict(self.module.named_parameters()), dict(other.named_parameters())
+        odd = sorted(set(own) ^ set(saved))
+        if odd:
+            whose = "this policy" if odd[0] in own else f"{folder}"
+            raise ModelError(
+                f"{folder} is another model: {len(odd)} weights are not in both, such as {odd[0]}, which only {whose} "
+                "has; give a folder of the same model"
+            )
+        for name, weight in own.items():
+            if weight.shape != saved[name].shape:
+                raise ModelError(
+                    f"{folder} has {name} of shape {tuple(saved[name].shape)}, this policy {tuple(weight.shape)}; "
+                    "give a folder of the same model"
+                )
         with torch.no_grad():
-            for (name, own), saved in zip(self.module.named_parameters(), other.parameters(), strict=True):
-                if own.shape != saved.shape:
-                    raise ModelError(
-                        f"{folder} has {name} of shape {tuple(saved.shape)}, this policy {tuple(own.shape)}; "
-                        "give a folder of the same model"
-                    )
-                own.copy_(saved)
+            for name, weight in own.items():
+                weight.copy_(saved[name])
 
     def save(self, folder: Path, dtype: Dtype | None = None) -> None:
         """Write what was trained, in one atomic step, as a folder that `load` reads: a complete Hugging Face folder, or

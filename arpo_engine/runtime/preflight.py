@@ -28,6 +28,7 @@ from arpo_engine.runtime.agent_fit import described, mismatch
 from arpo_engine.runtime.executor import Executor
 from arpo_engine.runtime.mirrors import checks as mirrors
 from arpo_engine.runtime.task_source import find_source, load_tasks
+from arpo_engine.trainer.hub import obstacle
 from arpo_engine.types import Observation
 
 MB = 1_000_000
@@ -63,6 +64,8 @@ async def preflight(config: RunConfig, *, run_dir: Path, executor: Executor) -> 
     checks.append(await _guarded("tasks", _tasks, config))
     if checks[-1].status != "fail":
         checks.append(await _guarded("desktops", _desktops, config, executor))
+    if config.kind == "train" and config.checkpoint.push_to is not None:
+        checks.append(_hub(config))
     parameters, learnt = _parameters(config)
     disk = _disk(config, run_dir, parameters, learnt)
     machine = [disk, _memory(config, parameters, learnt), _processor(config)]
@@ -153,6 +156,15 @@ async def _desktops(config: RunConfig, executor: Executor) -> Check:
     height, width = seen.pixels.shape[:2]
     seconds = time.monotonic() - started
     return Check("desktops", "ok", f"a desktop of {width}x{height} started and began a task in {seconds:.1f} s")
+
+
+def _hub(config: RunConfig) -> Check:
+    reason = obstacle(config.checkpoint)
+    if reason is not None:
+        message, _, cure = reason.partition("; ")
+        return Check("hub", "fail", message, cure)
+    kind = "private" if config.checkpoint.push_private else "public"
+    return Check("hub", "ok", f"exports go to the {kind} {config.checkpoint.push_to}; the token itself is not tried")
 
 
 def _disk(config: RunConfig, run_dir: Path, parameters: int, learnt: int) -> Check:

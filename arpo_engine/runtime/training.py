@@ -22,6 +22,7 @@ from arpo_engine.trainer.learner import Learner
 from arpo_engine.trainer.loop import train
 from arpo_engine.trainer.orders import build_order
 from arpo_engine.trainer.parts import Chosen, Ending, Parts, Progress
+from arpo_engine.trainer.pushing import Pusher
 from arpo_engine.trainer.reference import BaseReference, Reference
 from arpo_engine.trainer.stop import StopSwitch
 from arpo_engine.trainer.streaming import StreamCollector
@@ -78,6 +79,7 @@ def build_parts(context: Context) -> Parts:
         chosen=Chosen(),
         guard=Guard(config.guard),
         store=CheckpointStore(context.run_dir / CHECKPOINTS, keep=config.checkpoint.keep),
+        pusher=Pusher(config.checkpoint, context.sink),
         sink=context.sink,
         collector=collector_of(sources, context.train_tasks),
         provenance=gather_provenance(

@@ -18,20 +18,21 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 
 from arpo_engine.contract.errors import CheckpointError
+from arpo_engine.trainer.state_file import read_json, read_state, write_state
 
 log = logging.getLogger(__name__)
 
 FORMAT = 1
 MANIFEST = "manifest.json"
-STATE = "state.json"
 TENSORS = "optimizer.pt"
-BLOBS = "blobs.zip"
 POLICY = "policy"
 BEST = "best.json"
 UNFINISHED = ".unfinished-"
-BLOB_KEY = "$blob"
+UNWRITTEN = (OSError, RuntimeError, SafetensorError)
+"""A full disk, as Python, torch and safetensors each raise it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,31 +64,34 @@ class CheckpointStore:
         Raises:
             CheckpointError: the disk does not take it; earlier checkpoints are untouched.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
         fresh, final = self.folder / f"{UNFINISHED}{step:06d}", self._path(step)
         shutil.rmtree(fresh, ignore_errors=True)
-        fresh.mkdir()
         try:
+            fresh.mkdir(parents=True)
             write_policy(fresh / POLICY)
             torch.save(dict(tensors), fresh / TENSORS)
-            _write_state(fresh, state)
+            write_state(fresh, state)
             size = _write_manifest(fresh, step)
             shutil.rmtree(final, ignore_errors=True)
             fresh.rename(final)
             _sync(self.folder)
-        except OSError as error:
+        except UNWRITTEN as error:
             shutil.rmtree(fresh, ignore_errors=True)
-            raise CheckpointError(
-                f"checkpoint of step {step} could not be written to {self.folder}: {error.strerror or error}; "
-                "make room on that disk and resume the run"
-            ) from error
+            raise _refused(f"checkpoint of step {step}", self.folder, error) from error
         return Saved(step=step, path=final, bytes=size)
 
     def mark_best(self, step: int, success: float) -> None:
-        """Remember which checkpoint is the best so far; it is never pruned."""
+        """Remember which checkpoint is the best so far; it is never pruned.
+
+        Raises:
+            CheckpointError: the disk does not take it; the checkpoint itself is there.
+        """
         fresh = self.folder / f"{BEST}{UNFINISHED}"
-        fresh.write_text(json.dumps({"step": step, "success": success}), encoding="utf-8")
-        fresh.replace(self.folder / BEST)
+        try:
+            fresh.write_text(json.dumps({"step": step, "success": success}), encoding="utf-8")
+            fresh.replace(self.folder / BEST)
+        except OSError as error:
+            raise _refused("the mark of the best checkpoint", self.folder, error) from error
 
     @property
     def best(self) -> tuple[int, float] | None:
@@ -139,7 +143,7 @@ class CheckpointStore:
             CheckpointError: a file is missing, changed, or the manifest is unreadable.
         """
         folder = self._path(step)
-        manifest = _read_json(folder / MANIFEST)
+        manifest = read_json(folder / MANIFEST)
         if manifest.get("format") != FORMAT:
             raise CheckpointError(
                 f"{folder / MANIFEST} has format {manifest.get('format')!r}, this engine reads {FORMAT}; use the "
@@ -154,7 +158,7 @@ class CheckpointStore:
         """The (tensors, state) of a verified checkpoint."""
         try:
             tensors = torch.load(saved.path / TENSORS, map_location="cpu", weights_only=True)
-            state = _read_state(saved.path)
+            state = read_state(saved.path)
         except (OSError, RuntimeError, ValueError, KeyError, zipfile.BadZipFile) as error:
             raise CheckpointError(
                 f"checkpoint {saved.path} cannot be read: {error}; resume from another one"
@@ -165,41 +169,13 @@ class CheckpointStore:
         return self.folder / f"step_{step:06d}"
 
 
-def _write_state(folder: Path, state: Mapping[str, Any]) -> None:
-    blobs: dict[str, bytes] = {}
-    tree = _without_bytes(state, "state", blobs)
-    (folder / STATE).write_text(json.dumps(tree, separators=(",", ":")), encoding="utf-8")
-    with zipfile.ZipFile(folder / BLOBS, "w", zipfile.ZIP_STORED) as archive:
-        for name, blob in blobs.items():
-            archive.writestr(name, blob)
-
-
-def _read_state(folder: Path) -> dict[str, Any]:
-    tree = _read_json(folder / STATE)
-    with zipfile.ZipFile(folder / BLOBS) as archive:
-        restored = _with_bytes(tree, archive)
-    return dict(restored)
-
-
-def _without_bytes(node: Any, path: str, blobs: dict[str, bytes]) -> Any:
-    if isinstance(node, bytes):
-        blobs[path] = node
-        return {BLOB_KEY: path}
-    if isinstance(node, Mapping):
-        return {key: _without_bytes(value, f"{path}/{key}", blobs) for key, value in node.items()}
-    if isinstance(node, list | tuple) and any(isinstance(value, bytes | Mapping | list | tuple) for value in node):
-        return [_without_bytes(value, f"{path}/{place}", blobs) for place, value in enumerate(node)]
-    return node
-
-
-def _with_bytes(node: Any, archive: zipfile.ZipFile) -> Any:
-    if isinstance(node, dict):
-        if set(node) == {BLOB_KEY}:
-            return archive.read(node[BLOB_KEY])
-        return {key: _with_bytes(value, archive) for key, value in node.items()}
-    if isinstance(node, list) and node and isinstance(node[0], dict | list):
-        return [_with_bytes(value, archive) for value in node]
-    return node
+def _refused(what: str, folder: Path, error: Exception) -> CheckpointError:
+    reason = (isinstance(error, OSError) and error.strerror) or str(error).partition("\n")[0]
+    free = shutil.disk_usage(next(path for path in (folder, *folder.absolute().parents) if path.exists())).free
+    return CheckpointError(
+        f"{what} could not be written to {folder}: {reason} ({free / 1e9:.1f} GB are free there); make room on that "
+        "disk and resume the run"
+    )
 
 
 def _write_manifest(folder: Path, step: int) -> int:
@@ -225,18 +201,6 @@ def _digest(path: Path) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise CheckpointError(f"checkpoint file {path} is missing or unreadable ({error.strerror})") from error
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise CheckpointError(f"checkpoint file {path} is missing or unreadable ({error.strerror})") from error
-    except ValueError as error:
-        raise CheckpointError(f"checkpoint file {path} is no JSON ({error})") from error
-    if not isinstance(data, dict):
-        raise CheckpointError(f"checkpoint file {path} holds a {type(data).__name__}, not a mapping")
-    return data
 
 
 def _sync(path: Path) -> None:

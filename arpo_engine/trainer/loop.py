@@ -5,6 +5,7 @@ Episodes are scored where they end (rollout/), so what is collected is scored al
 
 from __future__ import annotations
 
+import asyncio
 import statistics
 from collections import deque
 
@@ -80,8 +81,14 @@ async def _finish(parts: Parts, halt: Halt | None) -> Ending:
     else:
         parts.sink.emit(PhaseChanged(phase="stopping", step=step, detail=halt.reason))
     parts.sink.emit(PhaseChanged(phase="saving", step=step))
-    await resume.save(parts, measured_success=parts.guard.success)
-    resume.export(parts)
+    # An extra checkpoint of a stop is never the best one: a run that goes on from it would then return to other weights
+    # after a collapse than a run that was never stopped.
+    due = halt is None or step % parts.config.checkpoint.every_steps == 0
+    saved = await resume.save(parts, measured_success=parts.guard.success, may_be_best=due)
+    merged = resume.export(parts)
+    if halt is None or halt.kind == "limit":
+        parts.pusher.end(saved, merged)
+    await asyncio.to_thread(parts.pusher.finish)
     if halt is None:
         return Ending(RunOutcome.FINISHED, step, f"all {step} steps are done")
     if halt.kind == "limit":

@@ -24,6 +24,7 @@ from arpo_engine.trainer.collecting import Collector
 from arpo_engine.trainer.guard import Guard
 from arpo_engine.trainer.learner import Learner
 from arpo_engine.trainer.orders import Order
+from arpo_engine.trainer.pushing import Pusher
 
 
 @dataclass(slots=True)
@@ -73,6 +74,7 @@ class Parts:
     chosen: Chosen
     guard: Guard
     store: CheckpointStore
+    pusher: Pusher
     sink: EventSink
     collector: Collector
     provenance: Provenance

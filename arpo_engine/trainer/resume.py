@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 from arpo_engine.contract.errors import CheckpointError, ModelError
@@ -15,7 +16,7 @@ LOGGER = "arpo_engine.trainer.resume"
 EXPORT = "export"
 
 
-async def save(parts: Parts, *, measured_success: float | None) -> Saved:
+async def save(parts: Parts, *, measured_success: float | None, may_be_best: bool = True) -> Saved:
     """Write a checkpoint of the step that was just finished, say so, and drop what need not be kept.
 
     What may change while the file is written (a stream goes on) is looked at first, all in one moment.
@@ -40,9 +41,10 @@ async def save(parts: Parts, *, measured_success: float | None) -> Saved:
 
     saved = await asyncio.to_thread(write)
     best = parts.store.best
-    is_best = best is None or (measured_success is not None and measured_success >= best[1])
+    is_best = best is None or (may_be_best and measured_success is not None and measured_success >= best[1])
     if is_best:
         parts.store.mark_best(step, measured_success or 0.0)
+        parts.pusher.best(saved)
     parts.store.prune()
     parts.sink.emit(
         CheckpointSaved(
@@ -56,20 +58,25 @@ async def save(parts: Parts, *, measured_success: float | None) -> Saved:
     return saved
 
 
-def export(parts: Parts) -> None:
+def export(parts: Parts) -> Path | None:
     """Where an adapter was trained, leave it merged into its model and alone, side by side: checkpoints hold no more
     than the adapter. Otherwise a checkpoint's policy is an export already.
 
     A disk that refuses it is told of, and the run ends as it would: the checkpoint has what was learnt.
+
+    Returns:
+        The merged model, if one was written.
     """
     if parts.policy.adapter is None:
-        return
+        return None
     folder = parts.run_dir / EXPORT
     try:
         parts.policy.export(folder / "merged")
         parts.policy.save(folder / "adapter")
     except OSError as error:
         _warn(parts, f"the adapter is not merged: {folder}: {error.strerror or error}; make room and resume the run")
+        return None
+    return folder / "merged"
 
 
 def restore_newest(parts: Parts) -> int | None:
@@ -122,10 +129,10 @@ def _load_learner(parts: Parts, saved: Saved, tensors: dict[str, Any], state: di
         ) from error
     try:
         parts.learner.load_state_dict({**state["learner"], "optimizer": tensors["optimizer"]})
-    except ValueError as error:
+    except (KeyError, ValueError) as error:
         raise CheckpointError(
-            f"the optimizer of {saved.path} knows other weights ({error}); give optimizer.kind, model.freeze_vision "
-            "and model.lora as they were, or start anew with --no-resume"
+            f"the optimizer of {saved.path} knows other weights ({type(error).__name__}: {error}); give "
+            "optimizer.kind, model.freeze_vision and model.lora as they were, or start anew with --no-resume"
         ) from error
 
 

@@ -218,6 +218,9 @@ COMMANDS: Final[Mapping[str, Command]] = {
         does="train from the shell: train --config FILE or --from SCRIPT [key=value …]", run=_engine("train")
     ),
     "import-config": Command(does="what a command of ARPO or EasyR1 becomes here", run=_engine("import-config")),
+    "import-checkpoint": Command(
+        does="weights of an ARPO or EasyR1 checkpoint as a model folder", run=_engine("import-checkpoint")
+    ),
     "evaluate": Command(does="measure a policy: attempts per task, success with n/N", run=_engine("evaluate")),
     "results": Command(does="figures of what was measured: a run folder, OSWorld's, ARPO's", run=_engine("results")),
     "conformance": Command(does="cases of the published code beside our answers", run=_engine("conformance")),

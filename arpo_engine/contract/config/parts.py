@@ -237,6 +237,18 @@ class CheckpointConfig(Strict):
     every_steps: int = Field(10, ge=1)
     keep: int = Field(3, ge=1)
     """Newest checkpoints kept, beside the best one and the last one."""
+    push_to: str | None = Field(None, pattern=r"^[\w.-]+/[\w.-]+$", max_length=120)
+    """Repository of the Hugging Face hub, `owner/name`, that exports of the policy are sent to; none: nothing leaves
+    this machine. A push that fails is told of and ends no run."""
+    push_when: Literal["end", "best"] = "end"
+    """Send the last checkpoint when the run has come to its end, or every checkpoint that is the best so far."""
+    push_private: bool = True
+    """Make the repository private, and send nothing to one that is public."""
+    push_token_env: str = Field("HF_TOKEN", pattern=r"^HF_([A-Z0-9]+_)*TOKEN$")
+    """Variable of the environment that holds a token that may write there; the token itself is never part of a
+    config."""
+    push_timeout_s: float = Field(1800.0, gt=0)
+    """How long the end of a run waits for what is still being sent."""
 
 
 class FramesConfig(Strict):

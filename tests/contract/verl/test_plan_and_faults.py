@@ -10,7 +10,7 @@ from arpo_engine.contract.config.verl.plan import MemoryRow
 from arpo_engine.contract.config.verl.shapes import shape_of
 from arpo_engine.models.counting import count_learnt
 from arpo_engine.models.folder import locate
-from tests.contract.verl.scripts import FULL128, SUBSET32, with_words
+from tests.contract.verl.scripts import FULL128, SUBSET32, finding, with_words
 
 POCKET = ("data.train_files=configs/tasks/pocket/train.json", "data.val_files=configs/tasks/pocket/train.json")
 POCKET_MODEL = "worker.actor.model.model_path=builtin:pocket"
@@ -92,6 +92,13 @@ def test_an_unknown_model_has_no_memory_plan_and_says_so() -> None:
 def test_a_models_size_is_read_from_its_name(model: str, billions: float) -> None:
     shape = shape_of(model)
     assert shape is not None and shape.parameters / 1e9 == pytest.approx(billions)
+
+
+def test_eight_gpus_asked_for_become_one_device_which_is_said_and_keeps_nothing_from_starting() -> None:
+    """No GPU is looked for: the policy learns on the device that is there, and preflight says whether it has room."""
+    imported = with_words(*POCKET, POCKET_MODEL, "trainer.max_steps=4", "trainer.n_gpus_per_node=8")
+    assert "the policy learns on one device here" in finding(imported, "trainer.n_gpus_per_node").note
+    assert obstacles_of(imported.ready()) == ()
 
 
 def test_a_list_that_was_never_published_is_named() -> None:

@@ -113,7 +113,10 @@ def test_units_of_a_batch_are_explained() -> None:
         ("worker.rollout.top_k=50", "use -1"),
         ("worker.actor.global_batch_size=3", "no multiple"),
         ("worker.actor.loss_type=sapo", "use default, gspo, cispo"),
-        ("trainer.load_checkpoint_path=checkpoints/global_step_8", "merge it into a model folder"),
+        (
+            "trainer.load_checkpoint_path=checkpoints/global_step_8",
+            r"python -m arpo_engine import-checkpoint checkpoints/global_step_8 --out DIR",
+        ),
         ("trainer.critic_warmup=3", "use 0"),
         ("trainer.logger=[console,telegram]", "use a list of"),
         ("worker.actor.optim.lr=fast", "is not a number"),

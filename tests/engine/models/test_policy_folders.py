@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,10 @@ from arpo_engine.contract.errors import ModelError
 from arpo_engine.models import folder as folders
 from arpo_engine.models import image_settings
 from arpo_engine.models.patches import PatchFormat
+from arpo_engine.models.pocket.build import build_policy
 from arpo_engine.models.policy import Policy
 from arpo_engine.models.resize import PixelLimits
-from tests.engine.policies import play_many, shared_policy, small_policy
+from tests.engine.policies import SMALL, WORDS, play_many, shared_policy, small_policy
 
 
 @pytest.fixture
@@ -55,6 +57,20 @@ def test_its_chat_template_writes_what_the_chat_format_writes(saved: Path):
 def test_what_is_saved_samples_the_same(saved: Path):
     again = Policy.load(saved)
     assert play_many(again, [2])[0].steps[1].reply_ids == play_many(shared_policy(), [2])[0].steps[1].reply_ids
+
+
+def test_weights_of_another_model_are_refused_with_what_is_odd(tmp_path: Path):
+    """Fewer layers, and as many of another width."""
+    policy = small_policy()
+    for number, shape in enumerate((replace(SMALL, layers=1), replace(SMALL, intermediate=48))):
+        other = build_policy(WORDS, shape, seed=0)
+        other.save(tmp_path / str(number))
+    before = {name: weight.clone() for name, weight in policy.weights().items()}
+    with pytest.raises(ModelError, match=r"is another model: .* weights are not in both.* only this policy has"):
+        policy.load_weights(tmp_path / "0")
+    with pytest.raises(ModelError, match=r"has .* of shape .*give a folder of the same model"):
+        policy.load_weights(tmp_path / "1")
+    assert all(torch.equal(weight, before[name]) for name, weight in policy.weights().items())
 
 
 def test_image_settings_survive(tmp_path: Path):

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import errno
 import json
+import resource
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from arpo_engine.contract.errors import CheckpointError
 from arpo_engine.trainer.checkpoint import CheckpointStore
@@ -109,11 +114,55 @@ def test_a_full_disk_loses_nothing_that_was_there(store: CheckpointStore):
     def full(folder: Path) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    with pytest.raises(CheckpointError, match=r"No space left on device; make room"):
+    with pytest.raises(CheckpointError, match=r"No space left on device .*; make room"):
         store.save(2, write_policy=full, tensors={}, state={})
     assert store.steps() == [1]
     assert store.newest_whole(quiet).step == 1
     assert not list(store.folder.glob(".unfinished*"))
+
+
+@contextmanager
+def room_for_files_of(size: int) -> Iterator[None]:
+    """The operating system itself refuses to write more into any file, whichever library writes it."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    heard = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, heard)
+
+
+@pytest.mark.parametrize("full", ["policy", "tensors", "state"])
+def test_a_disk_that_is_really_full_is_told_as_such_by_every_library(store: CheckpointStore, full: str):
+    """safetensors, torch and Python each raise an error of their own."""
+    save(store, 1)
+    large = torch.zeros(100_000)
+
+    def write(folder: Path) -> None:
+        if full == "policy":
+            folder.mkdir()
+            save_file({"weight": large}, folder / "model.safetensors")
+
+    tensors = {"moments": large if full == "tensors" else torch.zeros(1)}
+    state = {"text": "x" * 200_000 if full == "state" else ""}
+    with room_for_files_of(100_000), pytest.raises(CheckpointError, match=r"step 2 could not be written.*make room"):
+        store.save(2, write_policy=write, tensors=tensors, state=state)
+    assert store.steps() == [1]
+    assert store.newest_whole(quiet).step == 1
+    assert not list(store.folder.glob(".unfinished*"))
+
+
+def test_a_full_disk_at_the_mark_of_the_best_is_told_as_such(store: CheckpointStore, monkeypatch):
+    save(store, 1)
+
+    def full(self: Path, *words: Any, **named: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(CheckpointError, match=r"mark of the best checkpoint .*No space left on device .*make room"):
+        store.mark_best(1, 0.5)
 
 
 def test_the_same_step_may_be_saved_again(store: CheckpointStore):

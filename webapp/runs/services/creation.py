@@ -40,6 +40,8 @@ def create_run(
     if config.model.trust_remote_code:
         require_role(owner, team, Role.ADMIN, "run the code that comes with a model (model.trust_remote_code)")
     require_servers(owner, team, config)
+    if config.checkpoint.push_to is not None:
+        require_role(owner, team, Role.MAINTAINER, "send weights to a hub (checkpoint.push_to)")
     run = Run.objects.create(
         team=team,
         owner=owner,

@@ -149,8 +149,9 @@ def _resumed(reading: Reading, key: str) -> Judgement:
     if reading.get(key) is None:
         return inert("empty; a run begins anew")
     raise Refusal(
-        f"{reading.get(key)} is a checkpoint in the original's form, which is not read here; merge it into a model "
-        "folder and name that as worker.actor.model.model_path"
+        f"{reading.get(key)} is a checkpoint in the original's form, whose weights can be taken over, but not its "
+        f"optimizer, task order and random states: `python -m arpo_engine import-checkpoint {reading.get(key)} --out "
+        "DIR`, then leave this key out and set worker.actor.model.model_path=DIR"
     )
 
 
