@@ -28,6 +28,7 @@ from arpo_engine.trainer.guard import Guard
 from arpo_engine.trainer.learner import Learner
 from arpo_engine.trainer.loop import train
 from arpo_engine.trainer.parts import Chosen, Parts, Progress
+from arpo_engine.trainer.pushing import Pusher
 from arpo_engine.trainer.stop import StopSwitch
 from arpo_engine.trainer.task_order import TaskOrder
 from benchmarks.rollout_world import (
@@ -171,6 +172,7 @@ async def run(case: Case, latencies: Latencies, chat: Any, folder: Path) -> dict
         chosen=Chosen(),
         guard=Guard(config.guard),
         store=NoCheckpoints(folder, keep=1),
+        pusher=Pusher(config.checkpoint, sink),
         sink=sink,
         collector=collector_of(sources, practised),
         provenance=Provenance(config_hash="", seed=case.seed),
