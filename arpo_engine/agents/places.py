@@ -58,5 +58,5 @@ def _number(part: str, text: str) -> float:
     except ValueError:
         raise ActionUnreadable(f"{text[:60]!r} is no place; it is a point of 2 numbers or a box of 4") from None
     if number != number or number in (float("inf"), float("-inf")):
-        raise ActionUnreadable(f"{text[:60]!r} is no place: {part} is no pixel; give finite numbers")
+        raise ActionUnreadable(f"{text[:60]!r} is no place: {part[:30]} is no pixel; give finite numbers")
     return number

@@ -120,6 +120,12 @@ def test_a_coordinate_that_is_no_place_on_the_screenshot_is_refused(number: str)
             PATIENT.parse(f"Action: {call}", SCREEN)
 
 
+def test_a_number_of_thousands_of_digits_is_refused_in_a_few_words():
+    with pytest.raises(ActionUnreadable) as refusal:
+        PATIENT.parse(f"Action: click(start_box='({'1' * 5000},2)')", SCREEN)
+    assert len(str(refusal.value)) < 200
+
+
 @pytest.mark.parametrize(
     "call",
     [

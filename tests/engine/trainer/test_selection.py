@@ -81,7 +81,7 @@ class Outcome:
 
     def numbers(self) -> dict[int, dict[str, float | None]]:
         return {
-            event.step: {key: value for key, value in event.values.items() if not key.startswith("time/")}
+            event.step: {key: value for key, value in event.values.items() if not key.startswith(("time/", "memory/"))}
             for event in self.of(MetricsLogged)
         }
 
