@@ -21,7 +21,7 @@ from arpo_engine.rollout.ahead import Ahead
 from arpo_engine.rollout.group import ClosingRule, collect_groups
 from arpo_engine.rollout.plans import GroupPlan, Plan, Planner
 from arpo_engine.rollout.scheduler import Scheduler
-from arpo_engine.trainer.task_order import TaskOrder
+from arpo_engine.trainer.task_order import TaskOrder, peek
 from arpo_engine.types import Trajectory
 
 
@@ -152,5 +152,5 @@ class BatchCollector:
         every = config.validation.every_steps
         if not self._prepares or step >= config.limits.steps or (every and step % every == 0):
             return []
-        tasks = self._sources.order.peek(config.rollout.tasks_per_step)
+        tasks = peek(self._sources.order, config.rollout.tasks_per_step)
         return list(itertools.chain.from_iterable([task] * config.rollout.group_size for task in tasks))

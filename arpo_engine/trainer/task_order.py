@@ -31,13 +31,6 @@ class TaskOrder:
             self._place += 1
         return taken
 
-    def peek(self, count: int) -> list[Task]:
-        """The tasks that `take` would give, without taking them."""
-        state = self.state_dict()
-        tasks = self.take(count)
-        self.load_state_dict(state)
-        return tasks
-
     def state_dict(self) -> dict[str, Any]:
         """Epoch and place in it."""
         return {"epoch": self.epoch, "place": self._place}
@@ -52,3 +45,11 @@ class TaskOrder:
         order = list(range(len(self._tasks)))
         random.Random(f"task-order-{self._seed}-{epoch}").shuffle(order)
         return order
+
+
+def peek(order: TaskOrder, count: int) -> list[Task]:
+    """The tasks that `take` would give, without taking them."""
+    state = order.state_dict()
+    tasks = order.take(count)
+    order.load_state_dict(state)
+    return tasks

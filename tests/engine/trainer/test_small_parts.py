@@ -9,7 +9,7 @@ from arpo_engine.contract.outcomes import Directive
 from arpo_engine.contract.reporting import MemorySink
 from arpo_engine.trainer.schedule import learning_rate
 from arpo_engine.trainer.stop import StopSwitch
-from arpo_engine.trainer.task_order import TaskOrder
+from arpo_engine.trainer.task_order import TaskOrder, peek
 from tests.engine.fakes import make_task
 
 
@@ -59,7 +59,7 @@ def test_a_resumed_order_goes_on_across_the_end_of_an_epoch():
 def test_looking_at_the_next_tasks_takes_none_of_them_even_across_an_epoch():
     order, other = (TaskOrder([make_task(f"t{number}") for number in range(5)], seed=0) for _ in range(2))
     assert names(order, 3) == names(other, 3)
-    assert [task.id for task in order.peek(4)] == names(other, 4)
+    assert [task.id for task in peek(order, 4)] == names(other, 4)
     assert order.state_dict() == {"epoch": 0, "place": 3}
     names(order, 4)
     assert names(order, 2) == names(other, 2)
