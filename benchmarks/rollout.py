@@ -117,6 +117,7 @@ def summary(
         "trainer_idle_by_mode": of_modes("trainer_idle"),
         "staleness": median("stream", "staleness"),
         "version_lag": {"mean": median("stream", "version_lag"), "most": median("stream", "version_lag_max")},
+        "too_old_per_step": median("stream", "too_old"),
         "overhead_ms_per_action": median("stream", "cpu_ms_per_action"),
         "late_ms_per_wait": median("stream", "late_ms_per_wait"),
         "collect_s": of_modes("collect_s"),

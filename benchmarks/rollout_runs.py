@@ -199,7 +199,8 @@ def figures_of(
     warm_up, measured = case.steps
     before, steps = learner.steps[warm_up - 1], learner.steps[warm_up : warm_up + measured]
     window = steps[-1].ended - before.ended
-    learning = sum(step.ended - step.began for step in steps)
+    # Counted as it should take: a sleep that a busy machine makes longer is no work.
+    learning = sum(step.trajectories for step in steps) * learner.s_per_trajectory
     told = values[warm_up : warm_up + measured]
     return {
         "episodes_per_s": sum(step.trajectories for step in steps) / window,
@@ -208,6 +209,7 @@ def figures_of(
         "collect_s": statistics.median(value["time/collect_s"] or 0.0 for value in told) * case.scale,
         "staleness": statistics.fmean(value.get("rollout/ready_ahead") or 0.0 for value in told),
         "version_lag": statistics.fmean(value.get("rollout/version_lag") or 0.0 for value in told),
+        "too_old": sum(value.get("rollout/too_old") or 0.0 for value in told) / len(told),
         "version_lag_max": max(value.get("rollout/version_lag_max") or 0.0 for value in told),
         "cpu_ms_per_action": 1e3 * cpu_s / max(1, clock.actions),
         "late_ms_per_wait": 1e3 * clock.late_s / max(1, 2 * clock.actions),

@@ -24,7 +24,6 @@ from arpo_engine.contract.errors import (
     GeneratorLost,
     SetupFailed,
 )
-from arpo_engine.contract.events import EpisodeEnded, EpisodeStarted, EpisodeStepTaken, FaultNoticed, FrameRef
 from arpo_engine.contract.outcomes import EndedBy, Fault, Split
 from arpo_engine.contract.reporting import EventSink
 from arpo_engine.desktops.pool import DesktopPool, Lease
@@ -33,6 +32,7 @@ from arpo_engine.models.chat import ChatFormat
 from arpo_engine.rollout.pace import OwnPace, Pace
 from arpo_engine.rollout.plans import Plan
 from arpo_engine.rollout.prompts import History, next_prompt
+from arpo_engine.rollout.telling import EpisodeTeller
 from arpo_engine.types import Observation, Pixels, Step, Trajectory
 
 log = logging.getLogger(__name__)
@@ -93,7 +93,7 @@ class EpisodeRunner:
         self._generator = generator
         self._agent = agent
         self._chat = chat
-        self._sink = sink
+        self._tell = EpisodeTeller(sink)
         self._reward = reward
         self._timeout_s = timeout_s
         self._history = history
@@ -108,7 +108,7 @@ class EpisodeRunner:
         except DesktopLost as error:
             return self._ended(plan, course, _Verdict(EndedBy.FAULT, None, Fault.DESKTOP_LOST, str(error)), 0.0)
         started = time.monotonic()
-        self._announce(plan, lease)
+        self._tell.began(plan, lease.name)
         member = self._pace.join()
         try:
             verdict = await self._until_over(plan, lease, course, member)
@@ -162,7 +162,7 @@ class EpisodeRunner:
             await in_turn()
             acted = time.monotonic()
             seen = await self._act(plan, lease, course, step.action, seen)
-            self._report_step(plan, len(course.steps) - 1, step, problem, completion, time.monotonic() - acted)
+            self._tell.step(plan, len(course.steps) - 1, step, problem, completion.seconds, time.monotonic() - acted)
             if course.last_action is None:
                 course.format_reward = -1.0
                 return EndedBy.UNREADABLE_REPLY
@@ -228,49 +228,10 @@ class EpisodeRunner:
         )
         return step, problem
 
-    def _announce(self, plan: Plan, lease: Lease) -> None:
-        self._sink.emit(
-            EpisodeStarted(
-                episode_id=plan.episode_id,
-                group_id=plan.group_id,
-                task_id=plan.task.id,
-                instruction=plan.task.instruction,
-                infeasible=plan.task.infeasible,
-                split=plan.split,
-                step=plan.step,
-                desktop=lease.name,
-                retry_of=plan.retry_of,
-            )
-        )
-
-    def _report_step(
-        self, plan: Plan, index: int, step: Step, problem: str, completion: Completion, act_s: float
-    ) -> None:
-        logprobs = step.reply_logprobs
-        self._sink.emit(
-            EpisodeStepTaken(
-                episode_id=plan.episode_id,
-                index=index,
-                frame=self._frame(plan, step.pixels),
-                thought=step.thought,
-                action=step.action,
-                raw_text=step.text,
-                problem=problem,
-                tokens=len(step.reply_ids) + step.unlisted_tokens,
-                mean_logprob=sum(logprobs) / len(logprobs) if logprobs else None,
-                weight_version=step.weight_version,
-                generate_s=completion.seconds,
-                act_s=act_s,
-            )
-        )
-
-    def _frame(self, plan: Plan, pixels: Pixels | None) -> FrameRef | None:
-        return self._sink.store_frame(pixels) if plan.keep_frames and pixels is not None else None
-
     def _fault(self, plan: Plan, lease: Lease, fault: Fault, note: str) -> _Verdict:
         if fault not in (Fault.DESKTOP_LOST, Fault.DESKTOP_STUCK):
             # The pool speaks for desktops, once for all of a process; the rest is told here.
-            self._sink.emit(FaultNoticed(fault=fault, episode_id=plan.episode_id, desktop=lease.name, message=note))
+            self._tell.fault(plan, lease.name, fault, note)
         return _Verdict(EndedBy.FAULT, fault=fault, note=note)
 
     def _ended(self, plan: Plan, course: _Course, verdict: _Verdict, duration_s: float) -> Trajectory:
@@ -290,19 +251,5 @@ class EpisodeRunner:
             duration_s=duration_s,
             last_seen=course.last_seen if plan.split is Split.EVALUATION else None,
         )
-        self._sink.emit(
-            EpisodeEnded(
-                episode_id=plan.episode_id,
-                ended_by=verdict.ended_by,
-                fault=verdict.fault,
-                note=verdict.note,
-                score=score,
-                format_reward=course.format_reward if score is not None else None,
-                reward=reward,
-                steps=len(course.steps),
-                tokens=trajectory.tokens,
-                duration_s=duration_s,
-                frame=self._frame(plan, course.last_seen),
-            )
-        )
+        self._tell.ended(plan, trajectory, course.last_seen)
         return trajectory

@@ -63,7 +63,7 @@ def test_each_mode_runs_through_the_production_loop_and_gives_its_figures(tmp_pa
 
 def test_modes_are_compared_by_their_medians():
     told = {"utilisation": 0.5, "trainer_idle": 0.1, "collect_s": 9.0, "staleness": 0.2, "version_lag": 1.0,
-            "version_lag_max": 2.0, "cpu_ms_per_action": 0.3, "late_ms_per_wait": 0.1}  # fmt: skip
+            "version_lag_max": 2.0, "too_old": 0.0, "cpu_ms_per_action": 0.3, "late_ms_per_wait": 0.1}  # fmt: skip
     runs = [
         (Case(mode=mode, desktops=128, seed=seed, scale=1.0), {**told, "episodes_per_s": rate * seed})
         for mode, rate in (("lockstep", 0.1), ("barrier", 0.4), ("stream", 0.8))
