@@ -68,6 +68,7 @@ class Simulated:
     """A policy and a checkpoint store without weights, where the loop wants one."""
 
     chat: Any
+    adapter: None = None
 
     def weights(self) -> dict[str, object]:
         """None."""

@@ -54,9 +54,25 @@ class WebServer:
             assert time.monotonic() < until, "the web server did not answer in time"
             time.sleep(0.1)
 
+    def wait_until_at_rest(self) -> None:
+        """Until no request holds rows any more: emptying the tables beside one would end in a deadlock."""
+        until = time.monotonic() + READY_WITHIN_S
+        while self._busy_connections():
+            assert time.monotonic() < until, "the web server does not come to rest"
+            time.sleep(0.05)
+
     def stop(self) -> None:
         self.process.terminate()
         self.process.wait(20)
+
+    def _busy_connections(self) -> int:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT count(*) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid() AND state <> 'idle'"
+            )
+            (count,) = cursor.fetchone()
+        return int(count)
 
     def _answers(self) -> bool:
         try:

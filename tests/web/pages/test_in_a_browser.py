@@ -95,6 +95,7 @@ def page(browser: Browser, server: WebServer, person: User, problems: list[str],
     page.on("console", lambda said: problems.append(f"{page.url}: {said.text}") if _is_a_problem(said) else None)
     yield page
     context.close()
+    server.wait_until_at_rest()
     assert problems == []
 
 
