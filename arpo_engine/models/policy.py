@@ -95,6 +95,11 @@ class Policy:
         """The language model without its head."""
         return self.module.model.language_model
 
+    @property
+    def never_sampled(self) -> tuple[int, ...]:
+        """Tokens that `logits` shuts out; whoever samples elsewhere has to shut out the same."""
+        return tuple(self._forbidden.nonzero()[:, 0].tolist())
+
     def weights(self) -> dict[str, Tensor]:
         """Parameters by their Hugging Face names, as `Generator.push_weights` takes them."""
         return dict(self.module.named_parameters())

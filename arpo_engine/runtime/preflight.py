@@ -21,10 +21,11 @@ from typing import Any, Literal
 import psutil
 
 from arpo_engine.contract.config import RunConfig
-from arpo_engine.contract.config.generators import OpenAiGeneratorConfig
+from arpo_engine.contract.config.generators import OpenAiGeneratorConfig, VllmGeneratorConfig
 from arpo_engine.contract.errors import ArpoError, ModelError
 from arpo_engine.contract.tasks import Task
 from arpo_engine.desktops.host import Reset
+from arpo_engine.inference.vllm_home import vllm_python
 from arpo_engine.models.folder import locate, read_json
 from arpo_engine.runtime.executor import Executor
 from arpo_engine.runtime.task_source import find_source, load_tasks
@@ -58,6 +59,8 @@ async def preflight(config: RunConfig, *, run_dir: Path, executor: Executor) -> 
     checks = [_packages(), await _guarded("model", _model, config), await _guarded("tasks", _tasks, config)]
     if checks[-1].status != "fail":
         checks.append(await _guarded("desktops", _desktops, config, executor))
+    if isinstance(config.generator, VllmGeneratorConfig):
+        checks.append(await _guarded("vllm", _vllm))
     parameters = _parameters(config)
     return [*checks, _disk(config, run_dir, parameters), _memory(config, parameters), _processor(config)]
 
@@ -101,6 +104,10 @@ async def _served_model(config: OpenAiGeneratorConfig) -> Check:
         return Check("model", "ok", await generator.check())
     finally:
         await generator.close()
+
+
+async def _vllm() -> Check:
+    return Check("vllm", "ok", f"engines of vLLM will run with {vllm_python()}")
 
 
 async def _tasks(config: RunConfig) -> Check:

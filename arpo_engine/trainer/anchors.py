@@ -5,7 +5,6 @@ All are tables [B, T] over the members of a step, made before the first update. 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -50,12 +49,19 @@ def old_logprobs(
         return recorded, None
     table = _recomputed(policy, recorded, again, trajectories, temperature)
     truncated = [place for place, choice in enumerate(chosen) if choice == "truncated"]
-    if not truncated or not isinstance(config, ArpoConfig):
+    if not truncated:
         return table, None
     weights = torch.ones_like(table)
     rows = torch.tensor(truncated, device=table.device)
-    weights[rows] = (table[rows] - recorded[rows]).clamp(max=math.log(config.replay.importance_cap)).exp()
+    caps = torch.tensor([_cap(members[place], config) for place in truncated], device=table.device)
+    weights[rows] = (table[rows] - recorded[rows]).minimum(caps.log()[:, None]).exp()
     return table, weights
+
+
+def _cap(member: Member, config: GrpoConfig) -> float:
+    """Largest importance weight of a member's tokens."""
+    replayed = member.replaced is not None and isinstance(config, ArpoConfig)
+    return config.replay.importance_cap if replayed else config.importance_cap
 
 
 def _recomputed(

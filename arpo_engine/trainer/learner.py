@@ -24,6 +24,7 @@ from arpo_engine.trainer.anchors import Anchors, old_logprobs
 from arpo_engine.trainer.kl_penalty import KlPenalty
 from arpo_engine.trainer.optimizers import build_optimizer
 from arpo_engine.trainer.report import LearnReport, Sums
+from arpo_engine.trainer.sampler_gap import sampler_gap
 from arpo_engine.trainer.schedule import learning_rate
 from arpo_engine.trainer.shaping import shaped
 from arpo_engine.types import Group, Member, Trajectory
@@ -71,7 +72,8 @@ class Learner:
         sums, finite = Sums(), True
         anchors, normaliser = self._anchors(live), self._normaliser(members)
         for batch in self._minibatches(live):
-            finite = self._update(batch, anchors, normaliser, sums)
+            # What was sampled for this step, was by the weights of the step before; see `Generator.push_weights`.
+            finite = self._update(batch, anchors, normaliser, sums, version=step - 1)
             if not finite:
                 break
         distance, coef = self._finish_penalty(len(members))
@@ -129,11 +131,14 @@ class Learner:
             for start in range(0, len(order), size):
                 yield order[start : start + size]
 
-    def _update(self, batch: Sequence[int], anchors: Anchors, normaliser: float, sums: Sums) -> bool:
+    def _update(self, batch: Sequence[int], anchors: Anchors, normaliser: float, sums: Sums, *, version: int) -> bool:
         """One optimizer step; False (and no step) when its loss or its gradient is not a finite number."""
         trajectories = [anchors.members[place].trajectory for place in batch]
         advantages = torch.tensor([anchors.members[place].advantage for place in batch], device=self._policy.device)
         new = self._policy.reply_logprobs(trajectories, self._temperature)
+        if not sums.updates:
+            recorded = self._policy.behaviour_logprobs(trajectories)
+            sums.gap = sampler_gap(trajectories, new.logprobs, recorded, version)
         width, loss_config = new.logprobs.shape[1], self._algorithm.loss
         per_trajectory = loss_config.aggregation == "seq_mean"
         outcome = policy_loss(

@@ -41,11 +41,12 @@ async def train(parts: Parts, stop: StopSwitch, *, resuming: bool) -> Ending:
         parts.progress.step = step
         stages.guard(parts, counted, values, report)
         with watch.phase("sync"):
-            await parts.generator.push_weights(step, {})
+            await parts.generator.push_weights(step, parts.policy.weights())
         with watch.phase("save"):
             stages.save(parts, collected, last=step == total)
         with watch.phase("validate"):
             values |= await stages.validate_if_due(parts, last=step == total)
+        values |= stages.generator_values(parts)
         recent.append(watch.total)
         parts.progress.seconds += watch.total
         _log(parts, values | watch.values())
@@ -57,7 +58,7 @@ async def _begin(parts: Parts, *, resuming: bool) -> int | None:
     """Go on from the newest checkpoint; its step, or None where there is none."""
     resumed_from = resume.restore_newest(parts) if resuming else None
     announce.run_started(parts, resumed_from)
-    await parts.generator.push_weights(parts.progress.step, {})
+    await parts.generator.push_weights(parts.progress.step, parts.policy.weights())
     return resumed_from
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from arpo_engine.algorithms.losses import PolicyLoss
+from arpo_engine.trainer.sampler_gap import SamplerGap
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +29,8 @@ class LearnReport:
     """Distance from the reference policy (nats a token); None without one."""
     kl_coef: float | None = None
     """Weight that it had in this step."""
+    gap: SamplerGap | None = None
+    """How far the generator's log-probs are from the learner's; None where no token could be compared."""
 
 
 @dataclass(slots=True)
@@ -43,6 +46,7 @@ class Sums:
     clipped_high: float = 0.0
     clipped_dual: float = 0.0
     kl: float = 0.0
+    gap: SamplerGap | None = None
 
     def add(self, outcome: PolicyLoss, loss: float, entropy: float, norm: float) -> None:
         """One more update."""
@@ -76,4 +80,5 @@ class Sums:
             live_share=live_share,
             reference_kl=reference_kl,
             kl_coef=kl_coef,
+            gap=self.gap,
         )

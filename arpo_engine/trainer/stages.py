@@ -10,7 +10,7 @@ from arpo_engine.algorithms.base import Collected, Prepared
 from arpo_engine.contract.config.choices import choices_of
 from arpo_engine.contract.errors import NothingCollected
 from arpo_engine.contract.events import PhaseChanged
-from arpo_engine.inference.base import Sampling
+from arpo_engine.inference.base import OwnProcesses, Sampling
 from arpo_engine.rollout.adaptive import sample_more
 from arpo_engine.rollout.group import collect_groups
 from arpo_engine.rollout.records import tokens_path, write_tokens
@@ -70,7 +70,14 @@ async def replay(parts: Parts, step: int, collected: Sequence[Collected]) -> Pre
 async def learn(parts: Parts, step: int, prepared: Prepared) -> LearnReport:
     """The update, in a thread: events flow and a signal is heard while the processor is busy."""
     announce.learning(parts.sink, step, prepared.groups)
+    if isinstance(parts.generator, OwnProcesses):
+        await parts.generator.rest()
     return await asyncio.to_thread(parts.learner.learn, prepared.groups, step)
+
+
+def generator_values(parts: Parts) -> metrics.Values:
+    """What a generator with processes of its own has to tell about this step."""
+    return dict(parts.generator.take_values()) if isinstance(parts.generator, OwnProcesses) else {}
 
 
 def guard(parts: Parts, counted: metrics.Tally, values: metrics.Values, report: LearnReport) -> None:

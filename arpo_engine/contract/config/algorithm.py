@@ -32,10 +32,14 @@ class GrpoConfig(Strict):
     """Optimizer updates per pass; the trajectories of a step are split evenly over them."""
     advantage_eps: float = Field(1e-6, gt=0)
     """Added to the group's standard deviation before dividing."""
-    old_logprobs: Literal["as_mode", "behaviour", "recomputed"] = "as_mode"
+    old_logprobs: Literal["as_mode", "behaviour", "recomputed", "truncated"] = "as_mode"
     """Old log-probs of fresh rollouts. `behaviour`: those they were sampled with (corrected mode). `recomputed`:
     computed again before the update, as the published code does (paper mode); it hides what the generator computes
-    differently and costs a forward pass."""
+    differently and costs a forward pass. `truncated`: recomputed for the clip, and what the generator computed
+    differently as a weight that is cut at importance_cap (truncated importance sampling), for a generator with other
+    kernels or other precision than the learner, such as vLLM in bfloat16."""
+    importance_cap: float = Field(2.0, ge=1)
+    """For `truncated`: largest weight of a fresh token."""
     zero_variance: Literal["as_mode", "keep", "drop", "sample_more"] = "as_mode"
     """Trajectories whose advantage is zero, because their siblings were rewarded alike. `keep`: they take part in
     minibatches, so that the optimizer moves by its momentum and its weight decay although nothing was learnt (paper

@@ -10,7 +10,13 @@ from pydantic_core import PydanticCustomError
 
 from arpo_engine.contract.base import Strict
 from arpo_engine.contract.config.algorithm import AlgorithmConfig, ArpoConfig
-from arpo_engine.contract.config.generators import GeneratorConfig, HfGeneratorConfig, OpenAiGeneratorConfig
+from arpo_engine.contract.config.choices import choices_of
+from arpo_engine.contract.config.generators import (
+    GeneratorConfig,
+    HfGeneratorConfig,
+    OpenAiGeneratorConfig,
+    VllmGeneratorConfig,
+)
 from arpo_engine.contract.config.parts import (
     AgentConfig,
     CheckpointConfig,
@@ -120,6 +126,14 @@ class RunConfig(Strict):
                 "generator.kind",
                 "'openai' cannot be trained with: such a server gives words, no token ids, and takes no new weights; "
                 "use hf, or only measure with kind = evaluate",
+            )
+        measured_anew = choices_of(self.algorithm).old_logprobs == "recomputed"
+        nucleus = isinstance(self.generator, VllmGeneratorConfig) and self.rollout.top_p < 1
+        if self.kind == "train" and nucleus and not measured_anew:
+            yield (
+                "rollout.top_p",
+                f"{self.rollout.top_p:g}, and vLLM then gives log-probs among the likeliest tokens only, which are not "
+                "those that are learnt from; use 1, or algorithm.old_logprobs = recomputed",
             )
         if self.validation.only and not (self.validation.every_steps and self.validation.before_training):
             yield (

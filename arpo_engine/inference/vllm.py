@@ -1,0 +1,295 @@
+"""Inside an engine process: vLLM itself. The only file of the engine that imports vLLM.
+
+Runs in the environment that has vLLM (which need not be the trainer's), one process for each replica. Tokens come in
+and tokens go out; weights come through vLLM's RL weight-transfer calls. Retries and other replicas are not known here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Coroutine, Mapping
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import Any
+
+import torch
+import vllm
+from PIL import Image
+from safetensors import safe_open
+from vllm import AsyncEngineArgs, AsyncLLMEngine, SamplingParams
+from vllm.config import WeightTransferConfig
+from vllm.distributed.weight_transfer import WeightTransferEngine, WeightTransferEngineFactory
+from vllm.distributed.weight_transfer.base import (
+    WeightTransferInitInfo,
+    WeightTransferInitRequest,
+    WeightTransferUpdateInfo,
+    WeightTransferUpdateRequest,
+)
+from vllm.model_executor.model_loader.reload import finalize_layerwise_reload, initialize_layerwise_reload
+from vllm.platforms import current_platform
+from vllm.sampling_params import RequestOutputKind
+from vllm.v1.engine.exceptions import EngineDeadError
+
+from arpo_engine.inference.vllm_wire import Ask, Done, EngineSettings, Failed, Forget, Push, Ready, Request, Rest, Said
+
+log = logging.getLogger(__name__)
+
+SHM = "shm"
+FORBIDDEN = -1e9
+"""As in the trainer's own log-probs (`models.policy`): the probability is exactly 0."""
+CPU_KV_CACHE_GB = 1.0
+GIB = 2**30
+
+
+@dataclass
+class NoInfo(WeightTransferInitInfo):
+    """A file needs no rendezvous."""
+
+
+@dataclass
+class WeightFile(WeightTransferUpdateInfo):
+    """Where the weights of one push lie."""
+
+    path: str
+
+
+class SharedMemoryTransfer(WeightTransferEngine[NoInfo, WeightFile]):
+    """Weights by their Hugging Face names from a safetensors file in shared memory, on a CPU and on a GPU alike.
+
+    They are taken layer by layer, as vLLM does for its own engines: on a CPU its linear layers are packed and hold no
+    plain weight that could be written to.
+    """
+
+    init_info_cls = NoInfo
+    update_info_cls = WeightFile
+
+    def init_transfer_engine(self, init_info: NoInfo) -> None:
+        """Nothing to agree upon."""
+
+    def start_weight_update(self) -> None:
+        """Make every layer ready to be loaded again."""
+        initialize_layerwise_reload(self.model)
+
+    def update_weights(self, update_info: dict[str, Any]) -> None:
+        """As the base class, which waits for an accelerator that may not be there."""
+        self.receive_weights(self.parse_update_info(update_info))
+        if torch.accelerator.is_available():
+            torch.accelerator.synchronize()
+
+    def receive_weights(self, update_info: WeightFile) -> None:
+        """Read the file, tensor by tensor."""
+        with safe_open(update_info.path, framework="pt", device=str(self.device)) as file:
+            self.model.load_weights((name, file.get_tensor(name)) for name in file.keys())  # noqa: SIM118 - no mapping
+
+    def finish_weight_update(self) -> None:
+        """Pack the layers."""
+        finalize_layerwise_reload(self.model, self.model_config)
+
+    def shutdown(self) -> None:
+        """Nothing is held."""
+
+
+WeightTransferEngineFactory.register_engine(SHM, SharedMemoryTransfer)
+
+
+class WorkerExtension:
+    """Named to vLLM so that each of its workers imports this file, and with it knows `SharedMemoryTransfer`."""
+
+
+def serve(connection: Connection, settings: EngineSettings) -> None:
+    """Load the model and answer until the trainer is gone."""
+    asyncio.run(_serve(connection, settings))
+
+
+async def _serve(connection: Connection, settings: EngineSettings) -> None:
+    cpu = current_platform.is_cpu()
+    llm = AsyncLLMEngine.from_engine_args(engine_args(settings, cpu=cpu), start_engine_loop=True)
+    if not cpu and settings.transfer != SHM:
+        await llm.init_weight_transfer_engine(WeightTransferInitRequest(init_info={}))
+    engine = Engine(connection, settings, llm, cpu=cpu)
+    connection.send(Ready(device="cpu" if cpu else "cuda", version=vllm.__version__))
+    await engine.run()
+
+
+def engine_args(settings: EngineSettings, *, cpu: bool) -> AsyncEngineArgs:
+    """VLLM's own settings."""
+    room_gb = settings.kv_cache_gb if settings.kv_cache_gb is not None or not cpu else CPU_KV_CACHE_GB
+    return AsyncEngineArgs(
+        model=settings.model,
+        dtype=settings.dtype,
+        max_model_len=settings.context_length,
+        max_num_seqs=settings.max_parallel,
+        tensor_parallel_size=settings.tensor_parallel,
+        gpu_memory_utilization=settings.memory_share,
+        kv_cache_memory_bytes=None if room_gb is None else int(room_gb * GIB),
+        enable_prefix_caching=settings.prefix_caching,
+        enforce_eager=settings.eager or cpu,
+        enable_sleep_mode=settings.sleep and not cpu,
+        limit_mm_per_prompt={"image": settings.max_images, "video": 0},
+        skip_mm_profiling=cpu,
+        # After temperature and mask, as the trainer computes them.
+        logprobs_mode="processed_logprobs",
+        generation_config="vllm",
+        trust_remote_code=settings.trust_remote_code,
+        disable_log_stats=True,
+        worker_extension_cls=f"{__name__}.{WorkerExtension.__name__}",
+        weight_transfer_config=WeightTransferConfig(backend=settings.transfer),
+    )
+
+
+class Engine:
+    """One model, its caches, and the requests that wait."""
+
+    def __init__(self, connection: Connection, settings: EngineSettings, llm: Any, *, cpu: bool) -> None:
+        self._connection, self._settings, self._llm, self._cpu = connection, settings, llm, cpu
+        self._bias = dict.fromkeys(settings.never_sampled, FORBIDDEN)
+        self._frames: dict[str, dict[bytes, Image.Image]] = {}
+        self._tasks: dict[str, set[asyncio.Task[None]]] = {}
+        self._version = 0
+        self._sampling = 0
+        self._idle, self._open = asyncio.Event(), asyncio.Event()
+        self._idle.set()
+        self._open.set()
+        self._changing, self._waking = asyncio.Lock(), asyncio.Lock()
+        self._asleep = False
+        self._gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def run(self) -> None:
+        """Answer until the trainer closes the connection or vLLM's core dies."""
+        loop = asyncio.get_running_loop()
+        threading.Thread(target=self._read, args=(loop,), name="trainer", daemon=True).start()
+        await self._gone
+
+    def _read(self, loop: asyncio.AbstractEventLoop) -> None:
+        try:
+            while True:
+                loop.call_soon_threadsafe(self._take, self._connection.recv())
+        except (EOFError, OSError):
+            loop.call_soon_threadsafe(self._leave)
+
+    def _leave(self) -> None:
+        if not self._gone.done():
+            self._gone.set_result(None)
+
+    def _take(self, request: Request) -> None:
+        if isinstance(request, Forget):
+            self._frames.pop(request.episode, None)
+            for task in self._tasks.pop(request.episode, set()):
+                task.cancel()
+        elif isinstance(request, Ask):
+            # Here and not in the task: a later message about the same episode must find them.
+            shelf = self._frames.setdefault(request.episode, {})
+            shelf.update({key: Image.fromarray(pixels) for key, pixels in request.fresh.items()})
+            self._begin(request.episode, self._answer(request.number, self._reply(request, shelf)))
+        elif isinstance(request, Push):
+            self._begin("", self._answer(request.number, self._push(request)))
+        else:
+            self._begin("", self._answer(request.number, self._rest(request)))
+
+    def _begin(self, episode: str, work: Coroutine[Any, Any, None]) -> None:
+        tasks = self._tasks.setdefault(episode, set())
+        task = asyncio.get_running_loop().create_task(work)
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+    async def _answer(self, number: int, work: Coroutine[Any, Any, Said | Done]) -> None:
+        try:
+            self._connection.send(await work)
+        except EngineDeadError:
+            log.exception("vLLM's core has died")
+            self._leave()
+        # Whatever vLLM raises for one request is told to the one who asked; the others go on.
+        except Exception as error:  # noqa: BLE001
+            cause = error.__cause__ or error
+            self._connection.send(Failed(number=number, message=f"{type(cause).__name__}: {cause}"))
+
+    async def _reply(self, ask: Ask, shelf: Mapping[bytes, Image.Image]) -> Said:
+        images = [shelf[key] for key in ask.frames]
+        await self._open.wait()
+        self._sampling += 1
+        self._idle.clear()
+        try:
+            await self._wake()
+            return await self._sample(ask, images)
+        finally:
+            self._sampling -= 1
+            if not self._sampling:
+                self._idle.set()
+
+    async def _sample(self, ask: Ask, images: list[Image.Image]) -> Said:
+        settings = SamplingParams(
+            temperature=ask.temperature,
+            top_p=ask.top_p,
+            max_tokens=ask.max_new_tokens,
+            seed=ask.seed,
+            logprobs=0,
+            stop_token_ids=[self._settings.end_id],
+            ignore_eos=True,
+            logit_bias=self._bias,
+            detokenize=False,
+            output_kind=RequestOutputKind.FINAL_ONLY,
+        )
+        prompt = {"prompt_token_ids": list(ask.ids), "multi_modal_data": {"image": images}}
+        async for output in self._llm.generate(prompt, settings, f"{ask.episode}/{ask.number}"):
+            read = len(output.prompt_token_ids)
+            if read != ask.length:
+                raise ValueError(
+                    f"vLLM read {read} tokens where the trainer counts {ask.length}; preprocessor_config.json of "
+                    f"{self._settings.model} gives the two different sizes of a screenshot"
+                )
+            said = output.outputs[0]
+            return Said(
+                number=ask.number,
+                ids=tuple(said.token_ids),
+                logprobs=tuple(of[token].logprob for of, token in zip(said.logprobs, said.token_ids, strict=True)),
+                version=self._version,
+                prompt_tokens=read,
+                cached_tokens=output.num_cached_tokens or 0,
+            )
+        raise RuntimeError("vLLM ended a reply without giving it")
+
+    async def _push(self, push: Push) -> Done:
+        async with self._changing:
+            # No reply goes on under other weights than it began with, and none is read in (its screenshots' places in
+            # vLLM's caches among it) before the caches are empty.
+            self._open.clear()
+            try:
+                await self._idle.wait()
+                await self._wake()
+                await self._llm.pause_generation(mode="wait")
+                if push.update:
+                    await self._llm.start_weight_update()
+                    await self._llm.update_weights(WeightTransferUpdateRequest(update_info=dict(push.update)))
+                    await self._llm.finish_weight_update(str(push.version))
+                else:
+                    await self._llm.update_weight_version(str(push.version))
+                await self._llm.reset_prefix_cache()
+                await self._llm.reset_mm_cache()
+                await self._llm.reset_encoder_cache()
+                await self._llm.resume_generation()
+                self._version = int(await self._llm.get_weight_version())
+            finally:
+                self._open.set()
+        return Done(number=push.number)
+
+    async def _rest(self, rest: Rest) -> Done:
+        if self._cpu or not self._settings.sleep:
+            return Done(number=rest.number, note="vLLM's CPU build has no sleep" if self._cpu else "")
+        async with self._changing:
+            self._open.clear()
+            try:
+                await self._idle.wait()
+                if not self._asleep:
+                    await self._llm.sleep(level=1)
+                    self._asleep = True
+            finally:
+                self._open.set()
+        return Done(number=rest.number)
+
+    async def _wake(self) -> None:
+        async with self._waking:
+            if self._asleep:
+                await self._llm.wake_up()
+                self._asleep = False
