@@ -23,7 +23,6 @@ from vllm.config import WeightTransferConfig
 from vllm.distributed.weight_transfer import WeightTransferEngine, WeightTransferEngineFactory
 from vllm.distributed.weight_transfer.base import (
     WeightTransferInitInfo,
-    WeightTransferInitRequest,
     WeightTransferUpdateInfo,
     WeightTransferUpdateRequest,
 )
@@ -98,19 +97,17 @@ class WorkerExtension:
     """Named to vLLM so that each of its workers imports this file, and with it knows `SharedMemoryTransfer`."""
 
 
-def serve(connection: Connection, settings: EngineSettings) -> None:
-    """Load the model and answer until the trainer is gone."""
-    asyncio.run(_serve(connection, settings))
+def serve(connection: Connection, settings: EngineSettings) -> bool:
+    """Load the model and answer until the trainer is gone (True) or vLLM's core is (False)."""
+    return asyncio.run(_serve(connection, settings))
 
 
-async def _serve(connection: Connection, settings: EngineSettings) -> None:
+async def _serve(connection: Connection, settings: EngineSettings) -> bool:
     cpu = current_platform.is_cpu()
     llm = AsyncLLMEngine.from_engine_args(engine_args(settings, cpu=cpu), start_engine_loop=True)
-    if not cpu and settings.transfer != SHM:
-        await llm.init_weight_transfer_engine(WeightTransferInitRequest(init_info={}))
     engine = Engine(connection, settings, llm, cpu=cpu)
     connection.send(Ready(device="cpu" if cpu else "cuda", version=vllm.__version__))
-    await engine.run()
+    return await engine.run()
 
 
 def engine_args(settings: EngineSettings, *, cpu: bool) -> AsyncEngineArgs:
@@ -135,7 +132,7 @@ def engine_args(settings: EngineSettings, *, cpu: bool) -> AsyncEngineArgs:
         trust_remote_code=settings.trust_remote_code,
         disable_log_stats=True,
         worker_extension_cls=f"{__name__}.{WorkerExtension.__name__}",
-        weight_transfer_config=WeightTransferConfig(backend=settings.transfer),
+        weight_transfer_config=WeightTransferConfig(backend=SHM),
     )
 
 
@@ -154,24 +151,24 @@ class Engine:
         self._open.set()
         self._changing, self._waking = asyncio.Lock(), asyncio.Lock()
         self._asleep = False
-        self._gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._gone: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
 
-    async def run(self) -> None:
-        """Answer until the trainer closes the connection or vLLM's core dies."""
+    async def run(self) -> bool:
+        """Answer until the trainer closes the connection (True) or vLLM's core dies (False)."""
         loop = asyncio.get_running_loop()
         threading.Thread(target=self._read, args=(loop,), name="trainer", daemon=True).start()
-        await self._gone
+        return await self._gone
 
     def _read(self, loop: asyncio.AbstractEventLoop) -> None:
         try:
             while True:
                 loop.call_soon_threadsafe(self._take, self._connection.recv())
         except (EOFError, OSError):
-            loop.call_soon_threadsafe(self._leave)
+            loop.call_soon_threadsafe(self._leave, True)
 
-    def _leave(self) -> None:
+    def _leave(self, trainer_is_gone: bool) -> None:
         if not self._gone.done():
-            self._gone.set_result(None)
+            self._gone.set_result(trainer_is_gone)
 
     def _take(self, request: Request) -> None:
         if isinstance(request, Forget):
@@ -199,7 +196,7 @@ class Engine:
             self._connection.send(await work)
         except EngineDeadError:
             log.exception("vLLM's core has died")
-            self._leave()
+            self._leave(False)
         # Whatever vLLM raises for one request is told to the one who asked; the others go on.
         except Exception as error:  # noqa: BLE001
             cause = error.__cause__ or error

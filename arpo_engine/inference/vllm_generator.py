@@ -49,14 +49,20 @@ class VllmGenerator:
     """Implements `Generator` and `OwnProcesses` with engines that hold weights of their own."""
 
     def __init__(
-        self, chat: ChatFormat, config: VllmGeneratorConfig, replicas: Sequence[Replica], *, context_length: int
+        self,
+        chat: ChatFormat,
+        config: VllmGeneratorConfig,
+        replicas: Sequence[Replica],
+        *,
+        context_length: int,
+        scratch: Path,
     ) -> None:
         self.config = config
         self._chat = chat
         self._context_length = context_length
         self._fleet = Fleet(replicas, restarts=config.restarts, timeout_s=config.timeout_s)
         self._contexts: dict[str, _Context] = {}
-        self._folder = _scratch_folder()
+        self._folder = scratch
         self._file: Path | None = None
         self._open = False
         self._read = self._cached = 0
@@ -193,5 +199,6 @@ def _write(weights: Mapping[str, object], file: Path) -> None:
     unfinished.replace(file)
 
 
-def _scratch_folder() -> Path:
+def scratch_folder() -> Path:
+    """A new folder in memory that other processes can read, where there is such."""
     return Path(tempfile.mkdtemp(prefix="arpo-vllm-", dir=SHARED_MEMORY if SHARED_MEMORY.is_dir() else None))

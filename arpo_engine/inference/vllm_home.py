@@ -24,6 +24,10 @@ ALWAYS = {
     "VLLM_CPU_OMP_THREADS_BIND": "nobind",
     "TOKENIZERS_PARALLELISM": "false",
 }
+NO_GPU = {
+    # vLLM compiles some of its sampler even where it was told not to; with a C++ compiler that takes a minute on a CPU.
+    "TORCH_COMPILE_DISABLE": "1",
+}
 QUIET = {"VLLM_LOGGING_LEVEL": "WARNING", "OMP_NUM_THREADS": "1"}
 """Unless the environment says otherwise."""
 
@@ -51,8 +55,8 @@ def vllm_python() -> Path:
 
 def environment(devices: str | None) -> Mapping[str, str]:
     """What an engine process is started with; `devices` are the GPUs that it may see."""
-    found = {**QUIET, **os.environ, **ALWAYS, "PYTHONPATH": str(ROOT)}
-    return found if devices is None else {**found, "CUDA_VISIBLE_DEVICES": devices}
+    here = NO_GPU if devices is None else {"CUDA_VISIBLE_DEVICES": devices}
+    return {**QUIET, **os.environ, **ALWAYS, **here, "PYTHONPATH": str(ROOT)}
 
 
 def devices_of(replica: int, tensor_parallel: int, gpus: int) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 from multiprocessing.connection import Connection
@@ -18,7 +19,9 @@ def main(handle: int) -> None:
     from arpo_engine.inference.vllm import serve
 
     try:
-        serve(connection, settings)
+        if serve(connection, settings) and settings.scratch:
+            # It died without a word, and what it left in shared memory is as large as the model.
+            shutil.rmtree(settings.scratch, ignore_errors=True)
     finally:
         # vLLM's workers share this process's group and must not outlive it.
         os.killpg(os.getpgid(0), signal.SIGKILL)

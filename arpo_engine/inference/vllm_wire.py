@@ -40,8 +40,8 @@ class EngineSettings:
     never_sampled: tuple[int, ...]
     """Tokens that only a prompt may hold, and those beyond the tokenizer's vocabulary."""
     trust_remote_code: bool = False
-    transfer: str = "shm"
-    """How weights come: `shm` (a file in shared memory) or `ipc` (a GPU's memory, opened from another process)."""
+    scratch: str = ""
+    """Folder that weights are pushed through; removed by the engine if the trainer died and cannot."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

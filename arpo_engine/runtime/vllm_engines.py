@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from arpo_engine.contract.config import RunConfig
 from arpo_engine.contract.config.generators import VllmGeneratorConfig
-from arpo_engine.inference.vllm_generator import VllmGenerator
+from arpo_engine.inference.vllm_generator import VllmGenerator, scratch_folder
 from arpo_engine.inference.vllm_home import devices_of, environment, vllm_python
 from arpo_engine.inference.vllm_replica import ReplicaProcess
 from arpo_engine.inference.vllm_wire import EngineSettings
@@ -23,7 +24,8 @@ async def open_vllm(config: RunConfig, generator: VllmGeneratorConfig, policy: P
     Raises:
         ModelError: there is no vLLM here, or it cannot start.
     """
-    settings = engine_settings(config, generator, policy)
+    scratch = scratch_folder()
+    settings = replace(engine_settings(config, generator, policy), scratch=str(scratch))
     command = [str(vllm_python()), "-m", "arpo_engine.inference.vllm_process"]
     logs = Path(tempfile.mkdtemp(prefix="arpo-vllm-logs-"))
     replicas = [
@@ -37,7 +39,7 @@ async def open_vllm(config: RunConfig, generator: VllmGeneratorConfig, policy: P
         )
         for number in range(generator.replicas)
     ]
-    engines = VllmGenerator(policy.chat, generator, replicas, context_length=settings.context_length)
+    engines = VllmGenerator(policy.chat, generator, replicas, context_length=settings.context_length, scratch=scratch)
     return engines, f"{await engines.open()}; logs in {logs}"
 
 

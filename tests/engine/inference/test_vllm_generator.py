@@ -14,7 +14,7 @@ from arpo_engine.contract.config import parse_config
 from arpo_engine.contract.config.generators import VllmGeneratorConfig
 from arpo_engine.contract.errors import ConfigError, ContextFull, GeneratorLost, ModelError
 from arpo_engine.inference.base import OwnProcesses, Prompt, Sampling
-from arpo_engine.inference.vllm_generator import VllmGenerator, folded
+from arpo_engine.inference.vllm_generator import VllmGenerator, folded, scratch_folder
 from arpo_engine.inference.vllm_wire import Ask, Rest
 from arpo_engine.runtime.vllm_engines import engine_settings
 from tests.engine.inference.vllm_stub import END, StubReplica
@@ -34,7 +34,9 @@ def with_generator(
 
     async def main() -> None:
         known = config or VllmGeneratorConfig()
-        generator = VllmGenerator(shared_policy().chat, known, replicas, context_length=context_length)
+        generator = VllmGenerator(
+            shared_policy().chat, known, replicas, context_length=context_length, scratch=scratch_folder()
+        )
         await generator.open()
         try:
             await work(generator)
