@@ -7,9 +7,6 @@ and tokens go out; weights come through vLLM's RL weight-transfer calls. Retries
 from __future__ import annotations
 
 import asyncio
-import logging
-import threading
-from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
@@ -31,9 +28,8 @@ from vllm.platforms import current_platform
 from vllm.sampling_params import RequestOutputKind
 from vllm.v1.engine.exceptions import EngineDeadError
 
-from arpo_engine.inference.vllm_wire import Ask, Done, EngineSettings, Failed, Forget, Push, Ready, Request, Rest, Said
-
-log = logging.getLogger(__name__)
+from arpo_engine.inference.vllm_desk import Desk, ModelGone
+from arpo_engine.inference.vllm_wire import Ask, Done, EngineSettings, Frame, Push, Ready, Rest, Said
 
 SHM = "shm"
 FORBIDDEN = -1e9
@@ -105,9 +101,9 @@ def serve(connection: Connection, settings: EngineSettings) -> bool:
 async def _serve(connection: Connection, settings: EngineSettings) -> bool:
     cpu = current_platform.is_cpu()
     llm = AsyncLLMEngine.from_engine_args(engine_args(settings, cpu=cpu), start_engine_loop=True)
-    engine = Engine(connection, settings, llm, cpu=cpu)
+    desk = Desk(connection, Engine(settings, llm, cpu=cpu))
     connection.send(Ready(device="cpu" if cpu else "cuda", version=vllm.__version__))
-    return await engine.run()
+    return await desk.run()
 
 
 def engine_args(settings: EngineSettings, *, cpu: bool) -> AsyncEngineArgs:
@@ -137,86 +133,64 @@ def engine_args(settings: EngineSettings, *, cpu: bool) -> AsyncEngineArgs:
 
 
 class Engine:
-    """One model, its caches, and the requests that wait."""
+    """Implements `Model` with vLLM."""
 
-    def __init__(self, connection: Connection, settings: EngineSettings, llm: Any, *, cpu: bool) -> None:
-        self._connection, self._settings, self._llm, self._cpu = connection, settings, llm, cpu
+    def __init__(self, settings: EngineSettings, llm: Any, *, cpu: bool) -> None:
+        self._settings, self._llm, self._cpu = settings, llm, cpu
         self._bias = dict.fromkeys(settings.never_sampled, FORBIDDEN)
-        self._frames: dict[str, dict[bytes, Image.Image]] = {}
-        self._tasks: dict[str, set[asyncio.Task[None]]] = {}
         self._version = 0
-        self._sampling = 0
-        self._idle, self._open = asyncio.Event(), asyncio.Event()
-        self._idle.set()
-        self._open.set()
-        self._changing, self._waking = asyncio.Lock(), asyncio.Lock()
         self._asleep = False
-        self._gone: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._waking = asyncio.Lock()
 
-    async def run(self) -> bool:
-        """Answer until the trainer closes the connection (True) or vLLM's core dies (False)."""
-        loop = asyncio.get_running_loop()
-        threading.Thread(target=self._read, args=(loop,), name="trainer", daemon=True).start()
-        return await self._gone
-
-    def _read(self, loop: asyncio.AbstractEventLoop) -> None:
+    async def reply(self, ask: Ask, frames: list[Frame]) -> Said:
+        """Sample one reply, by the ids of its whole context; vLLM reads only what it has not kept."""
+        await self._wake()
+        prompt = {
+            "prompt_token_ids": list(ask.ids),
+            "multi_modal_data": {"image": [Image.fromarray(pixels) for pixels in frames]},
+        }
         try:
-            while True:
-                loop.call_soon_threadsafe(self._take, self._connection.recv())
-        except (EOFError, OSError):
-            loop.call_soon_threadsafe(self._leave, True)
+            async for output in self._llm.generate(prompt, self._sampling(ask), f"{ask.episode}/{ask.number}"):
+                return self._said(ask, output)
+        except EngineDeadError as error:
+            raise ModelGone("vLLM's core has died") from error
+        raise RuntimeError("vLLM ended a reply without giving it")
 
-    def _leave(self, trainer_is_gone: bool) -> None:
-        if not self._gone.done():
-            self._gone.set_result(trainer_is_gone)
-
-    def _take(self, request: Request) -> None:
-        if isinstance(request, Forget):
-            self._frames.pop(request.episode, None)
-            for task in self._tasks.pop(request.episode, set()):
-                task.cancel()
-        elif isinstance(request, Ask):
-            # Here and not in the task: a later message about the same episode must find them.
-            shelf = self._frames.setdefault(request.episode, {})
-            shelf.update({key: Image.fromarray(pixels) for key, pixels in request.fresh.items()})
-            self._begin(request.episode, self._answer(request.number, self._reply(request, shelf)))
-        elif isinstance(request, Push):
-            self._begin("", self._answer(request.number, self._push(request)))
+    async def take(self, push: Push) -> Done:
+        """New weights in place, and every cache emptied before the next reply is read."""
+        await self._wake()
+        await self._llm.pause_generation(mode="wait")
+        if push.update:
+            await self._llm.start_weight_update()
+            await self._llm.update_weights(WeightTransferUpdateRequest(update_info=dict(push.update)))
+            await self._llm.finish_weight_update(str(push.version))
         else:
-            self._begin("", self._answer(request.number, self._rest(request)))
+            await self._llm.update_weight_version(str(push.version))
+        # Keys and values of older weights, and screenshots encoded by them: all three, or a request meets a half.
+        await self._llm.reset_prefix_cache()
+        await self._llm.reset_mm_cache()
+        await self._llm.reset_encoder_cache()
+        await self._llm.resume_generation()
+        self._version = int(await self._llm.get_weight_version())
+        return Done(number=push.number)
 
-    def _begin(self, episode: str, work: Coroutine[Any, Any, None]) -> None:
-        tasks = self._tasks.setdefault(episode, set())
-        task = asyncio.get_running_loop().create_task(work)
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
+    async def rest(self, rest: Rest) -> Done:
+        """Move the weights to the computer's memory and drop the caches; a CPU has nothing to give."""
+        if self._cpu:
+            return Done(number=rest.number, note="vLLM's CPU build has no sleep")
+        if not self._asleep:
+            await self._llm.sleep(level=1)
+            self._asleep = True
+        return Done(number=rest.number)
 
-    async def _answer(self, number: int, work: Coroutine[Any, Any, Said | Done]) -> None:
-        try:
-            self._connection.send(await work)
-        except EngineDeadError:
-            log.exception("vLLM's core has died")
-            self._leave(False)
-        # Whatever vLLM raises for one request is told to the one who asked; the others go on.
-        except Exception as error:  # noqa: BLE001
-            cause = error.__cause__ or error
-            self._connection.send(Failed(number=number, message=f"{type(cause).__name__}: {cause}"))
+    async def _wake(self) -> None:
+        async with self._waking:
+            if self._asleep:
+                await self._llm.wake_up()
+                self._asleep = False
 
-    async def _reply(self, ask: Ask, shelf: Mapping[bytes, Image.Image]) -> Said:
-        images = [shelf[key] for key in ask.frames]
-        await self._open.wait()
-        self._sampling += 1
-        self._idle.clear()
-        try:
-            await self._wake()
-            return await self._sample(ask, images)
-        finally:
-            self._sampling -= 1
-            if not self._sampling:
-                self._idle.set()
-
-    async def _sample(self, ask: Ask, images: list[Image.Image]) -> Said:
-        settings = SamplingParams(
+    def _sampling(self, ask: Ask) -> SamplingParams:
+        return SamplingParams(
             temperature=ask.temperature,
             top_p=ask.top_p,
             max_tokens=ask.max_new_tokens,
@@ -228,65 +202,19 @@ class Engine:
             detokenize=False,
             output_kind=RequestOutputKind.FINAL_ONLY,
         )
-        prompt = {"prompt_token_ids": list(ask.ids), "multi_modal_data": {"image": images}}
-        async for output in self._llm.generate(prompt, settings, f"{ask.episode}/{ask.number}"):
-            read = len(output.prompt_token_ids)
-            if read != ask.length:
-                raise ValueError(
-                    f"vLLM read {read} tokens where the trainer counts {ask.length}; preprocessor_config.json of "
-                    f"{self._settings.model} gives the two different sizes of a screenshot"
-                )
-            said = output.outputs[0]
-            return Said(
-                number=ask.number,
-                ids=tuple(said.token_ids),
-                logprobs=tuple(of[token].logprob for of, token in zip(said.logprobs, said.token_ids, strict=True)),
-                version=self._version,
-                prompt_tokens=read,
-                cached_tokens=output.num_cached_tokens or 0,
+
+    def _said(self, ask: Ask, output: Any) -> Said:
+        read, said = len(output.prompt_token_ids), output.outputs[0]
+        if read != ask.length:
+            raise ValueError(
+                f"vLLM read {read} tokens where the trainer counts {ask.length}; preprocessor_config.json of "
+                f"{self._settings.model} gives the two different sizes of a screenshot"
             )
-        raise RuntimeError("vLLM ended a reply without giving it")
-
-    async def _push(self, push: Push) -> Done:
-        async with self._changing:
-            # No reply goes on under other weights than it began with, and none is read in (its screenshots' places in
-            # vLLM's caches among it) before the caches are empty.
-            self._open.clear()
-            try:
-                await self._idle.wait()
-                await self._wake()
-                await self._llm.pause_generation(mode="wait")
-                if push.update:
-                    await self._llm.start_weight_update()
-                    await self._llm.update_weights(WeightTransferUpdateRequest(update_info=dict(push.update)))
-                    await self._llm.finish_weight_update(str(push.version))
-                else:
-                    await self._llm.update_weight_version(str(push.version))
-                await self._llm.reset_prefix_cache()
-                await self._llm.reset_mm_cache()
-                await self._llm.reset_encoder_cache()
-                await self._llm.resume_generation()
-                self._version = int(await self._llm.get_weight_version())
-            finally:
-                self._open.set()
-        return Done(number=push.number)
-
-    async def _rest(self, rest: Rest) -> Done:
-        if self._cpu or not self._settings.sleep:
-            return Done(number=rest.number, note="vLLM's CPU build has no sleep" if self._cpu else "")
-        async with self._changing:
-            self._open.clear()
-            try:
-                await self._idle.wait()
-                if not self._asleep:
-                    await self._llm.sleep(level=1)
-                    self._asleep = True
-            finally:
-                self._open.set()
-        return Done(number=rest.number)
-
-    async def _wake(self) -> None:
-        async with self._waking:
-            if self._asleep:
-                await self._llm.wake_up()
-                self._asleep = False
+        return Said(
+            number=ask.number,
+            ids=tuple(said.token_ids),
+            logprobs=tuple(of[token].logprob for of, token in zip(said.logprobs, said.token_ids, strict=True)),
+            version=self._version,
+            prompt_tokens=read,
+            cached_tokens=output.num_cached_tokens or 0,
+        )

@@ -9,12 +9,13 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from arpo_engine.contract.errors import ModelError
 from arpo_engine.inference.vllm_home import OWN, PYTHON, devices_of, environment, vllm_python
 from arpo_engine.inference.vllm_replica import EngineLost, ReplicaProcess
-from arpo_engine.inference.vllm_wire import Ask, Forget, Push, Ready, Said
+from arpo_engine.inference.vllm_wire import Ask, Forget, Push, Ready, Rest, Said
 from tests.engine.inference.vllm_stub import settings
 
 STUB = Path(__file__).with_name("vllm_stub.py")
@@ -73,14 +74,39 @@ def test_it_starts_answers_refuses_and_ends(tmp_path: Path) -> None:
         await replica.call(Push(number=0, version=2, update={}))
         with pytest.raises(ModelError, match="vllm-0 refused: ValueError: no such thing"):
             await replica.call(ask("wrong"))
-        replica.tell(Forget(episode="e"))
-        await replica.call(ask())
-        assert (tmp_path / "forgotten").read_text() == "e"
+        await replica.call(Rest(number=0))
         assert replica.pid is not None
         pids.append(replica.pid)
 
     with_process(tmp_path, work)
     assert not is_running(pids[0])
+
+
+def test_a_screenshot_stays_until_its_episode_is_forgotten(tmp_path: Path) -> None:
+    keys, frames = (b"1", b"2"), {b"1": np.full((1, 1, 3), 10, np.uint8), b"2": np.full((1, 1, 3), 5, np.uint8)}
+
+    async def work(replica: ReplicaProcess) -> None:
+        await replica.start()
+        await replica.call(ask(frames=keys[:1], fresh={b"1": frames[b"1"]}))
+        said = await replica.call(ask(frames=keys, fresh={b"2": frames[b"2"]}))
+        # The stub's version is the sum of what it sees.
+        assert isinstance(said, Said)
+        assert said.version == 15
+        replica.tell(Forget(episode="e"))
+        with pytest.raises(ModelError, match="KeyError"):
+            await replica.call(ask(frames=keys))
+
+    with_process(tmp_path, work)
+
+
+def test_a_model_that_is_gone_ends_its_process(tmp_path: Path) -> None:
+    async def work(replica: ReplicaProcess) -> None:
+        await replica.start()
+        with pytest.raises(EngineLost, match="its core has died"):
+            await replica.call(ask("last"))
+        assert (tmp_path / "end").read_text() == "model"
+
+    with_process(tmp_path, work)
 
 
 def test_a_death_is_seen_by_all_who_wait_and_has_its_last_words(tmp_path: Path) -> None:

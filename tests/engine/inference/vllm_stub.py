@@ -13,13 +13,14 @@ from typing import Any
 
 from safetensors import safe_open
 
+from arpo_engine.inference.vllm_desk import Desk, ModelGone
 from arpo_engine.inference.vllm_replica import EngineLost
 from arpo_engine.inference.vllm_wire import (
     Ask,
     Done,
     EngineSettings,
-    Failed,
     Forget,
+    Frame,
     Push,
     Ready,
     Request,
@@ -114,27 +115,37 @@ class StubReplica:
         self.alive = False
 
 
-def speak(connection: Connection, folder: Path) -> None:
-    """A process that answers as `StubReplica` does. Files in its folder are its orders."""
+class StubModel:
+    """Answers as `StubReplica` does; some episodes are orders."""
+
+    async def reply(self, ask: Ask, frames: list[Frame]) -> Said:
+        if ask.episode == "deadly":
+            print("a terrible end", flush=True)  # noqa: T201
+            os._exit(3)
+        if ask.episode == "last":
+            raise ModelGone("its core has died")
+        if ask.episode == "wrong":
+            raise ValueError("no such thing")
+        await asyncio.sleep(0)
+        return answer(ask, sum(int(frame[0, 0, 0]) for frame in frames))
+
+    async def take(self, push: Push) -> Done:
+        return Done(number=push.number)
+
+    async def rest(self, rest: Rest) -> Done:
+        return Done(number=rest.number)
+
+
+async def speak(connection: Connection, folder: Path) -> None:
+    """What `arpo_engine.inference.vllm` does, without vLLM."""
     known: EngineSettings = connection.recv()
     print(f"loading {known.model}", flush=True)  # noqa: T201 - the log of the process is what is tested
     if (folder / "die-at-start").exists():
         sys.exit("no room for the model")
+    desk = Desk(connection, StubModel())
     connection.send(Ready(device="cpu", version="stub"))
-    while True:
-        request: Request = connection.recv()
-        if isinstance(request, Forget):
-            (folder / "forgotten").write_text(request.episode)
-        elif isinstance(request, Ask) and request.episode == "deadly":
-            print("a terrible end", flush=True)  # noqa: T201
-            os._exit(3)
-        elif isinstance(request, Ask) and request.episode == "wrong":
-            connection.send(Failed(number=request.number, message="ValueError: no such thing"))
-        elif isinstance(request, Ask):
-            connection.send(answer(request, os.getpid()))
-        else:
-            connection.send(Done(number=request.number))
+    (folder / "end").write_text("trainer" if await desk.run() else "model")
 
 
 if __name__ == "__main__":
-    speak(Connection(int(sys.argv[2])), Path(sys.argv[1]))
+    asyncio.run(speak(Connection(int(sys.argv[2])), Path(sys.argv[1])))
