@@ -23,6 +23,7 @@ from vllm.distributed.weight_transfer.base import (
     WeightTransferUpdateInfo,
     WeightTransferUpdateRequest,
 )
+from vllm.model_executor.layers.vocab_parallel_embedding import ParallelLMHead
 from vllm.model_executor.model_loader.reload import finalize_layerwise_reload, initialize_layerwise_reload
 from vllm.platforms import current_platform
 from vllm.sampling_params import RequestOutputKind
@@ -81,6 +82,13 @@ class SharedMemoryTransfer(WeightTransferEngine[NoInfo, WeightFile]):
     def finish_weight_update(self) -> None:
         """Pack the layers."""
         finalize_layerwise_reload(self.model, self.model_config)
+        if self.device.type != "cpu":
+            return
+        for layer in self.model.modules():
+            if isinstance(layer, ParallelLMHead):
+                # No weight of its own is loaded into a head that is tied to the embeddings. On a CPU it samples from a
+                # packed copy of them, and vLLM would leave that as it was.
+                layer.quant_method.process_weights_after_loading(layer)
 
     def shutdown(self) -> None:
         """Nothing is held."""

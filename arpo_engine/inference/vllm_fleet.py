@@ -74,6 +74,7 @@ class Fleet:
         Raises:
             GeneratorLost: no engine is left, or several died of this request.
         """
+        lost: EngineLost | None = None
         for _ in range(TRIES):
             seat = await self._home(episode)
             request = asking(seat.shelf.of(episode))
@@ -81,11 +82,11 @@ class Fleet:
             try:
                 said = await self._call(seat, request)
             except EngineLost as error:
-                last = error
+                lost = error
                 continue
             assert isinstance(said, Said)
             return said
-        raise GeneratorLost(f"{TRIES} engines died of one reply of {episode}: {last}")
+        raise GeneratorLost(f"{TRIES} engines died of one reply of {episode}: {lost}")
 
     def forget(self, episode: str) -> None:
         """An episode is over."""

@@ -212,9 +212,11 @@ def _resolve(life: _Life, message: Ready | Answer) -> None:
 def _lose(life: _Life, reason: str) -> None:
     life.gone = life.gone or reason
     error = EngineLost(life.gone)
-    for future in (life.ready, *life.waiting.values()):
+    for future in life.waiting.values():
         if not future.done():
             future.set_exception(error)
+    if not life.ready.done():
+        life.ready.set_exception(error)
     # A start that nobody waits for any more would otherwise be reported as an exception that was never retrieved.
     if not life.ready.cancelled():
         life.ready.exception()
