@@ -12,7 +12,7 @@ import logging
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
@@ -55,11 +55,13 @@ class VllmGenerator:
         replicas: Sequence[Replica],
         *,
         context_length: int,
+        weight_names: Collection[str],
         scratch: Path,
     ) -> None:
         self.config = config
         self._chat = chat
         self._context_length = context_length
+        self._weight_names = frozenset(weight_names)
         self._fleet = Fleet(replicas, restarts=config.restarts, timeout_s=config.timeout_s)
         self._contexts: dict[str, _Context] = {}
         self._folder = scratch
@@ -116,11 +118,18 @@ class VllmGenerator:
         """Sample with these weights from now on; replies that are under way end first.
 
         Raises:
-            ModelError: an engine refuses them, such as one that the model does not have.
+            ModelError: they are not exactly the model's. vLLM keeps several in one tensor, so that a part of them would
+                leave the rest of it undefined, and what it does not know it passes over.
             GeneratorLost: no engine is left.
         """
         if not self._open:
             raise GeneratorLost("the generator is closed and takes no weights; make a new one")
+        wrong = sorted(self._weight_names.symmetric_difference(weights)) if weights else []
+        if wrong:
+            raise ModelError(
+                f"the weights pushed to vLLM {'lack' if wrong[0] in self._weight_names else 'hold'} {wrong[0]!r}, and the "
+                f"model has {len(self._weight_names)} weights; push all of them by their Hugging Face names"
+            )
         file = self._folder / f"weights-{version}.safetensors"
         update: dict[str, object] = {}
         if weights:

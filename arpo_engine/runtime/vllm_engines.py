@@ -39,7 +39,14 @@ async def open_vllm(config: RunConfig, generator: VllmGeneratorConfig, policy: P
         )
         for number in range(generator.replicas)
     ]
-    engines = VllmGenerator(policy.chat, generator, replicas, context_length=settings.context_length, scratch=scratch)
+    engines = VllmGenerator(
+        policy.chat,
+        generator,
+        replicas,
+        context_length=settings.context_length,
+        weight_names=policy.weights(),
+        scratch=scratch,
+    )
     return engines, f"{await engines.open()}; logs in {logs}"
 
 

@@ -35,7 +35,12 @@ def with_generator(
     async def main() -> None:
         known = config or VllmGeneratorConfig()
         generator = VllmGenerator(
-            shared_policy().chat, known, replicas, context_length=context_length, scratch=scratch_folder()
+            shared_policy().chat,
+            known,
+            replicas,
+            context_length=context_length,
+            weight_names=shared_policy().weights(),
+            scratch=scratch_folder(),
         )
         await generator.open()
         try:
@@ -126,6 +131,17 @@ def test_weights_go_through_a_file_that_a_returning_engine_still_finds(tmp_path:
 
     with_generator(work, [replica])
     assert replica.weights == set(policy.weights())
+
+
+def test_a_part_of_the_weights_is_refused_as_vllm_would_make_up_the_rest() -> None:
+    async def work(generator: VllmGenerator) -> None:
+        weights = dict(shared_policy().weights())
+        missing, _ = weights.popitem()
+        with pytest.raises(ModelError, match=f"lack '{missing}'"):
+            await generator.push_weights(1, weights)
+
+    (replica,) = with_generator(work)
+    assert replica.version == 0
 
 
 def test_no_file_is_left_behind() -> None:
