@@ -126,9 +126,10 @@ class VllmGenerator:
             raise GeneratorLost("the generator is closed and takes no weights; make a new one")
         wrong = sorted(self._weight_names.symmetric_difference(weights)) if weights else []
         if wrong:
+            verb = "lack" if wrong[0] in self._weight_names else "hold"
             raise ModelError(
-                f"the weights pushed to vLLM {'lack' if wrong[0] in self._weight_names else 'hold'} {wrong[0]!r}, and the "
-                f"model has {len(self._weight_names)} weights; push all of them by their Hugging Face names"
+                f"the weights pushed to vLLM {verb} {wrong[0]!r}, and the model has {len(self._weight_names)} weights; "
+                "push all of them by their Hugging Face names"
             )
         file = self._folder / f"weights-{version}.safetensors"
         update: dict[str, object] = {}
