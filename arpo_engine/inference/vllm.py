@@ -175,7 +175,8 @@ class Engine:
         else:
             await self._llm.update_weight_version(str(push.version))
         # Keys and values of older weights, and screenshots encoded by them: all three, or a request meets a half.
-        await self._llm.reset_prefix_cache()
+        if not await self._llm.reset_prefix_cache():
+            raise RuntimeError("vLLM kept keys and values of older weights, although no reply is under way")
         await self._llm.reset_mm_cache()
         await self._llm.reset_encoder_cache()
         await self._llm.resume_generation()
