@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from arpo_engine.types import Pixels
 
@@ -90,4 +90,17 @@ class Generator(Protocol):
 
     async def close(self) -> None:
         """Give up the model."""
+        ...
+
+
+@runtime_checkable
+class OwnProcesses(Protocol):
+    """What a generator can do besides, if its model lives in processes of its own."""
+
+    async def rest(self) -> None:
+        """Nothing will be asked for a while: give memory to the learner. The next push or reply ends the rest."""
+        ...
+
+    def take_values(self) -> dict[str, float]:
+        """Metrics of what happened since the last call."""
         ...

@@ -164,9 +164,22 @@ class Policy:
         levels = len(getattr(self.module.model.visual, "deepstack_visual_indexes", ()))
         return language.fits(self.language, levels)
 
+    @property
+    def never_sampled(self) -> tuple[int, ...]:
+        """Tokens that `logits` shuts out; whoever samples elsewhere has to shut out the same."""
+        return tuple(self._forbidden.nonzero()[:, 0].tolist())
+
     def weights(self) -> dict[str, Tensor]:
         """Parameters by their Hugging Face names, as `Generator.push_weights` takes them."""
         return dict(self.module.named_parameters())
+
+    def plain_weights(self) -> dict[str, Tensor]:
+        """The same for whoever knows the model but no adapter of ours: an adapter is merged into what it adapts."""
+        if self.adapter is None:
+            return self.weights()
+        merged = self.adapter.merged_state()
+        names = (name.replace(".base_layer.", ".") for name in self.weights() if ".lora_" not in name)
+        return {name: merged[name] for name in names}
 
     def encode_frames(self, frames: Sequence[Pixels]) -> list[Tensor]:
         """Visual tokens of each screenshot, [cells, hidden] or with deepstack features behind them; see `vision`."""

@@ -12,7 +12,7 @@ from arpo_engine.agents.base import Agent
 from arpo_engine.agents.qwen_vl import QwenVlAgent
 from arpo_engine.agents.ui_tars import UiTarsAgent
 from arpo_engine.contract.config import RunConfig
-from arpo_engine.contract.config.generators import HfGeneratorConfig, OpenAiGeneratorConfig
+from arpo_engine.contract.config.generators import HfGeneratorConfig, OpenAiGeneratorConfig, VllmGeneratorConfig
 from arpo_engine.contract.events import LogWritten, PhaseChanged
 from arpo_engine.contract.reporting import EventSink
 from arpo_engine.contract.tasks import Task
@@ -32,6 +32,7 @@ from arpo_engine.rollout.scheduler import Scheduler
 from arpo_engine.runtime.agent_fit import mismatch
 from arpo_engine.runtime.executor import Executor
 from arpo_engine.runtime.task_source import load_tasks
+from arpo_engine.runtime.vllm_engines import open_vllm
 
 RESULTS = "results"
 CHECKPOINTS = "checkpoints"
@@ -81,9 +82,20 @@ async def _served(config: RunConfig, generator: OpenAiGeneratorConfig, sink: Eve
     return Sampler(generator=served, limits=limits, policy=None)
 
 
+async def _beside(config: RunConfig, generator: VllmGeneratorConfig, sink: EventSink) -> Sampler:
+    sink.emit(PhaseChanged(phase="preparing", detail=f"loading the model {config.model.path}"))
+    policy = Policy.load(config.model.path, dtype=config.model.dtype, trust_remote_code=config.model.trust_remote_code)
+    detail = f"starting {generator.replicas} engines of vLLM; this takes half a minute or more"
+    sink.emit(PhaseChanged(phase="preparing", detail=detail))
+    engines, said = await open_vllm(config, generator, policy)
+    sink.emit(PhaseChanged(phase="preparing", detail=said))
+    return Sampler(generator=engines, limits=policy.chat.patches.limits, policy=policy)
+
+
 GENERATORS: Mapping[str, Callable[[RunConfig, Any, EventSink], Awaitable[Sampler]]] = {
     "hf": _local,
     "openai": _served,
+    "vllm": _beside,
 }
 
 

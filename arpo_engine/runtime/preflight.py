@@ -18,10 +18,11 @@ from typing import Any, Literal
 import psutil
 
 from arpo_engine.contract.config import RunConfig
-from arpo_engine.contract.config.generators import OpenAiGeneratorConfig
+from arpo_engine.contract.config.generators import OpenAiGeneratorConfig, VllmGeneratorConfig
 from arpo_engine.contract.errors import ArpoError
 from arpo_engine.contract.tasks import Task
 from arpo_engine.desktops.host import Reset
+from arpo_engine.inference.vllm_home import vllm_python
 from arpo_engine.models.counting import count_learnt, count_parameters
 from arpo_engine.models.folder import family_of, locate
 from arpo_engine.runtime.agent_fit import described, mismatch
@@ -64,6 +65,8 @@ async def preflight(config: RunConfig, *, run_dir: Path, executor: Executor) -> 
     checks.append(await _guarded("tasks", _tasks, config))
     if checks[-1].status != "fail":
         checks.append(await _guarded("desktops", _desktops, config, executor))
+    if isinstance(config.generator, VllmGeneratorConfig):
+        checks.append(await _guarded("vllm", _vllm))
     if config.kind == "train" and config.checkpoint.push_to is not None:
         checks.append(_hub(config))
     parameters, learnt = _parameters(config)
@@ -127,6 +130,10 @@ async def _served_model(config: OpenAiGeneratorConfig) -> Check:
         return Check("model", "ok", await generator.check())
     finally:
         await generator.close()
+
+
+async def _vllm() -> Check:
+    return Check("vllm", "ok", f"engines of vLLM will run with {vllm_python()}")
 
 
 async def _tasks(config: RunConfig) -> Check:

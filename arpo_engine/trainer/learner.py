@@ -27,6 +27,7 @@ from arpo_engine.trainer.effort import Effort
 from arpo_engine.trainer.kl_penalty import KlPenalty
 from arpo_engine.trainer.optimizers import build_optimizer, load_moments
 from arpo_engine.trainer.report import LearnReport, Sums
+from arpo_engine.trainer.sampler_gap import sampler_gap
 from arpo_engine.trainer.schedule import learning_rate
 from arpo_engine.trainer.shaping import shaped
 from arpo_engine.types import Group, Member, Trajectory
@@ -84,7 +85,8 @@ class Learner:
         anchors, normaliser = self._anchors(live, effort), self._normaliser(members)
         with effort.part("update"):
             for batch in self._minibatches(live):
-                finite = self._update(batch, anchors, normaliser, sums)
+                # What was sampled for this step, was by the weights of the step before; see `Generator.push_weights`.
+                finite = self._update(batch, anchors, normaliser, sums, version=step - 1)
                 if not finite:
                     break
         distance, coef = self._finish_penalty(len(members))
@@ -151,11 +153,14 @@ class Learner:
             for start in range(0, len(order), size):
                 yield order[start : start + size]
 
-    def _update(self, batch: Sequence[int], anchors: Anchors, normaliser: float, sums: Sums) -> bool:
+    def _update(self, batch: Sequence[int], anchors: Anchors, normaliser: float, sums: Sums, *, version: int) -> bool:
         """One optimizer step; False (and no step) when its loss or its gradient is not a finite number."""
         trajectories = [anchors.members[place].trajectory for place in batch]
         advantages = torch.tensor([anchors.members[place].advantage for place in batch], device=self._policy.device)
         new = self._new_logprobs(trajectories)
+        if not sums.updates:
+            recorded = self._policy.behaviour_logprobs(trajectories)
+            sums.gap = sampler_gap(trajectories, new.logprobs, recorded, version)
         width, loss_config = new.logprobs.shape[1], self._algorithm.loss
         per_trajectory = loss_config.aggregation == "seq_mean"
         outcome = policy_loss(

@@ -53,11 +53,12 @@ async def _train(parts: Parts, stop: StopSwitch, *, resuming: bool) -> Ending:
         parts.progress.step = step
         stages.guard(parts, counted, values, report)
         with watch.phase("sync"):
-            await parts.generator.push_weights(step, parts.policy.weights())
+            await stages.push(parts, step)
         with watch.phase("save"):
             await stages.save(parts, collected, last=step == total)
         with watch.phase("validate"):
             values |= await stages.validate_if_due(parts, last=step == total)
+        values |= stages.generator_values(parts)
         recent.append(watch.total)
         parts.progress.seconds += watch.total
         _log(parts, values | watch.values())
@@ -69,7 +70,7 @@ async def _begin(parts: Parts, *, resuming: bool) -> int | None:
     """Go on from the newest checkpoint; its step, or None where there is none."""
     resumed_from = resume.restore_newest(parts) if resuming else None
     announce.run_started(parts, resumed_from)
-    await parts.generator.push_weights(parts.progress.step, parts.policy.weights())
+    await stages.push(parts, parts.progress.step)
     return resumed_from
 
 

@@ -107,6 +107,8 @@ def learning_values(prepared: Prepared, report: LearnReport) -> Values:
     distance: Values = {}
     if report.kl_coef is not None:
         distance = {"train/reference_kl": report.reference_kl, "train/kl_coef": report.kl_coef}
+    if report.gap is not None:
+        distance |= {"train/sampler_gap": report.gap.mean_abs, "train/sampler_k3": report.gap.k3}
     return {
         **distance,
         **batch_values(prepared.groups),

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from arpo_engine.algorithms.losses import PolicyLoss
+from arpo_engine.trainer.sampler_gap import SamplerGap
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +34,8 @@ class LearnReport:
     """Mean of -log p over the sampled tokens (nats): what the published code logs as its entropy."""
     effort: Mapping[str, float] = field(default_factory=dict)
     """Seconds and memory by metric key."""
+    gap: SamplerGap | None = None
+    """How far the generator's log-probs are from the learner's; None where no token could be compared."""
 
 
 @dataclass(slots=True)
@@ -49,6 +52,7 @@ class Sums:
     clipped_dual: float = 0.0
     kl: float = 0.0
     surprisal: float = 0.0
+    gap: SamplerGap | None = None
 
     def add(self, outcome: PolicyLoss, loss: float, entropy: float, surprisal: float, norm: float) -> None:
         """One more update; entropy and surprisal are sums over its tokens."""
@@ -92,4 +96,5 @@ class Sums:
             kl_coef=kl_coef,
             surprisal=self.surprisal / self.tokens,
             effort=effort,
+            gap=self.gap,
         )

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from arpo_engine.algorithms.base import Collected, Prepared
 from arpo_engine.contract.errors import NothingCollected
 from arpo_engine.contract.events import PhaseChanged
+from arpo_engine.inference.base import OwnProcesses
 from arpo_engine.rollout.records import tokens_path, write_tokens
 from arpo_engine.trainer import announce, metrics, resume
 from arpo_engine.trainer.guard import Signs
@@ -56,7 +57,21 @@ async def replay(parts: Parts, step: int, collected: Sequence[Collected]) -> Pre
 async def learn(parts: Parts, step: int, prepared: Prepared) -> LearnReport:
     """The update, in a thread: events flow and a signal is heard while the processor is busy."""
     announce.learning(parts.sink, step, prepared.groups)
+    if isinstance(parts.generator, OwnProcesses) and parts.config.rollout.mode != "stream":
+        await parts.generator.rest()
     return await asyncio.to_thread(parts.learner.learn, prepared.groups, step)
+
+
+async def push(parts: Parts, step: int) -> None:
+    """Let the generator sample with the weights of this step; one in processes of its own knows no adapter."""
+    apart = isinstance(parts.generator, OwnProcesses)
+    weights = await asyncio.to_thread(parts.policy.plain_weights) if apart else parts.policy.weights()
+    await parts.generator.push_weights(step, weights)
+
+
+def generator_values(parts: Parts) -> metrics.Values:
+    """What a generator with processes of its own has to tell about this step."""
+    return dict(parts.generator.take_values()) if isinstance(parts.generator, OwnProcesses) else {}
 
 
 def guard(parts: Parts, counted: metrics.Tally, values: metrics.Values, report: LearnReport) -> None:

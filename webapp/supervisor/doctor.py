@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from webapp.env import BASE_DIR
-from webapp.supervisor import install
+from webapp.supervisor import install, vllm_cpu
 from webapp.supervisor.browser import PATH, find_chromium
 from webapp.supervisor.libraries import install_line, missing_libraries
 from webapp.supervisor.lock import holder
@@ -71,6 +71,7 @@ def examine(data: Path, port: int) -> Iterator[Finding]:
     for stage in (install.WEB, install.TORCH_STAGE, install.ENGINE, install.DEV):
         yield _stage(stage)
     yield _torch()
+    yield _vllm_cpu()
     yield _chromium()
     yield _docker()
 
@@ -186,6 +187,18 @@ def _torch() -> Finding:
         verdict=Verdict.WARN if mismatch else Verdict.OK,
         says=f"{version}; GPU: {gpu or 'none'}",
         cure="this build does not use the GPU; run ARPO_TORCH=cuda ./arpo setup" if mismatch else "",
+    )
+
+
+def _vllm_cpu() -> Finding:
+    version, good = vllm_cpu.version(), install.is_installed(vllm_cpu.STAGE)
+    if version is None:
+        return Finding(about="vLLM", verdict=Verdict.OK, says="no CPU build; only generator.kind = vllm needs one")
+    return Finding(
+        about="vLLM",
+        verdict=Verdict.OK if good else Verdict.WARN,
+        says=f"CPU build {version} in {vllm_cpu.HOME.name}" + ("" if good else ", not as locked"),
+        cure="" if good else "./arpo setup vllm-cpu",
     )
 
 

@@ -45,6 +45,8 @@ class Stage:
     title: str
     usual_s: int
     """How long it takes on a usual machine and connection, for the progress line."""
+    home: Path | None = None
+    """The environment that it belongs to; none: the one that runs us."""
 
 
 WEB = Stage(name="web", title="Installing the console", usual_s=30)
@@ -67,7 +69,7 @@ def is_installed(stage: Stage) -> bool:
 
 def install(stage: Stage, log: Path, report: Report) -> None:
     """Install a stage; what is there already is left alone."""
-    with _one_installer_at_a_time():
+    with one_installer_at_a_time():
         if is_installed(stage):
             return
         began = time.monotonic()
@@ -75,21 +77,27 @@ def install(stage: Stage, log: Path, report: Report) -> None:
             _install_torch(log, lambda: report(time.monotonic() - began))
         else:
             _install_locked(stage, log, lambda: report(time.monotonic() - began))
-        stamp = _stamp_file(stage)
-        stamp.write_text(_fingerprint(stage) + "\n", encoding="utf-8")
+        mark_installed(stage)
+
+
+def mark_installed(stage: Stage) -> None:
+    """Remember that the stage is there as it is locked now."""
+    stamp = _stamp_file(stage)
+    stamp.parent.mkdir(exist_ok=True)
+    stamp.write_text(_fingerprint(stage) + "\n", encoding="utf-8")
 
 
 def _install_locked(stage: Stage, log: Path, beat: Beat) -> None:
     # A lock names everything but torch, which is there already and has no hash that its dependants could be held to.
     words = ["--require-hashes", "--no-deps", "-r", str(REQUIREMENTS / f"{stage.name}.txt")]
-    uv = _uv(log, beat)
+    uv = uv_program(log, beat)
     if uv is not None:
-        code = _run([uv, "pip", "install", "--python", sys.executable, *words], log, beat)
+        code = run([uv, "pip", "install", "--python", sys.executable, *words], log, beat)
         if code == 0:
             return
-    code = _run([*_pip(), "install", *words], log, beat)
+    code = run([*pip(), "install", *words], log, beat)
     if code != 0:
-        raise _failure(stage, code, log)
+        raise failure(stage, code, log)
 
 
 def _install_torch(log: Path, beat: Beat) -> None:
@@ -98,14 +106,14 @@ def _install_torch(log: Path, beat: Beat) -> None:
         return
     if _smaller_build_will_do() and _install_cpu_build(log, beat):
         return
-    code = _run([*_pip(), "install", *wanted_torch()], log, beat)
+    code = run([*pip(), "install", *wanted_torch()], log, beat)
     if code != 0 and wanted_torch() == [TORCH_BUILDS["cpu"]]:
         raise SupervisorError(
             f"pip found no {TORCH_BUILDS['cpu']}; point pip at PyTorch's index of CPU builds (see pytorch.org, Get "
             f"started) with PIP_EXTRA_INDEX_URL, or set ARPO_TORCH=auto. Log: {log}"
         )
     if code != 0:
-        raise _failure(TORCH_STAGE, code, log)
+        raise failure(TORCH_STAGE, code, log)
 
 
 def _smaller_build_will_do() -> bool:
@@ -116,11 +124,11 @@ def _smaller_build_will_do() -> bool:
 
 def _install_cpu_build(log: Path, beat: Beat) -> bool:
     """From PyTorch's own index of CPU builds, which uv knows; False where it cannot be reached, and pip decides."""
-    uv = _uv(log, beat)
+    uv = uv_program(log, beat)
     if uv is None:
         return False
     words = ["--torch-backend", "cpu", TORCH_BUILDS["auto"]]
-    return _run([uv, "pip", "install", "--python", sys.executable, *words], log, beat, UV_ONCE) == 0
+    return run([uv, "pip", "install", "--python", sys.executable, *words], log, beat, UV_ONCE) == 0
 
 
 def torch_version() -> str | None:
@@ -131,19 +139,21 @@ def torch_version() -> str | None:
         return None
 
 
-def _uv(log: Path, beat: Beat) -> str | None:
+def uv_program(log: Path, beat: Beat) -> str | None:
     """Uv of this environment, fetched with its locked hash when it is missing; None where it cannot be had."""
     found = Path(sys.executable).with_name("uv")
     if not found.is_file():
-        _run([*_pip(), "install", "--require-hashes", "-r", str(REQUIREMENTS / "installer.txt")], log, beat)
+        run([*pip(), "install", "--require-hashes", "-r", str(REQUIREMENTS / "installer.txt")], log, beat)
     return str(found) if found.is_file() else None
 
 
-def _pip() -> list[str]:
-    return [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input"]
+def pip(python: Path | None = None) -> list[str]:
+    """Pip of an environment, by default of ours."""
+    return [str(python or sys.executable), "-m", "pip", "--disable-pip-version-check", "--no-input"]
 
 
-def _run(argv: list[str], log: Path, beat: Beat, variables: Mapping[str, str] | None = None) -> int:
+def run(argv: list[str], log: Path, beat: Beat, variables: Mapping[str, str] | None = None) -> int:
+    """A command whose words go to the log; its exit code."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as out:
         out.write(f"\n$ {shlex.join(argv)}\n".encode())
@@ -163,7 +173,8 @@ def _run(argv: list[str], log: Path, beat: Beat, variables: Mapping[str, str] | 
     return int(process.returncode)
 
 
-def _failure(stage: Stage, code: int, log: Path) -> SupervisorError:
+def failure(stage: Stage, code: int, log: Path) -> SupervisorError:
+    """What to say when a command of a stage ended badly."""
     free_mb = shutil.disk_usage(BASE_DIR).free // 2**20
     tail = [line for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()][-3:]
     return SupervisorError(
@@ -183,17 +194,14 @@ def _fingerprint(stage: Stage) -> str:
 
 
 def _stamp_file(stage: Stage) -> Path:
-    return _stamps() / f"{stage.name}.stamp"
-
-
-def _stamps() -> Path:
-    folder = Path(sys.prefix) / ".arpo"
-    folder.mkdir(exist_ok=True)
-    return folder
+    return (stage.home or Path(sys.prefix)) / ".arpo" / f"{stage.name}.stamp"
 
 
 @contextmanager
-def _one_installer_at_a_time() -> Iterator[None]:
-    with (_stamps() / "lock").open("w") as handle:
+def one_installer_at_a_time() -> Iterator[None]:
+    """Waits until no other process installs."""
+    folder = Path(sys.prefix) / ".arpo"
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield

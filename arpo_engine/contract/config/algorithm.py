@@ -35,8 +35,9 @@ class GrpoConfig(Strict):
     old_logprobs: Literal["as_mode", "behaviour", "recomputed", "truncated"] = "as_mode"
     """Old log-probs of fresh rollouts. `behaviour`: those they were sampled with (corrected mode). `recomputed`:
     computed again before the update, as the published code does (paper mode); it hides what the generator computes
-    differently and costs a forward pass. `truncated`: recomputed for the clip, and the true ratio to the sampling
-    weights as a weight that is cut at importance_cap; for a stream, whose rollouts are older than the weights."""
+    differently and costs a forward pass. `truncated`: recomputed for the clip, and the true ratio to what they were
+    sampled with as a weight that is cut at importance_cap (truncated importance sampling): for a stream, whose rollouts
+    are older than the weights, and for a generator that computes differently, such as vLLM in bfloat16."""
     importance_cap: float = Field(2.0, ge=1)
     """For `truncated`: largest weight of a fresh token; it bounds the variance at the price of a small bias."""
     zero_variance: Literal["as_mode", "keep", "drop", "sample_more"] = "as_mode"

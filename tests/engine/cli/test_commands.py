@@ -135,6 +135,17 @@ def test_preflight_says_yes_and_no_in_json(tmp_path, capsys):
     }
 
 
+def test_preflight_says_whether_there_is_a_vllm(tmp_path, capsys, monkeypatch):
+    words = ["preflight", "--config", CONFIG, "--json", "--run-dir", str(tmp_path / "run"), "generator={kind: vllm}"]
+    monkeypatch.setenv("ARPO_VLLM_PYTHON", sys.executable)
+    assert main(words) == 0
+    assert sys.executable in capsys.readouterr().out
+    monkeypatch.setenv("ARPO_VLLM_PYTHON", str(tmp_path / "none"))
+    assert main(words) == 3
+    (failed,) = [check for check in json.loads(capsys.readouterr().out)["checks"] if check["status"] == "fail"]
+    assert failed["name"] == "vllm"
+
+
 class Shell:
     """A run in a process of its own, watched by its lines."""
 

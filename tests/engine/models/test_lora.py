@@ -103,6 +103,19 @@ def test_an_export_is_a_plain_folder_with_the_adapter_merged(kind: str, tmp_path
 
 
 @each_family
+def test_whoever_knows_no_adapter_is_given_the_model_with_it_merged(kind: str):
+    policy, plain = adapted(kind), shared_family_policy(kind)
+    played = play_many(policy, [2])
+    given = policy.plain_weights()
+    assert set(given) == set(plain.weights()) == set(plain.plain_weights())
+    elsewhere = family_policy(kind)
+    with torch.no_grad():
+        for name, weight in elsewhere.weights().items():
+            weight.copy_(given[name])
+    assert (logprobs(elsewhere, played) - logprobs(policy, played)).abs().max() < 1e-4
+
+
+@each_family
 def test_a_saved_adapter_is_small_and_is_read_with_its_model_by_us_and_by_peft(kind: str, tmp_path: Path):
     shared_family_policy(kind).save(tmp_path / "base")
     policy = adapted(kind, tmp_path / "base")

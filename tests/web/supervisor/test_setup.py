@@ -35,7 +35,7 @@ def commands(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
         ran.append(argv)
         return 0
 
-    monkeypatch.setattr(install, "_run", run)
+    monkeypatch.setattr(install, "run", run)
     return ran
 
 
@@ -64,8 +64,8 @@ def test_pip_does_it_where_uv_fails(prefix: Path, monkeypatch: pytest.MonkeyPatc
         ran.append(argv)
         return 1 if "uv" in Path(argv[0]).name else 0
 
-    monkeypatch.setattr(install, "_run", run)
-    monkeypatch.setattr(install, "_uv", lambda log, beat: "/somewhere/uv")
+    monkeypatch.setattr(install, "run", run)
+    monkeypatch.setattr(install, "uv_program", lambda log, beat: "/somewhere/uv")
     install.install(STAGE, prefix / "log", lambda elapsed_s: None)
     assert ran[1][1:3] == ["-m", "pip"]
     assert install.is_installed(STAGE)
@@ -114,8 +114,8 @@ def test_a_linux_without_a_gpu_is_spared_gigabytes_of_cuda_where_that_can_be(
     monkeypatch.setenv("ARPO_TORCH", choice)
     monkeypatch.setattr(install.sys, "platform", "linux")
     monkeypatch.setattr(install.shutil, "which", lambda name: gpu)
-    monkeypatch.setattr(install, "_run", cannot_reach_uvs_index)
-    monkeypatch.setattr(install, "_uv", lambda log, beat: "uv")
+    monkeypatch.setattr(install, "run", cannot_reach_uvs_index)
+    monkeypatch.setattr(install, "uv_program", lambda log, beat: "uv")
     monkeypatch.setattr(install, "torch_version", lambda: None)
     install.install(install.TORCH_STAGE, prefix / "log", lambda elapsed_s: None)
     spoken = [line.replace(" --disable-pip-version-check --no-input", "") for line in asked]
@@ -125,7 +125,7 @@ def test_a_linux_without_a_gpu_is_spared_gigabytes_of_cuda_where_that_can_be(
 
 def test_a_missing_cpu_build_names_the_cure(prefix: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ARPO_TORCH", "cpu")
-    monkeypatch.setattr(install, "_run", lambda argv, *_: 1)
+    monkeypatch.setattr(install, "run", lambda argv, *_: 1)
     with pytest.raises(SupervisorError, match=r"PyTorch's index of CPU builds.*or set ARPO_TORCH=auto"):
         install.install(install.TORCH_STAGE, prefix / "log", lambda elapsed_s: None)
 

@@ -1,0 +1,70 @@
+"""vLLM's engines for a run: which Python, which GPUs, which model. Puts together what `inference/` offers."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from arpo_engine.contract.config import RunConfig
+from arpo_engine.contract.config.generators import VllmGeneratorConfig
+from arpo_engine.inference.vllm_generator import VllmGenerator, scratch_folder
+from arpo_engine.inference.vllm_home import devices_of, environment, vllm_python
+from arpo_engine.inference.vllm_replica import ReplicaProcess
+from arpo_engine.inference.vllm_wire import EngineSettings
+from arpo_engine.models.folder import locate
+from arpo_engine.models.policy import Policy
+
+
+async def open_vllm(config: RunConfig, generator: VllmGeneratorConfig, policy: Policy) -> tuple[VllmGenerator, str]:
+    """A generator whose engines have loaded the model, and what they run on.
+
+    Raises:
+        ModelError: there is no vLLM here, or it cannot start.
+    """
+    scratch = scratch_folder()
+    settings = replace(engine_settings(config, generator, policy), scratch=str(scratch))
+    command = [str(vllm_python()), "-m", "arpo_engine.inference.vllm_process"]
+    logs = Path(tempfile.mkdtemp(prefix="arpo-vllm-logs-"))
+    replicas = [
+        ReplicaProcess(
+            f"vllm-{number}",
+            command=command,
+            settings=settings,
+            variables=environment(devices_of(number, generator.tensor_parallel, torch.cuda.device_count())),
+            folder=logs,
+            start_timeout_s=generator.start_timeout_s,
+        )
+        for number in range(generator.replicas)
+    ]
+    engines = VllmGenerator(
+        policy.chat,
+        generator,
+        replicas,
+        context_length=settings.context_length,
+        weight_names=policy.plain_weights(),
+        scratch=scratch,
+    )
+    return engines, f"{await engines.open()}; logs in {logs}"
+
+
+def engine_settings(config: RunConfig, generator: VllmGeneratorConfig, policy: Policy) -> EngineSettings:
+    """What each engine is told."""
+    return EngineSettings(
+        model=str(locate(config.model.path)),
+        dtype=config.model.dtype,
+        context_length=min(policy.context_length, generator.context_length or policy.context_length),
+        max_images=config.agent.max_images,
+        max_parallel=generator.max_parallel,
+        tensor_parallel=generator.tensor_parallel,
+        memory_share=generator.memory_share,
+        kv_cache_gb=generator.kv_cache_gb,
+        prefix_caching=generator.prefix_caching,
+        eager=generator.eager,
+        sleep=generator.sleep,
+        end_id=policy.chat.end_id,
+        never_sampled=policy.never_sampled,
+        trust_remote_code=config.model.trust_remote_code,
+    )

@@ -1,0 +1,48 @@
+"""How far the log-probs of the generator are from those of the learner, for the same tokens under the same weights.
+
+They would be equal if both computed alike. Other kernels, other precision, or caches that outlived a push of weights
+show here first. Suffixes: B trajectories, T sampled tokens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from arpo_engine.types import Trajectory
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SamplerGap:
+    """Over the tokens that were compared."""
+
+    mean_abs: float
+    """Mean of |d| (nats), d = the learner's log-prob less the generator's."""
+    k3: float
+    """Mean of exp(d) - 1 - d: an estimate of KL(generator, learner) without bias and never negative
+    (http://joschu.net/blog/kl-approx.html)."""
+    tokens: int
+
+
+def sampler_gap(
+    trajectories: Sequence[Trajectory], learner_BT: Tensor, generator_BT: Tensor, version: int
+) -> SamplerGap | None:
+    """Compare the tokens that were sampled by the weights of `version`, which must be the learner's now.
+
+    Others differ because the policy has moved, not because it is computed differently. Tokens whose log-prob nobody
+    recorded (NaN) are left out. None where nothing is left.
+    """
+    today = torch.zeros(learner_BT.shape, dtype=torch.bool)
+    for row, trajectory in enumerate(trajectories):
+        marks = [step.weight_version == version for step in trajectory.steps for _ in step.reply_ids]
+        today[row, : len(marks)] = torch.tensor(marks, dtype=torch.bool)
+    apart = (learner_BT.detach() - generator_BT)[today.to(learner_BT.device)].double()
+    apart = apart[apart.isfinite()]
+    if not apart.numel():
+        return None
+    return SamplerGap(
+        mean_abs=float(apart.abs().mean()), k3=float((apart.exp() - 1 - apart).mean()), tokens=apart.numel()
+    )
