@@ -64,10 +64,8 @@ def _component(name: str, ours: dict[str, Any], theirs: dict[str, Any]) -> Row:
     apart = [path for path in paths if ours.get(path, _ABSENT) != theirs.get(path, _ABSENT)]
     shown = apart or paths[:3]
     if not apart:
-        likeness, evidence = (
-            Likeness.SAME,
-            "the one setting is equal" if len(paths) == 1 else f"{len(paths)} settings compared, all equal",
-        )
+        likeness = Likeness.SAME
+        evidence = "the one setting is equal" if len(paths) == 1 else f"{len(paths)} settings compared, all equal"
     else:
         mended = all(path == MODE or ours.get(path) == _AS_MODE.format("corrected") for path in apart)
         likeness = Likeness.ADAPTED if name in ADAPTED or mended else Likeness.DIFFERENT
