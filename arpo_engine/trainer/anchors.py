@@ -60,8 +60,9 @@ def old_logprobs(
 
 def _cap(member: Member, config: GrpoConfig) -> float:
     """Largest importance weight of a member's tokens."""
-    replayed = member.replaced is not None and isinstance(config, ArpoConfig)
-    return config.replay.importance_cap if replayed else config.importance_cap
+    if member.replaced is not None and isinstance(config, ArpoConfig):
+        return config.replay.importance_cap
+    return config.importance_cap
 
 
 def _recomputed(
