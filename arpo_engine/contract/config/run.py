@@ -123,14 +123,9 @@ class RunConfig(Strict):
                     f"{self.agent.max_images} screenshots are fewer than {field} = {steps}, and "
                     f"each step adds one; raise agent.max_images or lower {field}",
                 )
-        if self.kind == "train" and isinstance(self.generator, OpenAiGeneratorConfig):
-            yield (
-                "generator.kind",
-                "'openai' cannot be trained with: such a server gives words, no token ids, and takes no new weights; "
-                "use hf, or only measure with kind = evaluate",
-            )
+        if self.kind == "train":
+            yield from self._unfit_to_train()
         yield from self._stream_contradictions()
-        yield from self._vllm_contradictions()
         if self.validation.only and not (self.validation.every_steps and self.validation.before_training):
             yield (
                 "validation.only",
@@ -138,10 +133,16 @@ class RunConfig(Strict):
                 "measurement off; set every_steps to 1 or more and before_training to true",
             )
 
-    def _vllm_contradictions(self) -> Iterator[tuple[str, str]]:
+    def _unfit_to_train(self) -> Iterator[tuple[str, str]]:
+        """Generators whose replies cannot be learnt from."""
+        if isinstance(self.generator, OpenAiGeneratorConfig):
+            yield (
+                "generator.kind",
+                "'openai' cannot be trained with: such a server gives words, no token ids, and takes no new weights; "
+                "use hf or vllm, or only measure with kind = evaluate",
+            )
         measured_anew = choices_of(self.algorithm).old_logprobs == "recomputed"
-        nucleus = isinstance(self.generator, VllmGeneratorConfig) and self.rollout.top_p < 1
-        if self.kind == "train" and nucleus and not measured_anew:
+        if isinstance(self.generator, VllmGeneratorConfig) and self.rollout.top_p < 1 and not measured_anew:
             yield (
                 "rollout.top_p",
                 f"{self.rollout.top_p:g}, and vLLM then gives log-probs among the likeliest tokens only, which are not "
