@@ -105,8 +105,9 @@ def cautions_of(config: RunConfig) -> tuple[str, ...]:
     shape = shape_of(config.model.path)
     if shape is not None and shape.parameters > 1e9:
         found.append(
-            f"{config.model.path} has {shape.parameters / 1e9:.1f} billion parameters, and the only generator here "
-            "samples on the learner's one device; the memory plan says what that takes"
+            f"{config.model.path} has {shape.parameters / 1e9:.1f} billion parameters, and generator.kind=hf "
+            "samples on the learner's one device; the memory plan says what that takes. generator.kind=vllm samples in "
+            "processes of its own"
         )
     if shape is None:
         found.append(f"the size of {config.model.path} is not known by its name, so there is no memory plan")

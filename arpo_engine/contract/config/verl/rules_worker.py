@@ -152,7 +152,8 @@ def _group_size(reading: Reading, key: str) -> Judgement:
 def _sampler(reading: Reading, key: str) -> Judgement:
     if reading.get(key) != "vllm":
         raise Refusal(f"{reading.get(key)!r}: only vllm is imported; use vllm")
-    return adapted("sampled with transformers in the learner's process", generator__kind="hf")
+    note = "sampled with transformers in the learner's process; generator.kind=vllm where vLLM is installed"
+    return adapted(note, generator__kind="hf")
 
 
 def _images(reading: Reading, key: str) -> Judgement:
