@@ -124,9 +124,9 @@ class VllmGenerator:
         """
         if not self._open:
             raise GeneratorLost("the generator is closed and takes no weights; make a new one")
-        wrong = sorted(self._weight_names.symmetric_difference(weights)) if weights else []
-        if wrong:
-            verb = "lack" if wrong[0] in self._weight_names else "hold"
+        unknown, missing = set(weights) - self._weight_names, self._weight_names - set(weights)
+        if weights and (unknown or missing):
+            verb, wrong = ("hold", sorted(unknown)) if unknown else ("lack", sorted(missing))
             raise ModelError(
                 f"the weights pushed to vLLM {verb} {wrong[0]!r}, and the model has {len(self._weight_names)} weights; "
                 "push all of them by their Hugging Face names"

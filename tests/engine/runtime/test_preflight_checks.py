@@ -27,7 +27,7 @@ def test_a_model_for_eight_gpus_on_a_machine_with_none_fails_with_the_cure(monke
     monkeypatch.setattr(shutil, "which", lambda name: None)
     config = parse_config({"model": {"path": "lab/7b"}})
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=64e9))
-    memory = preflight._memory(config, SEVEN_BILLION)
+    memory = preflight._memory(config, SEVEN_BILLION, SEVEN_BILLION)
     assert (memory.status, memory.cure) == ("fail", "close other programs, use a smaller model or fewer desktops")
     processor = preflight._processor(config)
     assert (processor.status, processor.cure) == ("warn", "a model of billions of parameters needs a GPU to train")
