@@ -93,7 +93,7 @@ def test_stopping_at_every_step_equals_never_stopping(tmp_path, parts: dict[str,
 def test_the_comparison_covers_what_a_run_remembers(tmp_path):
     run(config(), tmp_path)
     last = kept(tmp_path, STEPS)
-    assert set(last["state"]) == {"progress", "learner", "algorithm", "order", "guard", "planned", "seed"}
+    assert set(last["state"]) == {"progress", "learner", "algorithm", "chosen", "order", "guard", "planned", "seed"}
     assert last["state"]["algorithm"]["replay"]["entries"]
     assert len(last["state"]["learner"]["random"][1]) == 625
     assert last["blobs"]
