@@ -60,7 +60,8 @@ class Sampler:
     policy: Policy | None
 
 
-async def _local(config: RunConfig, generator: HfGeneratorConfig, sink: EventSink) -> Sampler:
+def _load_policy(config: RunConfig, sink: EventSink) -> Policy:
+    """The model of the config, of which only what the config says will learn, whoever samples from it."""
     sink.emit(PhaseChanged(phase="preparing", detail=f"loading the model {config.model.path}"))
     policy = Policy.load(config.model.path, dtype=config.model.dtype, trust_remote_code=config.model.trust_remote_code)
     if config.kind == "train":
@@ -68,6 +69,11 @@ async def _local(config: RunConfig, generator: HfGeneratorConfig, sink: EventSin
     unfit = mismatch(config.agent, policy.family)
     if unfit is not None:
         sink.emit(LogWritten(level="warning", logger=__name__, message="; ".join(unfit)))
+    return policy
+
+
+async def _local(config: RunConfig, generator: HfGeneratorConfig, sink: EventSink) -> Sampler:
+    policy = _load_policy(config, sink)
     # A stream samples while the learner works: from weights of its own, which change only when they are pushed.
     streams = config.kind == "train" and config.rollout.mode == "stream"
     sampled = policy.twin() if streams else policy
@@ -83,8 +89,7 @@ async def _served(config: RunConfig, generator: OpenAiGeneratorConfig, sink: Eve
 
 
 async def _beside(config: RunConfig, generator: VllmGeneratorConfig, sink: EventSink) -> Sampler:
-    sink.emit(PhaseChanged(phase="preparing", detail=f"loading the model {config.model.path}"))
-    policy = Policy.load(config.model.path, dtype=config.model.dtype, trust_remote_code=config.model.trust_remote_code)
+    policy = _load_policy(config, sink)
     detail = f"starting {generator.replicas} engines of vLLM; this takes half a minute or more"
     sink.emit(PhaseChanged(phase="preparing", detail=detail))
     engines, said = await open_vllm(config, generator, policy)
