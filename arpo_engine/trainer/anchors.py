@@ -75,13 +75,23 @@ def present_logprobs(
 ) -> Tensor:
     """The log-probs [B, T] under today's policy, which a distance from the reference is measured by.
 
-    A fresh rollout was sampled by today's weights, so that its recorded ones are they, unless the config recomputes
-    them. A remembered one was sampled by older weights, and is always computed again, as the published code does.
+    What today's weights sampled has recorded ones that are they, unless the config recomputes them. What older weights
+    sampled, for a remembered success or ahead of its step (a stream), is always computed again, as the published code
+    does.
     """
     recorded = policy.behaviour_logprobs(trajectories)
     everyone = choices_of(config).old_logprobs == "recomputed"
-    again = [place for place, item in enumerate(trajectories) if everyone or item.episode_id in remembered]
+    again = [
+        place
+        for place, item in enumerate(trajectories)
+        if everyone or item.episode_id in remembered or _sampled_ahead(item)
+    ]
     return _recomputed(policy, recorded, again, trajectories, temperature) if again else recorded
+
+
+def _sampled_ahead(trajectory: Trajectory) -> bool:
+    """Whether a token is older than the weights of the step before, which sample for a step; see `Learner.learn`."""
+    return any(turn.weight_version < trajectory.collected_at_step - 1 for turn in trajectory.steps)
 
 
 def _recomputed(

@@ -257,6 +257,16 @@ def test_a_remembered_success_is_as_far_from_the_reference_as_todays_policy_is(p
     assert believed == pytest.approx(taken - (0.2 * fresh.tokens if mode == "corrected" else 0.0), rel=1e-3)
 
 
+def test_what_a_stream_sampled_with_older_weights_is_as_far_from_the_reference_as_todays_policy_is(policy: Policy):
+    config = GrpoConfig(kl={"place": "reward", "coef": 0.1, "estimator": "kl"})
+    made, said = with_penalty(policy, config), sampled(policy, "a", "click")
+    step = replace(said.steps[0], weight_version=1, reply_logprobs=(-9.0,) * said.tokens)
+    of_today = replace(said, episode_id="today", steps=(replace(said.steps[0], weight_version=2),), collected_at_step=3)
+    ahead = replace(said, episode_id="ahead", steps=(step,), collected_at_step=3)
+    wanted, taken = made.reward_penalty([of_today, ahead], ())
+    assert taken == pytest.approx(wanted, rel=1e-3)
+
+
 def test_learning_again_from_the_text_makes_every_ratio_one(policy: Policy):
     said = sampled(policy, "a", "click")
     report = learner(policy, GrpoConfig(minibatches=1, retokenise=True)).learn([group((said, 1.0))], step=1)
