@@ -9,6 +9,7 @@ name proves nothing. From a shell there is no gate: who has one needs none.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -36,6 +37,7 @@ _FOR_MACHINES: Final = tuple(
 )
 """Where clouds tell a machine about itself, beside the link-local 169.254.169.254; some lie in private networks."""
 _NAT64: Final = ip_network("64:ff9b::/96")
+_KEY_IN_ADDRESS: Final = re.compile(r"//[^/@\s]+@")
 
 
 class ServerRefused(ModelError):
@@ -108,6 +110,11 @@ class ServerGate:
     def as_text(self) -> str:
         """For the environment of a run."""
         return json.dumps({"listed": self.listed, "anywhere": self.anywhere})
+
+
+def without_keys(text: str) -> str:
+    """A text that may quote addresses, without what stands in them before an @."""
+    return _KEY_IN_ADDRESS.sub("//…@", text)
 
 
 def gate_in(environment: Mapping[str, str]) -> ServerGate | None:

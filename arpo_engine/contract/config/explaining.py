@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from arpo_engine.contract.config.run import CONTRADICTIONS, RunConfig
+from arpo_engine.contract.servers import without_keys
 
 _NEAR_ENOUGH = 0.5
 _MOST_SUGGESTED = 3
@@ -151,5 +152,5 @@ def _all_fields() -> dict[str, str]:
 def _shown(value: Any) -> str:
     if isinstance(value, dict):
         return "a group of settings"
-    text = json.dumps(value, default=str, ensure_ascii=False)
+    text = without_keys(json.dumps(value, default=str, ensure_ascii=False))
     return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}… ({len(str(value))} characters)"

@@ -54,8 +54,17 @@ class OpenAiGeneratorConfig(Strict):
     @classmethod
     def _are_addresses(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
         for url in urls:
-            parts = urlsplit(url)
-            if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+            if "@" in url:
+                raise ValueError(
+                    "an address has a name or a key before its @, which would be kept with the run and shown; leave it "
+                    "out, and put a key into the variable that api_key_env names"
+                )
+            try:
+                parts = urlsplit(url)
+                whole = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+            except ValueError:
+                whole = False
+            if not whole or parts.query or parts.fragment:
                 raise ValueError(f"{url!r} is no server's address; write it like http://127.0.0.1:8000/v1")
         return urls
 

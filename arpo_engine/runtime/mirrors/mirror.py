@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import logging
 import queue
-import re
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -17,12 +16,11 @@ from pathlib import Path
 
 from arpo_engine.contract.config.records import MirrorKind
 from arpo_engine.contract.outcomes import RunOutcome
+from arpo_engine.contract.servers import without_keys
 from arpo_engine.runtime.mirrors.base import TrackedRun, Tracker
 
 log = logging.getLogger(__name__)
 
-_KEY_IN_ADDRESS = re.compile(r"//[^/@\s]+@")
-"""An address in the environment may hold a key, and what a tracker raises may hold the address."""
 LONGEST_REASON = 500
 
 MAX_WAITING = 1_000
@@ -141,7 +139,8 @@ class Mirror:
         """The first trouble is told as it happens; how much it cost is told at the end."""
         if not self._complained:
             self._complained = True
-            words = _KEY_IN_ADDRESS.sub("//…@", " ".join(str(error).split()))
+            # An address in the environment may hold a key, and what a tracker raises may hold the address.
+            words = without_keys(" ".join(str(error).split()))
             reason = words[:LONGEST_REASON] or type(error).__name__
             self._tell(f"{self._kind} does not take this run's numbers: {reason}. The run goes on without it")
 

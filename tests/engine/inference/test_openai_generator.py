@@ -269,10 +269,23 @@ def test_a_config_from_before_there_was_a_choice_still_samples_by_itself():
     assert parse_config({"generator": {"max_new_tokens": 9}}).generator.kind == "hf"
 
 
-@pytest.mark.parametrize("url", ["127.0.0.1:8000", "ftp://host/v1", "http:///v1", "http://host/v1?key=1"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "127.0.0.1:8000", "ftp://host/v1", "http:///v1", "http://host/v1?key=1", "http://127.0.0.1:99999/v1",
+        "http://127.0.0.1:9000:9001/v1", "http://[::1/v1",
+    ],
+)  # fmt: skip
 def test_what_is_no_address_is_refused(url: str):
     with pytest.raises(ConfigError, match=r"no server's address; write it like"):
         parse_config({"kind": "evaluate", "generator": {"kind": "openai", "base_urls": [url]}})
+
+
+def test_a_key_in_an_address_is_refused_and_not_told():
+    tree = {"kind": "evaluate", "generator": {"kind": "openai", "base_urls": ["http://me:sk-1@127.0.0.1:8000/v1"]}}
+    with pytest.raises(ConfigError, match=r"put a key into the variable that api_key_env names") as refused:
+        parse_config(tree)
+    assert "sk-1" not in str(refused.value)
 
 
 def play(stub: ChatStub) -> tuple[Trajectory, list[Any]]:
