@@ -22,7 +22,7 @@ ADAPTER_WEIGHTS = "adapter_model.safetensors"
 PREFIX = "base_model.model."
 """Before every name in a file of peft's."""
 DOWN, UP = ".lora_A.weight", ".lora_B.weight"
-PLAIN = {
+PLAIN: Mapping[str, object] = {
     "alora_invocation_tokens": None,
     "alpha_pattern": {},
     "bias": "none",
