@@ -1,4 +1,4 @@
-"""Machines join by a token that an administrator of the console made: who may make one, and what each machine is told."""
+"""Machines join by a token that an administrator of the console made: who may make one, what machines are told."""
 
 from __future__ import annotations
 
@@ -43,12 +43,8 @@ def make(keeper: User, **changes: object) -> str:
 
 
 def ask(client: Client, secret: str, **changes: object) -> HttpResponse:
-    body = {
-        "python": platform.python_version(),
-        "ray": metadata.version("ray"),
-        "host": "gpu-1",
-        "contract": WIRE_VERSION,
-    }
+    versions = {"python": platform.python_version(), "ray": metadata.version("ray"), "contract": WIRE_VERSION}
+    body = {**versions, "host": "gpu-1"}
     return client.post(
         "/api/v1/join",
         json.dumps({**body, **changes}),
