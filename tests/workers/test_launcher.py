@@ -91,14 +91,14 @@ def test_a_machine_with_gpus_is_asked_for_by_name(
 
 
 def test_a_job_names_its_secrets_and_holds_none_and_its_log_is_read_without_them(
-    cluster: FakeCluster, runner: User, team: Team, monkeypatch: pytest.MonkeyPatch
+    cluster: FakeCluster, admin: User, team: Team, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HF_TOKEN", "hf_very-secret-1")
     monkeypatch.setenv("HTTPS_PROXY", "http://ann:proxy-secret-2@proxy:3128")
     monkeypatch.setenv("DATABASE_PASSWORD", "not-for-runs-3")
     monkeypatch.delenv("WANDB_API_KEY", raising=False)
     config = RunConfig.model_validate({"checkpoint": {"push_to": "lab/agent"}, "records": {"mirrors": ["wandb"]}})
-    run = create_run(owner=runner, team=team, config=config)
+    run = create_run(owner=admin, team=team, config=config)
     job = submitted(cluster, run)
     names = job["runtime_env"]["env_vars"][PROMISED].split(",")
     assert {"HF_TOKEN", "HTTPS_PROXY"} <= set(names) and "WANDB_API_KEY" not in names
