@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from arpo_engine.models.passes import through
 from arpo_engine.models.vision import rms_norm, rotate
 
 INTERLEAVED = "qwen3_vl_text"
@@ -92,24 +93,39 @@ def forward(
     rotation = rotations(language, positions, embedded.dtype)
     columns = _columns(embedded) if memory is None else memory.columns
     seen = None if memory is None else _seen(columns, int(columns.max()) + 1)
-    hidden = embedded
     last = len(language.layers) - 1
+    hidden = embedded
     for index, layer in enumerate(language.layers):
-        normed = rms_norm(layer.input_layernorm, hidden)
-        asking, at_asking = normed, rotation
-        if index == last and places is not None:
-            hidden, asking = _pick(hidden, places), _pick(normed, places)
-            at_asking = (_pick(rotation[0], places), _pick(rotation[1], places))
-            seen = _seen(columns.gather(1, places), embedded.shape[1] if memory is None else int(columns.max()) + 1)
-        query, key, value = project(layer.self_attn, asking, normed, at_asking, rotation)
-        if memory is not None:
-            memory.cache.write(index, memory.columns, key, value)
-            key, value = memory.cache.read(index, int(columns.max()) + 1)
-        hidden = close_layer(layer, hidden, attend(query, key, value, seen))
+        asked = places if index == last else None
+        if asked is not None:
+            seen = _seen(columns.gather(1, asked), embedded.shape[1] if memory is None else int(columns.max()) + 1)
+        hidden = through(layer, _one_layer, layer, index, hidden, rotation, seen, asked, memory)
         if deepstack is not None:
             hidden = deepstack.join(index, hidden)
     final: Tensor = rms_norm(language.norm, hidden)
     return final
+
+
+def _one_layer(
+    layer: Any,
+    index: int,
+    hidden: Tensor,
+    rotation: tuple[Tensor, Tensor],
+    seen: Tensor | None,
+    asked: Tensor | None,
+    memory: Memory | None,
+) -> Tensor:
+    """Hidden states behind one decoder layer, at the asked places only if some are named."""
+    normed = rms_norm(layer.input_layernorm, hidden)
+    asking, at_asking = normed, rotation
+    if asked is not None:
+        hidden, asking = _pick(hidden, asked), _pick(normed, asked)
+        at_asking = (_pick(rotation[0], asked), _pick(rotation[1], asked))
+    query, key, value = project(layer.self_attn, asking, normed, at_asking, rotation)
+    if memory is not None:
+        memory.cache.write(index, memory.columns, key, value)
+        key, value = memory.cache.read(index, int(memory.columns.max()) + 1)
+    return close_layer(layer, hidden, attend(query, key, value, seen))
 
 
 def rotations(language: Any, positions: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:

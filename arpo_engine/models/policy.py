@@ -7,7 +7,7 @@ sampled (inference/) and learnt from (trainer/) is not known here.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -27,6 +27,7 @@ from arpo_engine.models.chat import NEVER_SAMPLED, ChatFormat
 from arpo_engine.models.families import FAMILIES, Family
 from arpo_engine.models.language import Deepstack
 from arpo_engine.models.lora import Adapter
+from arpo_engine.models.passes import through
 from arpo_engine.models.patches import PatchFormat
 from arpo_engine.types import Pixels, Trajectory
 
@@ -44,6 +45,9 @@ class Policy:
         self.chat = ChatFormat(tokenizer, patches)
         self.adapter: Adapter | None = None
         """What learns instead of the weights, where a run trains an adapter."""
+        self.passes_of_all: Callable[[int], int] | None = None
+        """Where ranks share the weights: the most passes that any of them makes, of those that each makes by itself."""
+        self._device: torch.device | None = None
         self._forbidden = self._forbidden_logits()
 
     @classmethod
@@ -78,6 +82,11 @@ class Policy:
     def trained(self) -> list[Tensor]:
         """The parameters that learn, in the model's order."""
         return [weight for weight in self.module.parameters() if weight.requires_grad]
+
+    def computes_on(self, device: torch.device) -> None:
+        """Passes run there from now on; whoever calls this brings the weights."""
+        self._device = device
+        self._forbidden = self._forbidden.to(device)
 
     def twin(self) -> Policy:
         """The same policy with weights of its own, so that one can be learnt with while the other samples."""
@@ -143,8 +152,8 @@ class Policy:
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are."""
-        device: torch.device = self.module.device
+        """Where passes are computed: where the weights are, unless `computes_on` said otherwise."""
+        device: torch.device = self._device or self.module.device
         return device
 
     @property
@@ -187,7 +196,7 @@ class Policy:
         learns = any(weight.requires_grad for weight in visual.parameters())
         # A frozen tower needs no activations: they would be the largest part of a step's memory.
         with torch.set_grad_enabled(learns and torch.is_grad_enabled()):
-            return vision.encode(visual, frames, self.chat.patches)
+            return through(visual, vision.encode, visual, frames, self.chat.patches)
 
     def embed(self, ids: Tensor, features: Tensor) -> Tensor:
         """Input embeddings [B, L, hidden]; `features` [n, …] stand at the image tokens, in reading order."""
@@ -220,7 +229,7 @@ class Policy:
 
     def reply_logprobs(self, trajectories: Sequence[Trajectory], temperature: float = 1.0) -> replies.ReplyLogprobs:
         """Log-probs, mask and entropy [B, T] of the sampled reply tokens; see `models.replies`."""
-        return replies.reply_logprobs(self, trajectories, temperature)
+        return through(self.module, replies.reply_logprobs, self, trajectories, temperature)
 
     def behaviour_logprobs(self, trajectories: Sequence[Trajectory]) -> Tensor:
         """The log-probs [B, T] that the replies were sampled with, laid out like `reply_logprobs`."""

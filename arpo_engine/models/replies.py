@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from arpo_engine.models.idle import idle_encoding, idle_pass
 from arpo_engine.models.positions import Ids, mrope_positions
 from arpo_engine.types import Pixels, Step, Trajectory
 
@@ -68,8 +69,14 @@ def reply_logprobs(policy: Policy, trajectories: Sequence[Trajectory], temperatu
     entropy = torch.zeros(mask.shape, device=policy.device)
     screenshots: dict[bytes, Pixels] = {}
     contexts = contexts_of(policy, trajectories, screenshots)
-    features = dict(zip(screenshots, policy.encode_frames(list(screenshots.values())), strict=True))
-    for batch in _by_length(contexts):
+    spread = policy.passes_of_all
+    # In this order on every rank: the tower first, then the passes; and backwards in the opposite one.
+    nothing = idle_encoding(policy) if spread is not None and not screenshots else None
+    frames = list(screenshots.values())
+    features = dict(zip(screenshots, policy.encode_frames(frames) if frames else [], strict=True))
+    batches = list(_by_length(contexts))
+    idle = 0 if spread is None else spread(len(batches)) - len(batches)
+    for batch in batches:
         rows = torch.tensor([context.row for context in batch], device=policy.device)
         starts = torch.tensor([context.column for context in batch], device=policy.device)
         counts = torch.tensor([len(context.places) for context in batch], device=policy.device)
@@ -80,6 +87,9 @@ def reply_logprobs(policy: Policy, trajectories: Sequence[Trajectory], temperatu
         places = (rows[:, None], (starts[:, None] + offsets).clamp(max=mask.shape[1] - 1))
         logprobs = logprobs.index_put(places, picked_logprobs.masked_fill(padding, 0.0), accumulate=True)
         entropy = entropy.index_put(places, picked_entropy.masked_fill(padding, 0.0), accumulate=True)
+    for _ in range(idle):
+        logprobs = logprobs + idle_pass(policy)
+    logprobs = logprobs if nothing is None else logprobs + nothing
     return ReplyLogprobs(logprobs=logprobs, mask=mask, entropy=entropy)
 
 

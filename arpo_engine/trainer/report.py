@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from arpo_engine.algorithms.losses import PolicyLoss
 from arpo_engine.trainer.sampler_gap import SamplerGap
+from arpo_engine.trainer.siblings import Siblings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +39,10 @@ class LearnReport:
     """How far the generator's log-probs are from the learner's; None where no token could be compared."""
 
 
+OWN = ("tokens", "entropy", "clipped", "clipped_high", "clipped_dual", "kl", "surprisal")
+"""Sums over what a rank computed itself."""
+
+
 @dataclass(slots=True)
 class Sums:
     """Over the updates of one step."""
@@ -66,6 +71,15 @@ class Sums:
         self.clipped_high += outcome.clipped_high
         self.clipped_dual += outcome.clipped_dual
         self.kl += outcome.kl_sum
+
+    def joined(self, siblings: Siblings) -> Sums:
+        """What all ranks counted; losses and norms are of all of them already."""
+        if siblings.size == 1:
+            return self
+        gap = self.gap or SamplerGap(mean_abs=0.0, k3=0.0, tokens=0)
+        counted = siblings.total(*(getattr(self, name) for name in OWN), *gap.sums())
+        own, of_gap = counted[: len(OWN)], counted[len(OWN) :]
+        return replace(self, **dict(zip(OWN, own, strict=True)), gap=SamplerGap.of_sums(*of_gap))
 
     def report(
         self,
