@@ -1,7 +1,7 @@
 """Big messages between processes of one machine: what is large in them lies in a file that all of them map.
 
-Pickle hands arrays out instead of copying them (protocol 5), so that a step's screenshots are written once, whatever the
-number of those who read them, and are read where they lie. Knows nothing of what is in a parcel.
+Pickle hands arrays out instead of copying them (protocol 5), so that a step's screenshots are written once, whatever
+the number of those who read them, and are read where they lie. Knows nothing of what is in a parcel.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The program of a learner's rank: gets its settings over a socket, loads its part of the policy, answers, ends with it.
+"""The program of a learner's rank: gets its settings over a socket, loads its part of the policy, and answers.
 
 Started as `python -m arpo_engine.runtime.rank_process FD`. When the run's process dies, however it dies, the socket
 closes, and this process goes at once, even in the middle of a wait for its siblings.
@@ -14,10 +14,10 @@ import threading
 from datetime import timedelta
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from arpo_engine.contract.config import RunConfig
-from arpo_engine.runtime.parcels import Parcel, pack, unpack
+from arpo_engine.runtime.parcels import pack, unpack
 
 if TYPE_CHECKING:
     from arpo_engine.trainer.rank import Rank
@@ -56,9 +56,9 @@ def main(arguments: list[str]) -> int:
     """Load, say so (or why not), and serve."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     connection = Connection(int(arguments[0]))
-    inbox: queue.SimpleQueue[object] = queue.SimpleQueue()
+    inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(connection, inbox), daemon=True).start()
-    settings, folder = inbox.get()  # type: ignore[misc]
+    settings, folder = inbox.get()
     from arpo_engine.trainer.rank_wire import Done, Failed
 
     file = Path(folder) / f"answer-{settings.rank}"
@@ -70,12 +70,10 @@ def main(arguments: list[str]) -> int:
         return 1
     connection.send(pack(Done(READY), file))
     while True:
-        parcel = inbox.get()
-        assert isinstance(parcel, Parcel)
-        connection.send(pack(rank.answer(unpack(parcel)), file))
+        connection.send(pack(rank.answer(unpack(inbox.get())), file))
 
 
-def _listen(connection: Connection, inbox: queue.SimpleQueue[object]) -> None:
+def _listen(connection: Connection, inbox: queue.SimpleQueue[Any]) -> None:
     try:
         while True:
             inbox.put(connection.recv())

@@ -1,4 +1,4 @@
-"""A learner from a run's config, in the process of the run or in that of a rank: optimizer, penalty, reference policy."""
+"""A learner from a run's config, with its penalty and reference policy: in the run's process or in that of a rank."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ def build_learner(
     config: RunConfig, policy: Policy, siblings: Siblings = ALONE, spread: Spread | None = None
 ) -> Learner:
     """The learner of a policy; with siblings, of the part of it that is here."""
+    policy.passes = config.learner
     return Learner(
         policy,
         algorithm=config.algorithm,
@@ -39,6 +40,7 @@ def _kl_penalty(config: RunConfig, policy: Policy, siblings: Siblings, spread: S
     if policy.adapter is not None and kl.reference is None:
         return KlPenalty(kl, BaseReference(policy, policy.adapter, siblings), temperature, siblings)
     frozen = Policy.load(kl.reference or start.path, dtype=start.dtype, trust_remote_code=start.trust_remote_code)
+    frozen.passes = config.learner
     if spread is None:
         reference = Reference(frozen, device=policy.device, offload=kl.offload)
     else:

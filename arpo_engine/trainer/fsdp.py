@@ -111,9 +111,9 @@ def units(names: Sequence[str]) -> Iterator[list[str]]:
 
 
 def _whole(weight: Tensor) -> Tensor:
-    value = weight.detach()
+    value: Any = weight.detach()
     if not isinstance(value, DTensor):
-        return value
+        return weight.detach()
     if value.device.type != value.device_mesh.device_type:  # offloaded: its group talks between GPUs
         value = value.to(value.device_mesh.device_type)
     whole: Tensor = value.full_tensor()

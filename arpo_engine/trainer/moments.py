@@ -1,7 +1,7 @@
 """The optimizer's moments of many ranks on disk: torch's distributed checkpoint (DCP), in safetensors.
 
-Each rank writes its part. Read back on any number of ranks, one among them: DCP brings each rank the pieces that it holds now. Names are
-`<place of the parameter>.<moment>`, places as in `Policy.trained()`. Nothing is pickled.
+Each rank writes its part. Read back on any number of ranks, one among them: DCP brings each rank the pieces that it
+holds now. Names are `<place of the parameter>.<moment>`, places as in `Policy.trained()`. Nothing is pickled.
 Source: torch.distributed.checkpoint, `HuggingFaceStorageWriter(save_distributed=True)`.
 """
 
@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.distributed.checkpoint as dcp
 from torch import Tensor
+from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageReader, HuggingFaceStorageWriter
+from torch.distributed.checkpoint.state_dict_loader import load
+from torch.distributed.checkpoint.state_dict_saver import save
 from torch.distributed.tensor import DTensor, distribute_tensor
 
 from arpo_engine.contract.errors import CheckpointError
@@ -45,7 +47,7 @@ def write_moments(optimizer: torch.optim.Optimizer, folder: Path) -> None:
     if not flat:
         return
     with _quietly():
-        dcp.save(flat, storage_writer=dcp.HuggingFaceStorageWriter(str(folder), save_distributed=True))
+        save(flat, storage_writer=HuggingFaceStorageWriter(str(folder), save_distributed=True))
 
 
 def write_whole(optimizer: torch.optim.Optimizer, checkpoint: Path) -> None:
@@ -69,12 +71,12 @@ def read_moments(folder: Path, parameters: Sequence[Tensor]) -> Moments:
     """
     if not any(folder.glob("*.safetensors")):
         return {}
-    reader = dcp.HuggingFaceStorageReader(str(folder))
+    reader = HuggingFaceStorageReader(str(folder))
     saved = reader.read_metadata().state_dict_metadata
     wanted = {name: _room(name, kept, parameters) for name, kept in saved.items()}
     together = any(isinstance(parameter, DTensor) for parameter in parameters)
     with _quietly():
-        dcp.load(wanted, storage_reader=dcp.HuggingFaceStorageReader(str(folder)), no_dist=not together)
+        load(wanted, storage_reader=HuggingFaceStorageReader(str(folder)), no_dist=not together)
     moments: Moments = {}
     for name, value in wanted.items():
         place, _, moment = name.partition(".")

@@ -71,8 +71,8 @@ class Rank:
         # A mistake here must end the siblings that wait for this rank, and be read by somebody.
         except Exception as error:
             log.exception("a rank failed", extra={"request": type(request).__name__})
-            kind = "disk" if isinstance(request, SaveMoments) else "error"
-            return Failed(kind, f"{type(error).__name__}: {error}")
+            text = f"{type(error).__name__}: {error}"
+            return Failed("disk", text) if isinstance(request, SaveMoments) else Failed("error", text)
 
     def _met(self, request: Request) -> Any:
         value: Any = None

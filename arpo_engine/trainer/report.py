@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
-from arpo_engine.algorithms.losses import PolicyLoss
-from arpo_engine.trainer.sampler_gap import SamplerGap
+from arpo_engine.trainer.gradient import Part
+from arpo_engine.trainer.sampler_gap import SamplerGap, combined
 from arpo_engine.trainer.siblings import Siblings
 
 
@@ -39,7 +40,7 @@ class LearnReport:
     """How far the generator's log-probs are from the learner's; None where no token could be compared."""
 
 
-OWN = ("tokens", "entropy", "clipped", "clipped_high", "clipped_dual", "kl", "surprisal")
+OWN = ("tokens", "loss", "entropy", "clipped", "clipped_high", "clipped_dual", "kl", "surprisal")
 """Sums over what a rank computed itself."""
 
 
@@ -59,27 +60,30 @@ class Sums:
     surprisal: float = 0.0
     gap: SamplerGap | None = None
 
-    def add(self, outcome: PolicyLoss, loss: float, entropy: float, surprisal: float, norm: float) -> None:
-        """One more update; entropy and surprisal are sums over its tokens."""
+    def add(self, parts: Sequence[Part], norm: float) -> None:
+        """One more update, by its parts; the first one tells how far the sampler is away."""
+        if not self.updates:
+            self.gap = combined([part.gap for part in parts])
         self.updates += 1
-        self.tokens += outcome.tokens
-        self.loss += loss
-        self.entropy += entropy
-        self.surprisal += surprisal
         self.norm += norm
-        self.clipped += outcome.clipped
-        self.clipped_high += outcome.clipped_high
-        self.clipped_dual += outcome.clipped_dual
-        self.kl += outcome.kl_sum
+        for part in parts:
+            self.tokens += part.outcome.tokens
+            self.loss += part.loss
+            self.entropy += part.entropy
+            self.surprisal += part.surprisal
+            self.clipped += part.outcome.clipped
+            self.clipped_high += part.outcome.clipped_high
+            self.clipped_dual += part.outcome.clipped_dual
+            self.kl += part.outcome.kl_sum
 
     def joined(self, siblings: Siblings) -> Sums:
-        """What all ranks counted; losses and norms are of all of them already."""
+        """What all ranks counted; norms are of all of them already."""
         if siblings.size == 1:
             return self
         gap = self.gap or SamplerGap(mean_abs=0.0, k3=0.0, tokens=0)
         counted = siblings.total(*(getattr(self, name) for name in OWN), *gap.sums())
-        own, of_gap = counted[: len(OWN)], counted[len(OWN) :]
-        return replace(self, **dict(zip(OWN, own, strict=True)), gap=SamplerGap.of_sums(*of_gap))
+        own: dict[str, Any] = dict(zip(OWN, counted, strict=False))
+        return replace(self, **own, gap=SamplerGap.of_sums(*counted[len(OWN) :]))
 
     def report(
         self,

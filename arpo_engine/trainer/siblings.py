@@ -6,7 +6,7 @@ group; knows no sockets, no FSDP. Suffixes: B trajectories, T their sampled toke
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 import torch
@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.distributed.tensor import DTensor
 
 from arpo_engine.models.policy import Policy
-from arpo_engine.trainer.balancing import balanced
+from arpo_engine.trainer.balancing import balanced, within
 from arpo_engine.types import Trajectory
 
 
@@ -26,8 +26,9 @@ class Siblings(Protocol):
     """How many they are, this one among them."""
     rank: int
 
-    def share(self, trajectories: Sequence[Trajectory]) -> list[int]:
-        """Places of the trajectories that this rank computes; all ranks' together are all of them."""
+    def rounds(self, tokens: Sequence[int], most: int | None) -> list[list[int]]:
+        """Places of the trajectories that this rank computes, in parts of at most `most` tokens; all ranks' together
+        are all of them, and each rank has as many parts as the others, if need be empty ones."""
         ...
 
     def total(self, *numbers: float) -> tuple[float, ...]:
@@ -49,9 +50,9 @@ class Alone:
     size = 1
     rank = 0
 
-    def share(self, trajectories: Sequence[Trajectory]) -> list[int]:
-        """All."""
-        return list(range(len(trajectories)))
+    def rounds(self, tokens: Sequence[int], most: int | None) -> list[list[int]]:
+        """All, in as few parts as it takes."""
+        return [list(range(len(tokens)))] if most is None else within(tokens, most)
 
     def total(self, *numbers: float) -> tuple[float, ...]:
         """Themselves."""
@@ -78,9 +79,11 @@ class Ranks:
         self._shards = shards
         self._device = device
 
-    def share(self, trajectories: Sequence[Trajectory]) -> list[int]:
-        """By tokens, those of screenshots among them."""
-        return balanced([item.computed_tokens for item in trajectories], self.size)[self.rank]
+    def rounds(self, tokens: Sequence[int], most: int | None) -> list[list[int]]:
+        """Shared out by tokens. Every rank works out what all of them get, so that none has to ask."""
+        parts = [_parts(share, tokens, most) for share in balanced(tokens, self.size)]
+        own, longest = parts[self.rank], max(len(part) for part in parts)
+        return own + [[] for _ in range(longest - len(own))]
 
     def total(self, *numbers: float) -> tuple[float, ...]:
         """In float64, in the same order on every rank."""
@@ -123,16 +126,18 @@ def shared_logprobs(
     with torch.no_grad():
         if siblings.size == 1:
             return policy.reply_logprobs(trajectories, temperature).logprobs
-        mine = siblings.share(trajectories)
-        own = policy.reply_logprobs([trajectories[place] for place in mine], temperature).logprobs
         width = max((item.tokens for item in trajectories), default=0)
-        table = torch.zeros(len(trajectories), width, device=own.device)
-        table[_places(mine, own.device), : own.shape[1]] = own
+        table = torch.zeros(len(trajectories), width, device=policy.device)
+        for part in siblings.rounds([item.computed_tokens for item in trajectories], policy.passes.tokens_per_pass):
+            own = policy.reply_logprobs([trajectories[place] for place in part], temperature).logprobs
+            table[torch.tensor(part, dtype=torch.long, device=table.device), : own.shape[1]] = own
         return siblings.joined(table)
 
 
-def _places(numbers: Iterable[int], device: torch.device) -> Tensor:
-    return torch.tensor(list(numbers), dtype=torch.long, device=device)
+def _parts(share: Sequence[int], tokens: Sequence[int], most: int | None) -> list[list[int]]:
+    if most is None:
+        return [list(share)]
+    return [[share[at] for at in part] for part in within([tokens[place] for place in share], most)]
 
 
 def _part(gradient: Tensor) -> Tensor:
