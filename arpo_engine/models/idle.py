@@ -25,6 +25,9 @@ def idle_pass(policy: Policy) -> Tensor:
     positions = torch.arange(2, device=policy.device).expand(3, 1, 2)
     places = torch.zeros((1, 1), dtype=torch.long, device=policy.device)
     embedded = policy.module.get_input_embeddings()(ids)
+    if torch.is_grad_enabled() and _sees_and_learns(policy):
+        # As visual tokens make it in any other pass: gradients of layers are reduced in the order in which they come.
+        embedded = embedded + torch.zeros((), device=policy.device, requires_grad=True)
     return policy.logits(policy.hidden_at(embedded, positions, places)).sum() * 0.0
 
 
@@ -32,3 +35,7 @@ def idle_encoding(policy: Policy) -> Tensor:
     """0, computed by the vision tower from a blank screenshot."""
     (features,) = policy.encode_frames([np.zeros((SIDE, SIDE, 3), dtype=np.uint8)])
     return features.float().sum() * 0.0
+
+
+def _sees_and_learns(policy: Policy) -> bool:
+    return any(weight.requires_grad for weight in policy.module.model.visual.parameters())

@@ -88,6 +88,11 @@ class Policy:
         """The parameters that learn, in the model's order."""
         return [weight for weight in self.module.parameters() if weight.requires_grad]
 
+    def move_to(self, device: torch.device) -> None:
+        """Bring all weights there and compute there."""
+        self.module.to(device)
+        self.computes_on(device)
+
     def computes_on(self, device: torch.device) -> None:
         """Passes run there from now on; whoever calls this brings the weights."""
         self._device = device

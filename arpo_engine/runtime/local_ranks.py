@@ -43,9 +43,10 @@ class _Child:
 class LocalRanks:
     """Implements `RankGroup` with child processes of this machine."""
 
-    def __init__(self, config: RunConfig) -> None:
+    def __init__(self, config: RunConfig, *, program: str = "arpo_engine.runtime.rank_process") -> None:
         self.size = config.learner.ranks
         self._config = config
+        self._program = program
         self._folder = shared_folder()
         self._children: list[_Child] = []
         self._ended = threading.Lock()
@@ -89,7 +90,7 @@ class LocalRanks:
         here, there = socket.socketpair()
         with there:
             process = subprocess.Popen(
-                [sys.executable, "-m", "arpo_engine.runtime.rank_process", str(there.fileno())],
+                [sys.executable, "-m", self._program, str(there.fileno())],
                 pass_fds=[there.fileno()],
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,

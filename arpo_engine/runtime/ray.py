@@ -14,12 +14,13 @@ import os
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import ray
 from ray.exceptions import GetTimeoutError, RayError
 
+from arpo_engine.contract.config import RunConfig
 from arpo_engine.contract.config.parts import PocketDesktopsConfig
 from arpo_engine.contract.errors import ArpoError, DesktopLost
 from arpo_engine.desktops.host import Answer, DesktopHost, Request
@@ -27,6 +28,9 @@ from arpo_engine.runtime.desktop_process import answer
 from arpo_engine.runtime.executor import split_evenly
 from arpo_engine.runtime.rows import build_row
 from arpo_engine.types import Observation
+
+if TYPE_CHECKING:
+    from arpo_engine.trainer.rank_wire import RankGroup
 
 log = logging.getLogger(__name__)
 
@@ -123,11 +127,46 @@ class RayHost:
                 call.answer.set_exception(DesktopLost(reason))
 
 
+class RankCluster:
+    """Implements `ray_ranks.Cluster` on the cluster that this process has joined."""
+
+    def gpus(self) -> int:
+        """See `Cluster`."""
+        return int(ray.cluster_resources().get("GPU", 0))
+
+    def actor(self, kind: type, gpus: int) -> Any:
+        """See `Cluster`."""
+        remote: Any = ray.remote(kind)
+        return remote.options(num_cpus=0, num_gpus=gpus, max_restarts=0).remote()
+
+    def kill(self, actor: Any) -> None:
+        """See `Cluster`."""
+        with contextlib.suppress(RayError):
+            ray.kill(actor)
+
+    def keep(self, value: object) -> Any:
+        """See `Cluster`."""
+        return ray.put(value)
+
+    def some_of(self, references: list[Any], timeout_s: float) -> list[Any]:
+        """See `Cluster`."""
+        there: list[Any] = ray.wait(references, num_returns=1, timeout=timeout_s)[0]
+        return there
+
+    def value(self, reference: Any) -> Any:
+        """See `Cluster`."""
+        try:
+            return ray.get(reference)
+        except RayError as error:
+            raise OSError(f"{type(error).__name__}: {str(error).partition(chr(10))[0]}") from error
+
+
 class RayExecutor:
     """Implements `Executor` on the cluster that `RAY_ADDRESS` or the surrounding job names, else on a local one."""
 
     def __init__(self) -> None:
         self._hosts: list[RayHost] = []
+        self._ranks: RankGroup | None = None
         self._connected = False
 
     @property
@@ -137,20 +176,36 @@ class RayExecutor:
 
     async def start_desktops(self, config: PocketDesktopsConfig) -> Sequence[DesktopHost]:
         """Start all desktop actors side by side."""
-        if not ray.is_initialized():
-            ray.init(include_dashboard=False, log_to_driver=False, configure_logging=False)
-            self._connected = True
+        self._join()
         sizes = split_evenly(config.count, config.per_process)
         self._hosts = [RayHost(f"{config.kind}-{number}", config.kind, size) for number, size in enumerate(sizes)]
         await asyncio.gather(*(host.restart() for host in self._hosts))
         return self._hosts
 
+    async def start_ranks(self, config: RunConfig) -> RankGroup:
+        """As actors, one GPU each where the cluster has GPUs."""
+        # Only here: desktop actors do without torch.
+        from arpo_engine.runtime.ray_ranks import RayRanks
+
+        self._join()
+        self._ranks = ranks = RayRanks(config, RankCluster())
+        await asyncio.to_thread(ranks.open)
+        return ranks
+
     async def close(self) -> None:
         """Kill the actors, and leave the cluster if this executor joined it."""
+        if self._ranks is not None:
+            await asyncio.to_thread(self._ranks.close)
         await asyncio.gather(*(host.close() for host in self._hosts))
         if self._connected:
             self._connected = False
             ray.shutdown()
+
+
+    def _join(self) -> None:
+        if not ray.is_initialized():
+            ray.init(include_dashboard=False, log_to_driver=False, configure_logging=False)
+            self._connected = True
 
 
 async def _settled(reference: Any) -> Any:
