@@ -2,7 +2,7 @@
 
 The script is the published one but for the model's path and the number of GPUs; the words behind it are those that
 `import-config` itself advises where there are no OSWorld machines. Two Ray nodes stand in network namespaces of their
-own; a rank of the learner, a generator's replica, a desktop and a whole node are killed, one after another. Takes minutes.
+own; a rank of the learner, a replica of the generator, a desktop and a node are killed, one by one. Takes minutes.
 
     ./arpo test -m slow tests/rehearsal -s          (as root, for the namespaces; -s shows the story)
 """
