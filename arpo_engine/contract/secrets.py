@@ -94,8 +94,8 @@ class RedactedStream:
 def redact_output(environment: Mapping[str, str]) -> None:
     """From now on what this process prints, tracebacks too, is free of the secrets of an environment."""
     redact = redactor(environment)
-    sys.stdout = RedactedStream(sys.stdout, redact)  # type: ignore[assignment]  # it is used as a stream only
-    sys.stderr = RedactedStream(sys.stderr, redact)  # type: ignore[assignment]
+    sys.stdout = RedactedStream(sys.stdout, redact)
+    sys.stderr = RedactedStream(sys.stderr, redact)
 
 
 def _secrets(environment: Mapping[str, str]) -> Iterable[tuple[str, str]]:

@@ -69,9 +69,7 @@ def anchors_of(policy: Policy) -> Anchors:
 
 def gradient_of(policy: Policy, anchors: Anchors, siblings: Siblings) -> tuple[dict[str, Tensor], float]:
     """Whole gradients by name, and their norm as the guard is told of it."""
-    gradient = Gradient(
-        policy, GrpoConfig(), temperature=1.0, penalty=None, seeds=random.Random(0), siblings=siblings
-    )
+    gradient = Gradient(policy, GrpoConfig(), temperature=1.0, penalty=None, seeds=random.Random(0), siblings=siblings)
     gradient.add(range(len(TURNS)), anchors, 100.0, version=0)
     norm = siblings.clip(policy.trained(), 1e9)
     found = {name: weight.grad for name, weight in policy.module.named_parameters() if weight.grad is not None}
