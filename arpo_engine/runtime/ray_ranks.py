@@ -7,14 +7,17 @@ imports it.
 from __future__ import annotations
 
 import logging
+import os
 import socket
 import threading
 import time
 from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import urlsplit
 
 from arpo_engine.contract.config import RunConfig
 from arpo_engine.contract.errors import LearnerLost
 from arpo_engine.runtime.devices import check_ranks
+from arpo_engine.runtime.network import address_towards, talking_by
 from arpo_engine.runtime.rank_process import open_rank
 from arpo_engine.runtime.rank_trouble import GRACE_S, Trouble, died, failed, raise_worst, silent
 from arpo_engine.trainer.rank_wire import Answer, Done, Failed, RankSettings, Request
@@ -70,15 +73,16 @@ class RankActor:
     def address(self, head: str) -> str:
         """Where siblings meet, if this is the first rank: this machine as the cluster knows it, not by its name."""
         host, _, port = head.rpartition(":")
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as towards:
-            towards.connect((host, int(port)))  # nothing is sent
-            own = towards.getsockname()[0]
+        own = address_towards(host, int(port))
         with socket.socket() as probe:
             probe.bind((own, 0))
             return f"tcp://{own}:{probe.getsockname()[1]}"
 
     def open(self, settings: RankSettings) -> Answer:
         """Meet the siblings and load the policy."""
+        meet_at = urlsplit(settings.meet_at)
+        assert meet_at.hostname is not None and meet_at.port is not None, "as `address` made it"
+        os.environ.update(talking_by(meet_at.hostname, meet_at.port))
         try:
             self._rank = open_rank(settings)
         # Whatever keeps a rank from starting is told to the person by the run's process.
