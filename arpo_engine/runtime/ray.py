@@ -201,7 +201,6 @@ class RayExecutor:
             self._connected = False
             ray.shutdown()
 
-
     def _join(self) -> None:
         if not ray.is_initialized():
             ray.init(include_dashboard=False, log_to_driver=False, configure_logging=False)
