@@ -17,11 +17,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from arpo_engine.contract.config import RunConfig
+from arpo_engine.contract.errors import ArpoError
 from arpo_engine.runtime.parcels import pack, unpack
 
 if TYPE_CHECKING:
     from arpo_engine.trainer.rank import Rank
-    from arpo_engine.trainer.rank_wire import RankSettings
+    from arpo_engine.trainer.rank_wire import Failed, RankSettings
 
 READY = "ready"
 
@@ -52,6 +53,13 @@ def open_rank(settings: RankSettings) -> Rank:
     return Rank(config, device)
 
 
+def unable(error: Exception) -> Failed:
+    """A rank that cannot start says why; an error on purpose is passed on as it is."""
+    from arpo_engine.trainer.rank_wire import Failed
+
+    return Failed("error", f"{type(error).__name__}: {error}", error if isinstance(error, ArpoError) else None)
+
+
 def main(arguments: list[str]) -> int:
     """Load, say so (or why not), and serve."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -59,14 +67,14 @@ def main(arguments: list[str]) -> int:
     inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(connection, inbox), daemon=True).start()
     settings, folder = inbox.get()
-    from arpo_engine.trainer.rank_wire import Done, Failed
+    from arpo_engine.trainer.rank_wire import Done
 
     file = Path(folder) / f"answer-{settings.rank}"
     try:
         rank = open_rank(settings)
     # Whatever keeps a rank from starting is told to the person by the run's process.
     except Exception as error:  # noqa: BLE001
-        connection.send(pack(Failed("error", f"{type(error).__name__}: {error}"), file))
+        connection.send(pack(unable(error), file))
         return 1
     connection.send(pack(Done(READY), file))
     while True:

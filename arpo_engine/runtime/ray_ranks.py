@@ -18,7 +18,7 @@ from arpo_engine.contract.config import RunConfig
 from arpo_engine.contract.errors import LearnerLost
 from arpo_engine.runtime.devices import check_ranks
 from arpo_engine.runtime.network import address_towards, talking_by
-from arpo_engine.runtime.rank_process import open_rank
+from arpo_engine.runtime.rank_process import open_rank, unable
 from arpo_engine.runtime.rank_trouble import GRACE_S, Trouble, died, failed, raise_worst, silent
 from arpo_engine.trainer.rank_wire import Answer, Done, Failed, RankSettings, Request
 
@@ -88,7 +88,7 @@ class RankActor:
         # Whatever keeps a rank from starting is told to the person by the run's process.
         except Exception as error:
             log.exception("a rank cannot start")
-            return Failed("error", f"{type(error).__name__}: {error}")
+            return unable(error)
         return Done()
 
     def ask(self, request: Request) -> Answer:

@@ -29,6 +29,7 @@ from arpo_engine.trainer.learner import Learner
 from arpo_engine.trainer.moments import groups_of, moments_of, read_moments, write_moments
 from arpo_engine.trainer.siblings import ALONE, Ranks, Siblings
 from arpo_engine.types import Group, Member
+from tests.engine.families import family_policy
 from tests.engine.policies import play_many, small_policy
 
 TURNS = (1, 4, 2)
@@ -37,6 +38,8 @@ ADVANTAGES = (1.0, -1.0, 0.5)
 OPTIMIZER = OptimizerConfig(lr=1e-4, warmup_steps=0, decay="constant")
 CPU = torch.device("cpu")
 LORA = ModelConfig(lora=LoraConfig(rank=4))
+WINDOWED = "qwen2_5_vl, windowed"
+"""Of the kind of the small policy, with the module's own forward for the tower, as for one with windows."""
 CASES: Mapping[str, tuple[LearnerConfig, ModelConfig]] = {
     "dense": (LearnerConfig(), ModelConfig()),
     "lora": (LearnerConfig(), LORA),
@@ -45,11 +48,18 @@ CASES: Mapping[str, tuple[LearnerConfig, ModelConfig]] = {
     "recomputed": (LearnerConfig(gradient_checkpointing=True, logits_tokens=3), ModelConfig()),
     "two copies": (LearnerConfig(replicas=2), ModelConfig()),
     "offloaded": (LearnerConfig(offload=True), ModelConfig()),
+    "windowed tower": (LearnerConfig(), ModelConfig(path=WINDOWED)),
+    "windowed and recomputed": (LearnerConfig(gradient_checkpointing=True), ModelConfig(path=WINDOWED)),
+    "deepstack": (LearnerConfig(), ModelConfig(path="qwen3_vl")),
 }
+ROUNDED = {"rounded": (LearnerConfig(compute="bfloat16"), ModelConfig())}
+"""Passes in bfloat16 under float32 masters: the gradient is near that of one process, and no more than near."""
 
 
 def policy_of(model: ModelConfig, learner: LearnerConfig) -> Policy:
-    policy = small_policy()
+    policy = family_policy(model.path) if model.path == "qwen3_vl" else small_policy()
+    if model.path == WINDOWED:
+        policy.module.model.visual.config.fullatt_block_indexes = []
     policy.train_only(model, seed=0)
     if policy.adapter is not None:  # what starts at zero would hide half of the gradients
         noise = torch.Generator().manual_seed(0)
@@ -141,7 +151,7 @@ def leave(learner: Learner, policy: Policy, folder: Path) -> None:
 def main(rank: int, size: int, folder: Path) -> None:
     torch.set_num_threads(1)
     dist.init_process_group("gloo", init_method=f"file://{folder}/meeting-{size}", rank=rank, world_size=size)
-    cases = CASES if size == 4 else {name: CASES[name] for name in ("dense", "lora")}
+    cases = {**CASES, **ROUNDED} if size == 4 else {name: CASES[name] for name in ("dense", "lora")}
     found: dict[str, object] = {name: compared(size, *case) for name, case in cases.items()}
     policy = policy_of(ModelConfig(), LearnerConfig())
     ranks: Ranks = spread(policy, LearnerConfig(ranks=size), CPU)

@@ -57,6 +57,10 @@ def test_four_ranks_have_the_gradient_of_one_process(four: Found, case: str):
     assert four[case]["norm"] <= 1e-5
 
 
+def test_passes_in_bfloat16_have_nearly_the_gradient_of_float32_masters(four: Found):
+    assert 1e-5 < four["rounded"]["gradient"] < 0.1
+
+
 @pytest.mark.parametrize("case", ["dense", "lora"])
 def test_two_ranks_have_the_gradient_of_one_process(two: Found, case: str):
     assert two[case]["gradient"] <= 1e-5
