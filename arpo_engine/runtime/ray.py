@@ -61,9 +61,9 @@ class DesktopActor:
     def __init__(self, kind: str, count: int) -> None:
         self._row = build_row(kind, count)
 
-    def begin(self) -> tuple[int, dict[str, str]]:
-        """Process id and the versions of what is installed there; also the sign that the desktops are there."""
-        return os.getpid(), versions()
+    def begin(self) -> tuple[int, str, dict[str, str]]:
+        """Process id, node, and the versions of what is installed there; also the sign that the desktops are there."""
+        return os.getpid(), _own_node(), versions()
 
     def run(self, calls: list[tuple[int, Request]]) -> list[Answer | ArpoError]:
         """Carry out calls in their order."""
@@ -84,6 +84,8 @@ class RayHost:
         self.name = name
         self.size = place.size
         self.pid: int | None = None
+        self.node = ""
+        """Id of the node that it runs on."""
         self._kind = kind
         self._place = place
         self._actor: Any = None
@@ -131,7 +133,7 @@ class RayHost:
                     raise NoRoom(f"the node {self._place.resources[0]} is gone")
                 if time.monotonic() > until:
                     raise DesktopLost(f"{self.name} did not start as a Ray actor within {START_TIMEOUT_S:g} s")
-            self.pid, there = begun.result()
+            self.pid, self.node, there = begun.result()
             refuse_other_versions(self.name, here=versions(), there=there)
         except BaseException as error:
             begun.cancel()
@@ -214,15 +216,17 @@ class RayExecutor:
         self._hosts: list[RayHost] = []
         self._ranks: RankGroup | None = None
         self._connected = False
+        self._node = ""
 
     @property
     def pids(self) -> list[int]:
-        """Processes of the actors, for telemetry."""
-        return [host.pid for host in self._hosts if host.pid is not None]
+        """Processes of the actors on this machine, for telemetry; elsewhere such a number is another process."""
+        return [host.pid for host in self._hosts if host.pid is not None and host.node == self._node]
 
     async def start_desktops(self, config: PocketDesktopsConfig) -> Sequence[DesktopHost]:
         """Start all desktop actors side by side."""
         self._join()
+        self._node = _own_node()
         places = place(config.count, config.per_process, _nodes())
         self._hosts = [RayHost(f"{config.kind}-{number}", config.kind, where) for number, where in enumerate(places)]
         await asyncio.gather(*(host.restart() for host in self._hosts))
@@ -251,6 +255,10 @@ class RayExecutor:
         if not ray.is_initialized():
             ray.init(include_dashboard=False, log_to_driver=False, configure_logging=False, runtime_env=_own_code())
             self._connected = True
+
+
+def _own_node() -> str:
+    return str(ray.get_runtime_context().get_node_id())
 
 
 def _nodes() -> list[DesktopNode]:
