@@ -137,7 +137,7 @@ class RankCluster:
     def actor(self, kind: type, gpus: int) -> Any:
         """See `Cluster`."""
         remote: Any = ray.remote(kind)
-        return remote.options(num_cpus=0, num_gpus=gpus, max_restarts=0).remote()
+        return remote.options(num_cpus=0, num_gpus=gpus, max_restarts=0).remote(ray.util.get_node_ip_address)
 
     def kill(self, actor: Any) -> None:
         """See `Cluster`."""

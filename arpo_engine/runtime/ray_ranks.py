@@ -10,7 +10,11 @@ import logging
 import socket
 import threading
 import time
+from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
+
+import psutil
 
 from arpo_engine.contract.config import RunConfig
 from arpo_engine.contract.errors import LearnerLost
@@ -33,7 +37,7 @@ class Cluster(Protocol):
         ...
 
     def actor(self, kind: type, gpus: int) -> Any:
-        """Start an actor that holds so many GPUs until it is killed."""
+        """Start an actor that holds so many GPUs until it is killed; it is made with what says its machine's address."""
         ...
 
     def kill(self, actor: Any) -> None:
@@ -60,20 +64,21 @@ class Cluster(Protocol):
 class RankActor:
     """The body of an actor; the same rank as in a child process."""
 
-    def __init__(self) -> None:
+    def __init__(self, own_address: Callable[[], str]) -> None:
+        self._own_address = own_address
         self._rank: Rank | None = None
 
     def address(self) -> str:
         """Where siblings meet, if this is the first rank."""
         with socket.socket() as probe:
             probe.bind(("", 0))
-            port = probe.getsockname()[1]
-        return f"tcp://{socket.gethostbyname(socket.gethostname())}:{port}"
+            return f"tcp://{self._own_address()}:{probe.getsockname()[1]}"
 
     def open(self, settings: RankSettings) -> Answer:
         """Meet the siblings and load the policy."""
         try:
-            self._rank = open_rank(settings)
+            variables = {**interface_of(self._own_address()), **settings.variables}
+            self._rank = open_rank(replace(settings, variables=variables))
         # Whatever keeps a rank from starting is told to the person by the run's process.
         except Exception as error:
             log.exception("a rank cannot start")
@@ -84,6 +89,13 @@ class RankActor:
         """See `Rank.answer`."""
         assert self._rank is not None, "opened first"
         return self._rank.answer(request)
+
+
+def interface_of(address: str) -> dict[str, str]:
+    """The network that ranks of other machines reach this one through: gloo would take what the host's name stands for,
+    which often is the machine alone."""
+    found = [name for name, own in psutil.net_if_addrs().items() if any(item.address == address for item in own)]
+    return {"GLOO_SOCKET_IFNAME": found[0]} if found else {}
 
 
 class RayRanks:
