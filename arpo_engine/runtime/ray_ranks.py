@@ -37,7 +37,8 @@ class Cluster(Protocol):
         ...
 
     def actor(self, kind: type, gpus: int) -> Any:
-        """Start an actor that holds so many GPUs until it is killed; it is made with what says its machine's address."""
+        """Start an actor that holds so many GPUs until it is killed; it is made with a function that says its
+        machine's address."""
         ...
 
     def kill(self, actor: Any) -> None:

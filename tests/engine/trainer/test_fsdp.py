@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 import torch
 
+from arpo_engine.contract.config import parse_config
 from arpo_engine.contract.config.learner import LearnerConfig
 from arpo_engine.contract.config.parts import ModelConfig
 from arpo_engine.contract.errors import CheckpointError, ConfigError
-from arpo_engine.trainer.fsdp import build_mesh, units
+from arpo_engine.trainer.fsdp import units
 from arpo_engine.trainer.moments import read_moments
-from tests.engine.trainer.rank_script import CASES, CPU, go_on, groups, learner_of, policy_of
+from tests.engine.trainer.rank_script import CASES, go_on, groups, learner_of, policy_of
 
 LONGEST_S = 500.0
 Found = dict[str, Any]
@@ -98,8 +99,8 @@ def test_before_the_first_update_there_are_no_moments(tmp_path: Path):
 
 
 def test_ranks_that_cannot_hold_so_many_copies_are_refused():
-    with pytest.raises(ConfigError, match=r"learner\.replicas is 3, and 4 ranks"):
-        build_mesh(LearnerConfig.model_construct(ranks=4, replicas=3), CPU)
+    with pytest.raises(ConfigError, match=r"learner\.replicas: 3 copies .* learner\.ranks = 4; use a divisor"):
+        parse_config({"learner": {"ranks": 4, "replicas": 3}})
 
 
 def test_weights_are_brought_together_by_layer():

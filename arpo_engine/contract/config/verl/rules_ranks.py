@@ -92,7 +92,7 @@ RULES: dict[str, Rule] = {
 
 
 def rank_words(config: RunConfig, before: Mapping[str, Setting]) -> dict[str, Any]:
-    """The other way: how many GPUs, on as many machines as were written if they fit, and how the policy is spread over them."""
+    """The other way: GPUs, on as many machines as were written if they fit, and how the policy is spread over them."""
     learner, known = config.learner, before.get("trainer.nnodes")
     nodes = known.value if known is not None and isinstance(known.value, int) and known.value > 0 else 1
     nodes = nodes if learner.ranks % nodes == 0 else 1
