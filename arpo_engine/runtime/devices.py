@@ -1,4 +1,4 @@
-"""Which device learns. Knows how many GPUs there are, not what is computed on them; asks torch only where it computes."""
+"""Which device learns: how many GPUs there are, not what is computed on them. Asks torch only where that computes."""
 
 from __future__ import annotations
 

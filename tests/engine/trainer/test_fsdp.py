@@ -18,6 +18,7 @@ from arpo_engine.contract.config.parts import ModelConfig
 from arpo_engine.contract.errors import CheckpointError, ConfigError
 from arpo_engine.trainer.fsdp import units
 from arpo_engine.trainer.moments import read_moments
+from tests.engine.policies import small_policy
 from tests.engine.trainer.rank_script import CASES, go_on, groups, learner_of, policy_of
 
 LONGEST_S = 500.0
@@ -39,7 +40,10 @@ def together(size: int, folder: Path) -> Found:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("ranks")
+    made = tmp_path_factory.mktemp("ranks")
+    small_policy().save(made / "small")
+    small_policy(seed=1).save(made / "other")
+    return made
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +70,12 @@ def test_passes_in_bfloat16_have_nearly_the_gradient_of_float32_masters(four: Fo
 def test_two_ranks_have_the_gradient_of_one_process(two: Found, case: str):
     assert two[case]["gradient"] <= 1e-5
     assert two[case]["norm"] <= 1e-5
+
+
+@pytest.mark.parametrize("case", ["kl in loss, adamw", "kl in reward, adamw_bf16"])
+def test_a_reference_policy_that_is_spread_says_what_a_whole_one_says(two: Found, case: str):
+    assert len(two[case]) == (6 if "loss" in case else 9)
+    assert max(two[case]) <= 1e-4
 
 
 def test_a_step_of_four_one_of_two_and_one_of_one_are_three_steps_of_one_process(two: Found, folder: Path):
