@@ -26,6 +26,7 @@ from arpo_engine.inference.vllm_home import vllm_python
 from arpo_engine.models.counting import count_learnt, count_parameters
 from arpo_engine.models.folder import family_of, locate
 from arpo_engine.runtime.agent_fit import described, mismatch
+from arpo_engine.runtime.devices import check_ranks, cores_here
 from arpo_engine.runtime.executor import Executor
 from arpo_engine.runtime.mirrors import checks as mirrors
 from arpo_engine.runtime.task_source import find_source, load_tasks
@@ -67,6 +68,8 @@ async def preflight(config: RunConfig, *, run_dir: Path, executor: Executor) -> 
         checks.append(await _guarded("desktops", _desktops, config, executor))
     if isinstance(config.generator, VllmGeneratorConfig):
         checks.append(await _guarded("vllm", _vllm))
+    if config.kind == "train" and config.learner.spread:
+        checks.append(await _guarded("ranks", _ranks, config, executor))
     if config.kind == "train" and config.checkpoint.push_to is not None:
         checks.append(_hub(config))
     parameters, learnt = _parameters(config)
@@ -136,6 +139,22 @@ async def _vllm() -> Check:
     return Check("vllm", "ok", f"engines of vLLM will run with {vllm_python()}")
 
 
+async def _ranks(config: RunConfig, executor: Executor) -> Check:
+    try:
+        gpus, where = executor.gpus()
+    finally:
+        await executor.close()
+    learner = config.learner
+    check_ranks(learner, gpus, where)
+    if gpus and learner.backend != "gloo":
+        return Check("ranks", "ok", f"{learner.ranks} ranks learn, one GPU each; {where} has {gpus}")
+    cores, message = cores_here(), f"{learner.ranks} ranks learn on processors"
+    if learner.ranks > cores:
+        cure = f"use learner.ranks = {cores} or fewer (what is learnt stays the same), or a machine with GPUs"
+        return Check("ranks", "warn", f"{message}, and this machine has {cores} cores", cure)
+    return Check("ranks", "ok", message)
+
+
 async def _tasks(config: RunConfig) -> Check:
     train, held_out = load_tasks(config)
     message = f"{len(train)} training tasks and {len(held_out)} held-out ones in {find_source(config.tasks.source)}"
@@ -200,7 +219,7 @@ def _memory(config: RunConfig, parameters: int, learnt: int) -> Check:
 
 
 def _processor(config: RunConfig) -> Check:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = cores_here()
     busy = os.getloadavg()[0]
     gpu = "an NVIDIA GPU" if shutil.which("nvidia-smi") else "no NVIDIA GPU"
     message = f"{cores} processor cores, {busy:.1f} of them busy, and {gpu}"

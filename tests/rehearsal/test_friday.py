@@ -52,7 +52,7 @@ SMALL = [
     "trainer.save_freq=1",
     "trainer.val_before_train=false",
 ]
-OURS = ["learner.ranks=4", "desktops.per_process=4", "rollout.episode_timeout_s=3600", "validation.tasks=8"]
+OURS = ["desktops.per_process=4", "rollout.episode_timeout_s=3600", "validation.tasks=8"]
 VLLM = "generator={kind: vllm, max_new_tokens: 24, replicas: 2, start_timeout_s: 3000, timeout_s: 1200}"
 HF = "generator.max_new_tokens=24"
 NO_MACHINES = why_not()
