@@ -55,8 +55,19 @@ SETTINGS: dict[str, list[dict[str, Any]]] = {
     ],
     "trl": [{"per_device_train_batch_size": size, "gradient_checkpointing": False} for size in (2, 4, 8, 16, 32)],
 }
+SMALLER: list[dict[str, Any]] = [
+    {},
+    {"padding_free": True},
+    {"padding_free": True, "tokens_per_pass": 2048},
+    {"padding_free": True, "tokens_per_pass": 2048, "logits_tokens": 128},
+    {"padding_free": True, "tokens_per_pass": 2048, "logits_tokens": 128, "gradient_checkpointing": True},
+]
+"""Each holds less at once than the one before."""
 SAME = 2e-3
 """Share by which loss and gradient norm of the two sides may be apart."""
+
+
+Answers = dict[str, list[dict[str, float]]]
 
 
 class Worker:
@@ -115,13 +126,13 @@ async def collect(groups: int, group_size: int, folder: Path) -> Work:
     )
 
 
-def fastest(worker: Worker, settings: list[dict[str, Any]]) -> dict[str, Any]:
+def fastest(worker: Worker, settings: list[dict[str, Any]], clock: str) -> dict[str, Any]:
     """The settings whose second step is the quickest."""
     seconds = []
     for chosen in settings:
         worker.ask("prepare", chosen)
         worker.ask("step")
-        seconds.append(worker.ask("step")["seconds"])
+        seconds.append(worker.ask("step")[clock])
         print(f"{worker.name} with {chosen}: {seconds[-1]:.2f} s", file=sys.stderr)
     return settings[seconds.index(min(seconds))]
 
@@ -131,24 +142,39 @@ def measure(work: Work, folder: Path, rounds: int, threads: int, settings: dict[
     work.write(folder)
     workers = [Worker("ours", sys.executable, folder, threads), Worker("trl", trl_python(), folder, threads)]
     try:
-        chosen = {worker.name: fastest(worker, settings[worker.name]) for worker in workers}
+        # With one thread processor time chooses as an idle machine would; more threads share it out among them.
+        clock = "cpu_seconds" if threads == 1 else "seconds"
+        chosen = {worker.name: fastest(worker, settings[worker.name], clock) for worker in workers}
         first = {}
         for worker in workers:
             worker.ask("prepare", chosen[worker.name])
             first[worker.name] = worker.ask("step")
         refuse_unequal(first["ours"], first["trl"])
-        seconds: dict[str, list[float]] = {"ours": [], "trl": []}
-        loads, peaks = [], {}
+        answers: Answers = {"ours": [], "trl": []}
+        loads = []
         for _ in range(rounds):
             loads.append(round(os.getloadavg()[0], 2))
             for worker in workers:
-                answer = worker.ask("step")
-                seconds[worker.name].append(answer["seconds"])
-                peaks[worker.name] = round(answer["peak_mb"])
+                answers[worker.name].append(worker.ask("step"))
     finally:
         for worker in workers:
             worker.close()
-    return summary(work, seconds, loads, peaks, chosen, first)
+    return {**summary(work, answers), "settings": chosen, "first_step": first, "load_by_round": loads}
+
+
+def memory(folder: Path, threads: int) -> list[dict[str, Any]]:
+    """What a step of ours adds to the process's memory (MB), with each of some settings."""
+    found = []
+    for settings in SMALLER:
+        worker = Worker("ours", sys.executable, folder, threads)
+        try:
+            before = worker.ask("prepare", settings)["peak_mb"]
+            answer = worker.ask("step")
+        finally:
+            worker.close()
+        added = round(answer["peak_mb"] - before)
+        found.append({"settings": settings, "added_mb": added, "cpu_seconds": answer["cpu_seconds"]})
+    return found
 
 
 def refuse_unequal(ours: dict[str, float], trl: dict[str, float]) -> None:
@@ -161,32 +187,29 @@ def refuse_unequal(ours: dict[str, float], trl: dict[str, float]) -> None:
             )
 
 
-def summary(
-    work: Work,
-    seconds: dict[str, list[float]],
-    loads: list[float],
-    peaks: dict[str, int],
-    chosen: dict[str, dict[str, Any]],
-    first: dict[str, dict[str, float]],
-) -> dict[str, Any]:
+def summary(work: Work, answers: Answers) -> dict[str, Any]:
     """Medians of the rounds, and the two sides beside each other."""
-    median = {name: statistics.median(values) for name, values in seconds.items()}
-    ratios = [theirs / ours for ours, theirs in zip(seconds["ours"], seconds["trl"], strict=True)]
+
+    def of(name: str, key: str) -> list[float]:
+        return [answer[key] for answer in answers[name]]
+
+    median = {name: statistics.median(of(name, "seconds")) for name in answers}
+    cpu = {name: statistics.median(of(name, "cpu_seconds")) for name in answers}
+    ratios = [theirs / ours for ours, theirs in zip(of("ours", "seconds"), of("trl", "seconds"), strict=True)]
     return {
         "ours_tokens_per_s": work.tokens / median["ours"],
         "trl_tokens_per_s": work.tokens / median["trl"],
         "ratio_vs_trl": median["trl"] / median["ours"],
         "ratio_by_round": {"lowest": min(ratios), "highest": max(ratios)},
-        "peak_mb": peaks,
-        "settings": chosen,
+        "ratio_of_processor_time": cpu["trl"] / cpu["ours"],
+        "peak_mb": {name: round(max(of(name, "peak_mb"))) for name in answers},
         "tokens": work.tokens,
         "sampled_tokens": work.sampled_tokens,
         "trajectories": len(work.trajectories),
         "screenshots": sum(len(item.steps) for item in work.trajectories),
         "distinct_screenshots": len({frame_key(step.pixels) for item in work.trajectories for step in item.steps}),
-        "first_step": {name: {key: found[key] for key in ("loss", "grad_norm")} for name, found in first.items()},
-        "seconds": seconds,
-        "load_by_round": loads,
+        "seconds": {name: of(name, "seconds") for name in answers},
+        "cpu_seconds": {name: of(name, "cpu_seconds") for name in answers},
     }
 
 
@@ -199,14 +222,22 @@ def show(figures: dict[str, Any]) -> None:
         peak = figures["peak_mb"][name]
         rows.append([title, f"{figures[f'{name}_tokens_per_s']:,.0f}", f"{seconds:.2f}", f"{peak:,}", words])
     print_table(rows)
+    print()
+    print_table([["ours with", "added MB", "processor s"], *(_memory_row(found) for found in figures["memory"])])
     spread = figures["ratio_by_round"]
     print(
-        f"\nours / TRL: {figures['ratio_vs_trl']:.2f} (rounds {spread['lowest']:.2f} to {spread['highest']:.2f}), "
+        f"\nours / TRL: {figures['ratio_vs_trl']:.2f} (rounds {spread['lowest']:.2f} to {spread['highest']:.2f}; of "
+        f"processor time {figures['ratio_of_processor_time']:.2f}), "
         f"{figures['threads']} thread(s); {figures['trajectories']} trajectories, {figures['tokens']:,} tokens, "
         f"{figures['sampled_tokens']:,} of them sampled; {figures['screenshots']} screenshots, "
         f"{figures['distinct_screenshots']} of them distinct; load {min(figures['load_by_round'])} to "
         f"{max(figures['load_by_round'])} on {figures['machine']['cores']} cores"
     )
+
+
+def _memory_row(found: dict[str, Any]) -> list[str]:
+    words = ", ".join(f"{key}={value}" for key, value in found["settings"].items()) or "the defaults"
+    return [words, f"{found['added_mb']:,}", f"{found['cpu_seconds']:.2f}"]
 
 
 def main() -> int:
@@ -225,6 +256,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="arpo-learner-") as folder:
         work = asyncio.run(collect(groups, group_size, Path(folder)))
         figures.update(measure(work, Path(folder), rounds, arguments.threads, settings))
+        figures["memory"] = memory(Path(folder), arguments.threads)
     figures.update(threads=arguments.threads, runs=rounds, quick=arguments.quick)
     figures["versions"]["trl"] = TRL
     if not arguments.json:
