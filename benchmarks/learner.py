@@ -13,8 +13,9 @@ pass, TRL's (without Liger kernels, which want a GPU) the trajectories of a batc
 torch.compile is used on neither side. Ours begins with the screenshots' bytes and the recorded trajectories, as a run
 does; TRL's inputs are laid out beforehand, patches as floats, and its batches are padded to their own longest instead
 of the generation batch's, both to its advantage. What would make it unfair: other tokens, TRL's default of recomputing
-every layer, more threads for one of them, a machine that is busy for one of them, more equal screenshots than real
-episodes have (`distinct_screenshots` says how many there are; we encode equal ones once, TRL each).
+every layer, more threads for one of them, a machine that is busy for one of them, or more equal screenshots than real
+episodes have: we encode equal ones once, TRL each of them. How many are distinct is told, and `all_distinct` is the same
+comparison with a pixel of its own in each, so that none is saved.
 
 `python -m benchmarks.learner [--groups 4] [--rounds 7] [--threads 1] [--quick] [--json]`
 """
@@ -23,6 +24,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import itertools
 import json
 import os
 import random
@@ -30,6 +32,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +45,7 @@ from arpo_engine.models.contexts import frame_key
 from arpo_engine.models.folder import locate
 from arpo_engine.runtime.context import open_context
 from arpo_engine.runtime.local import LocalExecutor
+from arpo_engine.types import Step
 from benchmarks.common import header, print_json, print_table
 from benchmarks.learner_work import Work
 from benchmarks.trl_home import ROOT, TRL, trl_python
@@ -111,7 +115,8 @@ async def collect(groups: int, group_size: int, folder: Path) -> Work:
         temperature=config.rollout.temperature, top_p=1.0, max_new_tokens=config.generator.max_new_tokens
     )
     async with open_context(config, run_dir=folder, attempt=1, sink=MemorySink(), executor=LocalExecutor()) as context:
-        tasks = context.train_tasks[:groups]
+        # From all over the split, whose neighbours are variants of one thing.
+        tasks = context.train_tasks[:: len(context.train_tasks) // groups][:groups]
         plans = context.planner.groups(tasks, size=group_size, step=1, sampling=sampling)
         episodes = (context.scheduler.until_healthy(plan) for group in plans for plan in group.episodes)
         played = await asyncio.gather(*episodes)
@@ -124,6 +129,19 @@ async def collect(groups: int, group_size: int, folder: Path) -> Work:
         temperature=config.rollout.temperature,
         group_size=group_size,
     )
+
+
+def marked(work: Work) -> Work:
+    """The same with a pixel of its own in every screenshot, so that no two are equal."""
+    count = itertools.count()
+
+    def mark(step: Step) -> Step:
+        pixels = step.pixels.copy()
+        pixels[0, 0] = divmod(next(count), 256) + (0,)
+        return replace(step, pixels=pixels)
+
+    trajectories = (replace(item, steps=tuple(mark(step) for step in item.steps)) for item in work.trajectories)
+    return replace(work, trajectories=tuple(trajectories))
 
 
 def fastest(worker: Worker, settings: list[dict[str, Any]], clock: str) -> dict[str, Any]:
@@ -224,10 +242,11 @@ def show(figures: dict[str, Any]) -> None:
     print_table(rows)
     print()
     print_table([["ours with", "added MB", "processor s"], *(_memory_row(found) for found in figures["memory"])])
-    spread = figures["ratio_by_round"]
+    spread, distinct = figures["ratio_by_round"], figures["all_distinct"]
     print(
         f"\nours / TRL: {figures['ratio_vs_trl']:.2f} (rounds {spread['lowest']:.2f} to {spread['highest']:.2f}; of "
-        f"processor time {figures['ratio_of_processor_time']:.2f}), "
+        f"processor time {figures['ratio_of_processor_time']:.2f}); were no two screenshots equal "
+        f"{distinct['ratio_vs_trl']:.2f} ({distinct['ratio_of_processor_time']:.2f}); "
         f"{figures['threads']} thread(s); {figures['trajectories']} trajectories, {figures['tokens']:,} tokens, "
         f"{figures['sampled_tokens']:,} of them sampled; {figures['screenshots']} screenshots, "
         f"{figures['distinct_screenshots']} of them distinct; load {min(figures['load_by_round'])} to "
@@ -257,6 +276,8 @@ def main() -> int:
         work = asyncio.run(collect(groups, group_size, Path(folder)))
         figures.update(measure(work, Path(folder), rounds, arguments.threads, settings))
         figures["memory"] = memory(Path(folder), arguments.threads)
+        same_settings = {name: [chosen] for name, chosen in figures["settings"].items()}
+        figures["all_distinct"] = measure(marked(work), Path(folder), rounds, arguments.threads, same_settings)
     figures.update(threads=arguments.threads, runs=rounds, quick=arguments.quick)
     figures["versions"]["trl"] = TRL
     if not arguments.json:

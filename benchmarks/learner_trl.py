@@ -16,6 +16,7 @@ import torch
 from datasets import Dataset
 from torch import Tensor
 from transformers import AutoTokenizer, Qwen2_5_VLForConditionalGeneration
+from transformers.utils.logging import disable_progress_bar
 from trl import GRPOConfig, GRPOTrainer
 
 from arpo_engine.models.image_settings import read_patch_format
@@ -147,5 +148,6 @@ def _padded(rows: Any, value: float, *, left: bool = False) -> tuple[Tensor, Ten
 
 
 if __name__ == "__main__":
+    disable_progress_bar()
     torch.set_num_threads(int(sys.argv[2]))
     serve(Trl(read(Path(sys.argv[1]))))

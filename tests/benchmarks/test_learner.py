@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from arpo_engine.contract.config.objective import ClipConfig
+from arpo_engine.models.contexts import frame_key
 from arpo_engine.models.folder import locate
 from arpo_engine.models.policy import Policy
 from benchmarks import trl_home
-from benchmarks.learner import SETTINGS, SMALLER, Worker, memory, refuse_unequal, summary
+from benchmarks.learner import SETTINGS, SMALLER, Worker, marked, memory, refuse_unequal, summary
 from benchmarks.learner_work import Work, read
 from tests.engine.policies import play_many
 
@@ -37,6 +39,15 @@ def test_the_work_arrives_in_another_process_as_it_was(work: Work, tmp_path: Pat
     assert [item.steps[0].reply_ids for item in again.trajectories] == [
         item.steps[0].reply_ids for item in work.trajectories
     ]
+
+
+def test_marked_screenshots_are_all_distinct_and_nothing_else_has_changed(work: Work):
+    first = work.trajectories[0]
+    twice = replace(work, trajectories=(first, first))
+    pixels = [step.pixels for item in marked(twice).trajectories for step in item.steps]
+    assert len({frame_key(picture) for picture in pixels}) == len(pixels)
+    assert all((picture != first.steps[0].pixels).any(-1).sum() <= 1 for picture in pixels)
+    assert marked(twice).tokens == twice.tokens
 
 
 def test_our_side_gives_the_same_loss_with_every_setting(work: Work, tmp_path: Path):
