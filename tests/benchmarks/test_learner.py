@@ -13,7 +13,8 @@ from arpo_engine.models.contexts import frame_key
 from arpo_engine.models.folder import locate
 from arpo_engine.models.policy import Policy
 from benchmarks import trl_home
-from benchmarks.learner import SETTINGS, SMALLER, Worker, marked, memory, refuse_unequal, summary
+from benchmarks.learner import SMALLER, memory, refuse_unequal, summary
+from benchmarks.learner_sides import Worker, marked
 from benchmarks.learner_work import Work, read
 from tests.engine.policies import play_many
 
@@ -50,12 +51,12 @@ def test_marked_screenshots_are_all_distinct_and_nothing_else_has_changed(work: 
     assert marked(twice).tokens == twice.tokens
 
 
-def test_our_side_gives_the_same_loss_with_every_setting(work: Work, tmp_path: Path):
+def test_our_side_learns_and_gives_the_same_loss_with_other_settings(work: Work, tmp_path: Path):
     work.write(tmp_path)
     worker = Worker("ours", sys.executable, tmp_path, threads=1)
     try:
         found = []
-        for settings in (*SETTINGS["ours"], *SMALLER):
+        for settings in (SMALLER[0], SMALLER[-1]):
             worker.ask("prepare", settings)
             found.append(worker.ask("step"))
     finally:
