@@ -23,7 +23,7 @@ from arpo_engine.inference.base import Generator
 from arpo_engine.inference.hf import HfGenerator
 from arpo_engine.inference.openai import OpenAiGenerator
 from arpo_engine.models.policy import Policy
-from arpo_engine.models.resize import PixelLimits
+from arpo_engine.contract.resize import PixelLimits
 from arpo_engine.rollout.episode import EpisodeRunner
 from arpo_engine.rollout.pace import Lockstep
 from arpo_engine.rollout.plans import Planner

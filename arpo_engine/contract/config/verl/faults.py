@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from arpo_engine.contract.config.verl.shapes import says_thousandths
+from arpo_engine.contract.plan.known_models import says_thousandths
 from arpo_engine.contract.config.verl.verdicts import Reading, Refusal
 
 TOKENS_PER_SCREENSHOT = 2_691

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from arpo_engine.contract.config.verl.shapes import says_thousandths
+from arpo_engine.contract.plan.known_models import says_thousandths
 from arpo_engine.contract.config.verl.verdicts import (
     Judgement,
     Reading,
