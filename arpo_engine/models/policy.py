@@ -18,6 +18,7 @@ from torch import Tensor
 from transformers import AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
+from arpo_engine.contract.config.learner import PassesConfig
 from arpo_engine.contract.config.parts import ModelConfig
 from arpo_engine.contract.errors import ModelError
 from arpo_engine.models import folder as folders
@@ -44,6 +45,8 @@ class Policy:
         self.chat = ChatFormat(tokenizer, patches)
         self.adapter: Adapter | None = None
         """What learns instead of the weights, where a run trains an adapter."""
+        self.passes = PassesConfig()
+        """What is computed at once when whole episodes are gone through."""
         self._forbidden = self._forbidden_logits()
 
     @classmethod

@@ -50,6 +50,7 @@ def build_parts(context: Context) -> Parts:
     """What the loop needs, from what training and evaluating share."""
     config = context.config
     assert context.policy is not None, "a config with a generator that has no weights here is refused when it is read"
+    context.policy.passes = config.learner
     learner = Learner(
         context.policy,
         algorithm=config.algorithm,
@@ -106,5 +107,6 @@ def _kl_penalty(config: RunConfig, policy: Policy) -> KlPenalty | None:
     if policy.adapter is not None and kl.reference is None:
         return KlPenalty(kl, BaseReference(policy, policy.adapter), config.rollout.temperature)
     frozen = Policy.load(kl.reference or start.path, dtype=start.dtype, trust_remote_code=start.trust_remote_code)
+    frozen.passes = config.learner
     reference = Reference(frozen, device=policy.device, offload=kl.offload)
     return KlPenalty(kl, reference, config.rollout.temperature)

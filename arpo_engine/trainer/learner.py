@@ -16,18 +16,16 @@ from typing import Any
 import torch
 
 from arpo_engine.algorithms.base import Penalty
-from arpo_engine.algorithms.losses import policy_loss
 from arpo_engine.contract.config import GrpoConfig
 from arpo_engine.contract.config.choices import choices_of
 from arpo_engine.contract.config.parts import OptimizerConfig
 from arpo_engine.models.policy import Policy
-from arpo_engine.models.replies import ReplyLogprobs
 from arpo_engine.trainer.anchors import Anchors, old_logprobs, present_logprobs
 from arpo_engine.trainer.effort import Effort
+from arpo_engine.trainer.gradient import Gradient
 from arpo_engine.trainer.kl_penalty import KlPenalty
 from arpo_engine.trainer.optimizers import build_optimizer, load_moments
 from arpo_engine.trainer.report import LearnReport, Sums
-from arpo_engine.trainer.sampler_gap import sampler_gap
 from arpo_engine.trainer.schedule import learning_rate
 from arpo_engine.trainer.shaping import shaped
 from arpo_engine.types import Group, Member, Trajectory
@@ -62,6 +60,7 @@ class Learner:
         self._keeps_all = in_loss or choices_of(algorithm).zero_variance == "keep"
         self._penalty = penalty
         self._optimizer = build_optimizer(policy.trained(), optimizer)
+        self._gradient = Gradient(policy, algorithm, temperature=temperature, penalty=penalty, seeds=self._random)
 
     def learn(self, groups: Sequence[Group], step: int) -> LearnReport:
         """Update the policy from the groups of one training step."""
@@ -155,50 +154,15 @@ class Learner:
 
     def _update(self, batch: Sequence[int], anchors: Anchors, normaliser: float, sums: Sums, *, version: int) -> bool:
         """One optimizer step; False (and no step) when its loss or its gradient is not a finite number."""
-        trajectories = [anchors.members[place].trajectory for place in batch]
-        advantages = torch.tensor([anchors.members[place].advantage for place in batch], device=self._policy.device)
-        new = self._new_logprobs(trajectories)
-        if not sums.updates:
-            recorded = self._policy.behaviour_logprobs(trajectories)
-            sums.gap = sampler_gap(trajectories, new.logprobs, recorded, version)
-        width, loss_config = new.logprobs.shape[1], self._algorithm.loss
-        per_trajectory = loss_config.aggregation == "seq_mean"
-        outcome = policy_loss(
-            new.logprobs,
-            anchors.rows(anchors.old_BT, batch, width),
-            advantages,
-            new.mask,
-            clip=self._algorithm.clip,
-            normaliser=normaliser,
-            kind=loss_config.kind,
-            per_trajectory=per_trajectory,
-            weights_BT=None if anchors.weights_BT is None else anchors.rows(anchors.weights_BT, batch, width),
-        )
-        total = outcome.loss
-        if self._penalty is not None and anchors.reference_BT is not None:
-            reference = anchors.rows(anchors.reference_BT, batch, width)
-            total = total + self._penalty.of_loss(
-                new.logprobs, reference, new.mask, normaliser, per_trajectory=per_trajectory
-            )
         self._optimizer.zero_grad(set_to_none=True)
-        total.backward()
-        loss = float(total.detach())
+        parts = self._gradient.add(batch, anchors, normaliser, version=None if sums.updates else version)
         norm = float(torch.nn.utils.clip_grad_norm_(self._policy.trained(), self._config.max_grad_norm))
-        entropy = float((new.entropy.detach() * new.mask).sum())
-        surprisal = -float(torch.where(new.mask.bool(), new.logprobs.detach(), 0.0).sum())
-        if not (math.isfinite(norm) and math.isfinite(loss)):
+        if not (math.isfinite(norm) and all(math.isfinite(part.loss) for part in parts)):
             self._optimizer.zero_grad(set_to_none=True)
             return False
         self._optimizer.step()
-        sums.add(outcome, loss, entropy, surprisal, norm)
+        sums.add(parts, norm)
         return True
-
-    def _new_logprobs(self, trajectories: Sequence[Trajectory]) -> ReplyLogprobs:
-        adapter = self._policy.adapter
-        if adapter is None or not adapter.drops:
-            return self._policy.reply_logprobs(trajectories, self._temperature)
-        with adapter.dropping_out(self._random.getrandbits(63)):
-            return self._policy.reply_logprobs(trajectories, self._temperature)
 
     def _anchors(self, live: list[Member], effort: Effort) -> Anchors:
         """What the members of a step are held against."""

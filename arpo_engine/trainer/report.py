@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from arpo_engine.algorithms.losses import PolicyLoss
-from arpo_engine.trainer.sampler_gap import SamplerGap
+from arpo_engine.trainer.gradient import Part
+from arpo_engine.trainer.sampler_gap import SamplerGap, combined
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,18 +54,21 @@ class Sums:
     surprisal: float = 0.0
     gap: SamplerGap | None = None
 
-    def add(self, outcome: PolicyLoss, loss: float, entropy: float, surprisal: float, norm: float) -> None:
-        """One more update; entropy and surprisal are sums over its tokens."""
+    def add(self, parts: Sequence[Part], norm: float) -> None:
+        """One more update, by its parts; the first one tells how far the sampler is away."""
+        if not self.updates:
+            self.gap = combined([part.gap for part in parts])
         self.updates += 1
-        self.tokens += outcome.tokens
-        self.loss += loss
-        self.entropy += entropy
-        self.surprisal += surprisal
         self.norm += norm
-        self.clipped += outcome.clipped
-        self.clipped_high += outcome.clipped_high
-        self.clipped_dual += outcome.clipped_dual
-        self.kl += outcome.kl_sum
+        for part in parts:
+            self.tokens += part.outcome.tokens
+            self.loss += part.loss
+            self.entropy += part.entropy
+            self.surprisal += part.surprisal
+            self.clipped += part.outcome.clipped
+            self.clipped_high += part.outcome.clipped_high
+            self.clipped_dual += part.outcome.clipped_dual
+            self.kl += part.outcome.kl_sum
 
     def report(
         self,

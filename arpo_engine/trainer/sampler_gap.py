@@ -46,3 +46,16 @@ def sampler_gap(
     return SamplerGap(
         mean_abs=float(apart.abs().mean()), k3=float((apart.exp() - 1 - apart).mean()), tokens=apart.numel()
     )
+
+
+def combined(gaps: Sequence[SamplerGap | None]) -> SamplerGap | None:
+    """The gap over all tokens, of which each of `gaps` is over some."""
+    known = [gap for gap in gaps if gap is not None]
+    if len(known) < 2:
+        return known[0] if known else None
+    tokens = sum(gap.tokens for gap in known)
+    return SamplerGap(
+        mean_abs=sum(gap.mean_abs * gap.tokens for gap in known) / tokens,
+        k3=sum(gap.k3 * gap.tokens for gap in known) / tokens,
+        tokens=tokens,
+    )
