@@ -210,7 +210,11 @@ _ACTOR: dict[str, Rule] = {
     "actor.dynamic_batching": done_by_itself("only how trajectories are packed; it changes no result"),
     "actor.use_torch_compile": done_by_itself("only speed; it changes no result"),
     "actor.ulysses_sequence_parallel_size": only(
-        1, "a trajectory stays on one device", "a sequence is not spread over devices yet; use 1"
+        1,
+        "a trajectory stays on one device",
+        "the tokens of a trajectory are not spread over devices (no sequence parallelism); use 1, and where a long one "
+        "does not fit, LoRA (worker.actor.model.lora.rank=32) or offload (learner.offload=true); ./arpo plan says what "
+        "fits",
     ),
     "actor.model.model_path": _model,
     "actor.model.tokenizer_path": _tokenizer,
