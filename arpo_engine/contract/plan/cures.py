@@ -18,8 +18,8 @@ from arpo_engine.contract.plan.shapes import ModelShape
 from arpo_engine.contract.plan.work import TaskCounts
 
 NO_SEQUENCE_PARALLEL = (
-    "one trajectory's tokens are not spread over GPUs here (no sequence parallelism); what makes a long one fit is LoRA "
-    "(model.lora.rank) and offload (learner.offload), besides recomputed activations and fewer screenshots"
+    "its tokens are not spread over GPUs (no sequence parallelism here); what can make it fit is LoRA "
+    "(model.lora.rank) and offload (learner.offload), activations that are computed again, and fewer screenshots (agent.history_images)"
 )
 RANK = 32
 RANKS = (2, 4, 8, 16, 32, 64)
@@ -51,6 +51,24 @@ def ways_to_fit(
     return tuple(found)
 
 
+def too_long(config: RunConfig, plan: Plan, *, shape: ModelShape | None = None) -> str | None:
+    """What is said of a trajectory that, learnt from alone, is too long for a GPU; None where it is not."""
+    if plan.fits or not plan.machine.gpus:
+        return None
+    alone = plan_of(_changed(config, _one_trajectory(plan)), plan.machine, shape=shape, pace=plan.pace)
+    if by_phase(alone.memory, "gpu")["learning"] + FRAMEWORK_GB <= plan.machine.gpu_gb * USABLE:
+        return None
+    return f"a trajectory of {plan.work.trajectory_tokens:,} tokens is too long for one GPU: {NO_SEQUENCE_PARALLEL}"
+
+
+def _changed(config: RunConfig, *settings: str) -> RunConfig:
+    return parse_config(apply_overrides(config.model_dump(mode="json"), settings))
+
+
+def _one_trajectory(plan: Plan) -> str:
+    return f"learner.tokens_per_pass={plan.work.trajectory_tokens}"
+
+
 def _way(
     config: RunConfig, plan: Plan, title: str, *, lora: bool, shape: ModelShape | None, tasks: TaskCounts | None
 ) -> Way | None:
@@ -58,7 +76,7 @@ def _way(
 
     def planned(settings: list[str]) -> Plan | None:
         try:
-            changed = parse_config(apply_overrides(config.model_dump(mode="json"), settings))
+            changed = _changed(config, *settings)
         except ConfigError:
             return None
         return plan_of(changed, plan.machine, shape=shape, tasks=tasks, pace=plan.pace)
@@ -91,7 +109,7 @@ def _excess(plan: Plan) -> float:
 
 def _candidates(config: RunConfig, plan: Plan, *, lora: bool) -> Iterator[str]:
     """Settings that need less, in the order in which a person would rather change them."""
-    yield f"learner.tokens_per_pass={plan.work.trajectory_tokens}"
+    yield _one_trajectory(plan)
     if plan.machine.gpus:
         yield "model.dtype=bfloat16"
         yield "optimizer.kind=adamw_bf16"

@@ -1,6 +1,6 @@
 """How a run spends memory: over how many GPUs it is spread, what is kept, computed again or put elsewhere.
 
-Read from a config, or from the settings of another trainer (`config/verl/plan.py`). Knows no shapes and no bytes of them.
+Read from a config, or from the settings of another trainer (`config/verl/plan.py`). Knows no shapes.
 """
 
 from __future__ import annotations

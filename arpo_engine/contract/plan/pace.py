@@ -29,8 +29,8 @@ class Pace:
 
 
 OSWORLD, POCKET = (60.0, 3.0, 3.0), (0.05, 0.02, 0.3)
-"""Seconds of a reset, an action, a reply. OSWorld's client sleeps 60 s after a reset; an action takes 3 s with its pause
-and its screenshot."""
+"""Seconds of a reset, an action, a reply. OSWorld's client sleeps 60 s after a reset; an action takes 3 s with its
+pause and its screenshot."""
 H100_TFLOPS, CORE_TFLOPS = 989.0, 0.04
 """bfloat16 without sparsity, by NVIDIA's data sheet of the H100 and H200; float32 of one core of a processor."""
 MFU, MFU_ON_A_CORE = 0.4, 0.5
@@ -92,7 +92,7 @@ def step_operations(config: RunConfig, work: Work, means: Means, shape: ModelSha
 
 
 def forward_operations(work: Work, shape: ModelShape) -> float:
-    """Operations of one trajectory's pass forward: matrices, causal attention, the head at sampled tokens, the tower."""
+    """Operations of one trajectory's pass forward: matrices, causal attention, head at sampled tokens, vision tower."""
     tokens, length = work.trajectory_tokens, work.learnt_context
     matrices = 2 * shape.layers * shape.layer_parameters * tokens
     attention = 2 * shape.layers * shape.heads * shape.head_size * length * tokens

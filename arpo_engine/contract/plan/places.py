@@ -1,12 +1,12 @@
-"""What a run needs besides its model: memory and processors of desktops, and the disk. Knows settings and sizes only."""
+"""What a run needs besides its model: memory and processors of desktops, and the disk."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from arpo_engine.contract.config.run import RunConfig
-from arpo_engine.contract.plan.memory import GB, learnt
 from arpo_engine.contract.plan.means import Means
+from arpo_engine.contract.plan.memory import GB, learnt
 from arpo_engine.contract.plan.shapes import ModelShape
 from arpo_engine.contract.plan.work import Work, runs_on_pocket
 

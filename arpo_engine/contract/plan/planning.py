@@ -91,7 +91,9 @@ class Plan:
     def largest(self, place: str) -> Row:
         """The component that takes most at the worst moment."""
         on_gpu = place == "gpu" or not self.machine.gpus
-        rows = [row for row in self.memory if row.phase in ("always", self.gpu_phase) and (row.place == place or on_gpu)]
+        rows = [
+            row for row in self.memory if row.phase in ("always", self.gpu_phase) and (row.place == place or on_gpu)
+        ]
         return max(rows, key=lambda row: row.gb)
 
 
@@ -114,7 +116,7 @@ def plan_of(
     on_gpu, in_memory = by_phase(rows, "gpu"), by_phase(rows, "memory")
     phase = max(on_gpu, key=lambda one: on_gpu[one])
     largest_gpu, largest_memory = on_gpu[phase], max(in_memory.values())
-    pace = pace or pace_of(config, on_gpu=machine.gpus > 0, cores=machine.cores)
+    pace = pace or pace_for(config, machine)
     return Plan(
         model=config.model_name,
         parameters=shape.parameters if shape is not None else None,
@@ -129,6 +131,11 @@ def plan_of(
         desktops=desktops_of(config),
         disk=disk_of(config, work, means, shape),
     )
+
+
+def pace_for(config: RunConfig, machine: Machine) -> Pace:
+    """What is assumed of a run on this machine."""
+    return pace_of(config, on_gpu=machine.gpus > 0, cores=machine.cores)
 
 
 def _means(config: RunConfig, machine: Machine) -> Means:

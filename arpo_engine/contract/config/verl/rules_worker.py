@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from arpo_engine.contract.plan.known_models import says_thousandths
 from arpo_engine.contract.config.verl.verdicts import (
     Judgement,
     Reading,
@@ -23,6 +22,7 @@ from arpo_engine.contract.config.verl.verdicts import (
     only,
     whole_to,
 )
+from arpo_engine.contract.plan.known_models import says_thousandths
 
 _ONE_LEARNER = "the policy learns in one process here; this says how several share it, and changes no result"
 _NO_CRITIC = "only the estimator gae has a critic"

@@ -1,0 +1,77 @@
+"""A plan in a few sentences, the same at a terminal, in preflight and on the New-run page. Knows only the plan."""
+
+from __future__ import annotations
+
+from arpo_engine.contract.plan.planning import Plan
+
+
+def sentences_of(plan: Plan) -> tuple[str, ...]:
+    """Memory, work, time, desktops and disk, a sentence each."""
+    return (memory_of(plan), work_of(plan), time_of(plan), desktops_of(plan), disk_of(plan))
+
+
+def memory_of(plan: Plan) -> str:
+    """What it takes, where, and what takes most."""
+    if plan.parameters is None:
+        return f"Memory: the shape of {plan.model} is not known by its name"
+    size = f"{plan.parameters / 1e9:.2f} billion" if plan.parameters >= 1e8 else f"{plan.parameters / 1e6:.2f} million"
+    if not plan.machine.gpus:
+        return f"Memory: {plan.whole_memory_gb:,.1f} GB for a model of {size} parameters on a processor"
+    largest = plan.largest("gpu")
+    return (
+        f"Memory: {plan.gpu_gb:,.1f} GB on each GPU while {plan.gpu_phase}, most of it {largest.component} "
+        f"({largest.gb:,.1f} GB), and {plan.memory_gb:,.1f} GB of the computer's, for a model of {size} parameters"
+    )
+
+
+def work_of(plan: Plan) -> str:
+    """Episodes, and what one training step learns from."""
+    work = plan.work
+    measured = "an unknown number" if work.measured is None else f"{work.measured:,}"
+    if not work.rollouts:
+        return f"Work: {measured} measured episodes of at most {work.turns} turns"
+    if work.tries is None:
+        tries = ", the tries of tasks.selection before them (their number depends on the tasks)"
+    else:
+        tries = f", {work.tries:,} tries of tasks.selection before them" if work.tries else ""
+    return (
+        f"Work: at most {work.rollouts:,} rollouts, {work.per_step:,} a step for {work.steps:,} steps{tries}, "
+        f"{measured} measured episodes; a trajectory of {work.turns} screenshots has up to {work.trajectory_tokens:,} "
+        f"tokens, a step {work.learnt_tokens:,} in {work.updates} updates of {work.per_update} trajectories"
+    )
+
+
+def time_of(plan: Plan) -> str:
+    """Hours, with what is assumed."""
+    hours, pace = plan.hours, plan.pace
+    device = "GPU" if plan.machine.gpus else "processor"
+    known = "" if plan.parameters is not None else ", without the learner's own time"
+    return (
+        f"Time: at most {_duration(hours.total_h * 3600)}{known}; a step takes {_duration(hours.rollouts_s)} on the "
+        f"desktops and {_duration(hours.learner_s)} in the learner, if a reset takes {pace.reset_s:g} s, an action "
+        f"{pace.action_s:g} s, a reply {pace.reply_s:g} s, and a {device} reaches {pace.mfu:.0%} of "
+        f"{pace.tflops:g} TFLOP/s"
+    )
+
+
+def desktops_of(plan: Plan) -> str:
+    """What all desktops need, wherever they are."""
+    desktops = plan.desktops
+    return f"Desktops: {desktops.count} at once, {desktops.gb:,.1f} GB of memory and {desktops.cores:,.0f} cores"
+
+
+def disk_of(plan: Plan) -> str:
+    """What is written."""
+    disk = plan.disk
+    checkpoints = f"{disk.checkpoints} checkpoints of {disk.checkpoint_gb:,.2f} GB" if disk.checkpoints else "results"
+    export = f", an export of {disk.export_gb:,.1f} GB" if disk.export_gb else ""
+    return (
+        f"Disk: {disk.total_gb:,.2f} GB at most: {checkpoints}{export}, {disk.frames_kept_gb:,.2f} GB of screenshots "
+        f"({disk.frames_gb:,.2f} GB if all were kept)"
+    )
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:,.1f} s"
+    return f"{seconds / 60:,.0f} min" if seconds < 5400 else f"{seconds / 3600:,.1f} h"
