@@ -1,4 +1,4 @@
-"""Preflight's checks that come from the plan: is there room for the model, for what is written, and how much work it is.
+"""Preflight's checks that come from the plan: room for the model, room for what is written, and how much work it is.
 
 Knows this machine by `hardware.py`; loads nothing.
 """

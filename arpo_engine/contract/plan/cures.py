@@ -19,9 +19,11 @@ from arpo_engine.contract.plan.work import TaskCounts
 
 NO_SEQUENCE_PARALLEL = (
     "its tokens are not spread over GPUs (no sequence parallelism here); what can make it fit is LoRA "
-    "(model.lora.rank) and offload (learner.offload), activations that are computed again, and fewer screenshots (agent.history_images)"
+    "(model.lora.rank) and offload (learner.offload), activations that are computed again "
+    "(learner.gradient_checkpointing), and fewer screenshots (agent.history_images)"
 )
 RANK = 32
+LOGITS_TOKENS = 512
 RANKS = (2, 4, 8, 16, 32, 64)
 
 
@@ -110,6 +112,8 @@ def _excess(plan: Plan) -> float:
 def _candidates(config: RunConfig, plan: Plan, *, lora: bool) -> Iterator[str]:
     """Settings that need less, in the order in which a person would rather change them."""
     yield _one_trajectory(plan)
+    yield "learner.gradient_checkpointing=true"
+    yield f"learner.logits_tokens={LOGITS_TOKENS}"
     if plan.machine.gpus:
         yield "model.dtype=bfloat16"
         yield "optimizer.kind=adamw_bf16"

@@ -1,4 +1,4 @@
-"""The plan of a run on a machine: memory against what there is, work, hours, desktops, disk; and what would make it fit.
+"""The plan of a run on a machine: memory against what there is, work, hours, desktops, disk.
 
 Pure arithmetic on a config, a model's shape and the numbers of a machine. Measures nothing, loads nothing.
 """
