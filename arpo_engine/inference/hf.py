@@ -22,9 +22,9 @@ from arpo_engine.contract.errors import ContextFull, GeneratorLost, ModelError
 from arpo_engine.inference.base import Completion, Prompt, Sampling
 from arpo_engine.inference.sampling import Drawer, uniforms
 from arpo_engine.models import language
+from arpo_engine.models.contexts import frame_key
 from arpo_engine.models.policy import Policy
 from arpo_engine.models.positions import Ids, mrope_positions
-from arpo_engine.models.replies import frame_key
 from arpo_engine.types import Pixels
 
 REMEMBERED_FRAMES = 4096

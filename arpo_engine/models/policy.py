@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,6 +29,8 @@ from arpo_engine.models.families import FAMILIES, Family
 from arpo_engine.models.language import Deepstack
 from arpo_engine.models.lora import Adapter
 from arpo_engine.models.patches import PatchFormat
+from arpo_engine.models.recompute import stock_layers_recomputed
+from arpo_engine.models.segments import Segments
 from arpo_engine.types import Pixels, Trajectory
 
 Dtype = Literal["float32", "bfloat16"]
@@ -190,7 +192,7 @@ class Policy:
         learns = any(weight.requires_grad for weight in visual.parameters())
         # A frozen tower needs no activations: they would be the largest part of a step's memory.
         with torch.set_grad_enabled(learns and torch.is_grad_enabled()):
-            return vision.encode(visual, frames, self.chat.patches)
+            return vision.encode(visual, frames, self.chat.patches, recompute=self.passes.gradient_checkpointing)
 
     def embed(self, ids: Tensor, features: Tensor) -> Tensor:
         """Input embeddings [B, L, hidden]; `features` [n, …] stand at the image tokens, in reading order."""
@@ -206,13 +208,30 @@ class Policy:
         return Deepstack(places=(ids == self.chat.image_id).flatten().nonzero()[:, 0], features=levels)
 
     def hidden_at(
-        self, embedded: Tensor, positions: Tensor, places: Tensor, deepstack: Deepstack | None = None
+        self,
+        embedded: Tensor,
+        positions: Tensor,
+        places: Tensor,
+        deepstack: Deepstack | None = None,
+        segments: Segments | None = None,
     ) -> Tensor:
-        """Final hidden states [B, Q, hidden] at `places` [B, Q] of right-padded contexts."""
+        """Final hidden states [B, Q, hidden] at `places` [B, Q] of contexts, right-padded or in one row."""
+        recompute = self.passes.gradient_checkpointing
         if self.fits_fast_pass:
-            return language.forward(self.language, embedded, positions, places, deepstack=deepstack)
+            return language.forward(
+                self.language,
+                embedded,
+                positions,
+                places,
+                deepstack=deepstack,
+                segments=segments,
+                recompute=recompute,
+            )
         extra = {} if deepstack is None else _stock_deepstack(deepstack, embedded)
-        output = self.language(inputs_embeds=embedded, position_ids=positions, use_cache=False, **extra)
+        if segments is not None:
+            positions = torch.cat([segments.text_positions(embedded.device)[None], positions])
+        with stock_layers_recomputed(self.language) if recompute else nullcontext():
+            output = self.language(inputs_embeds=embedded, position_ids=positions, use_cache=False, **extra)
         hidden = output.last_hidden_state
         return torch.gather(hidden, 1, places[..., None].expand(-1, -1, hidden.shape[-1]))
 
@@ -262,6 +281,7 @@ def _stock_deepstack(deepstack: Deepstack, embedded: Tensor) -> dict[str, Any]:
 
 def _read_model(folder: Path, dtype: str, trust_remote_code: bool) -> Any:
     """The network of a model folder, complete, ready to sample with."""
+    folders.root_of(folder)  # whatever is missing below it is told before anything is read
     base = folders.base_of(folder)
     if base is not None:
         model = _read_model(base, dtype, trust_remote_code)

@@ -11,6 +11,7 @@ import torch
 from arpo_engine.contract.config import GrpoConfig
 from arpo_engine.contract.config.learner import PassesConfig
 from arpo_engine.contract.config.objective import KlConfig
+from arpo_engine.contract.config.parts import LoraConfig, ModelConfig
 from arpo_engine.models.policy import Policy
 from arpo_engine.trainer.anchors import Anchors
 from arpo_engine.trainer.gradient import Gradient, Part
@@ -163,3 +164,18 @@ def test_a_gradient_that_is_too_long_is_cut_to_the_longest_that_may_be():
     assert report.grad_norm is not None
     assert report.grad_norm > 0.01
     assert float(left) == pytest.approx(0.01, rel=1e-3)
+
+
+def test_what_an_adapter_dropped_is_dropped_again_when_layers_are_recomputed():
+    def gradients(passes: PassesConfig, seed: int = 0) -> dict[str, torch.Tensor]:
+        policy = small_policy()
+        anchors = anchors_of(policy)
+        policy.train_only(ModelConfig(lora=LoraConfig(rank=4, dropout=0.5)), seed=0)
+        policy.passes = passes
+        gradient = Gradient(policy, GrpoConfig(), temperature=1.0, penalty=None, seeds=random.Random(seed))
+        gradient.add(range(len(TURNS)), anchors, 100.0, version=None)
+        return {str(place): weight.grad for place, weight in enumerate(policy.trained()) if weight.grad is not None}
+
+    kept, recomputed = gradients(PassesConfig()), gradients(PassesConfig(gradient_checkpointing=True))
+    assert apart(kept, recomputed) < 1e-5
+    assert apart(kept, gradients(PassesConfig(), seed=1)) > 1e-2
