@@ -16,7 +16,7 @@ from arpo_engine.contract.plan.shapes import ModelShape
 from arpo_engine.contract.plan.work import HEADERS, Work
 
 GB = 1e9
-LOGITS = 20
+LOGITS = 16
 """Bytes for each sampled token and word of the vocabulary: logits, log-probs and their gradients in float32."""
 Place = Literal["gpu", "memory"]
 Phase = Literal["always", "learning", "updating", "sampling"]
