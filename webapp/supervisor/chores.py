@@ -27,6 +27,7 @@ build of torch: UV_TORCH_BACKEND=cpu, or UV_FIND_LINKS."""
 SOURCES: Final = ("arpo_engine", "webapp", "workers", "tests", "benchmarks", "manage.py")
 BENCHMARKS: Final = {
     "learning": "does a run learn, and does it carry over; --compare: does replay help",
+    "learner": "how many tokens a second does the learner train, beside TRL's GRPOTrainer",
     "rollout": "how much faster are rollouts that do not wait for each other",
 }
 SPELLED: Final = (
