@@ -18,10 +18,9 @@ class RanksConfig(Strict):
     replicas: int = Field(1, ge=1, le=1024)
     """Copies of the weights that the ranks hold together (hybrid sharding): each copy is spread over ranks / replicas
     of them. More copies ask more memory and less of the network between machines."""
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    """What is learnt on; auto: GPUs where there are any. A rank has a GPU of its own."""
     backend: Literal["auto", "nccl", "gloo"] = "auto"
-    """How ranks talk; auto: nccl between GPUs, gloo otherwise."""
+    """What is learnt on, and how ranks talk: `nccl` between GPUs, one for each rank, `gloo` between processors. auto:
+    GPUs where there are any, and as many as ranks."""
     offload: bool = False
     """Keep weights, gradients and the optimizer's moments in the computer's memory and bring each layer to the GPU for
     its pass: slower, and a GPU then holds activations and little more. For ranks; one rank is enough."""
