@@ -17,16 +17,18 @@ import torch
 
 from arpo_engine.contract.config import GrpoConfig, RunConfig, parse_config
 from arpo_engine.contract.plan.means import means_of
-from arpo_engine.contract.plan.memory import GB, by_phase, memory_of
+from arpo_engine.contract.plan.memory import GB, Moment, by_moment, memory_of
 from arpo_engine.contract.plan.pace import forward_operations
-from arpo_engine.contract.plan.work import HEADERS, Work, work_of
+from arpo_engine.contract.plan.shapes import ModelShape
+from arpo_engine.contract.plan.work import Work, work_of
 from arpo_engine.inference.base import Prompt, Sampling
 from arpo_engine.inference.hf import HfGenerator
 from arpo_engine.models.policy import Policy
 from arpo_engine.trainer.learner import Learner
-from arpo_engine.types import Group, Trajectory
-from benchmarks.gpu_models import LENGTHS, SHAPES, Episodes, random_group, random_policy
+from arpo_engine.types import Trajectory
+from benchmarks.gpu_models import LENGTHS, SHAPES, random_group, random_policy
 
+Note = Callable[[str, Any], None]
 REPLY_LIMIT = 32
 """Tokens of a sampled reply: a policy with random weights hardly ever ends one, and time is short."""
 
@@ -43,6 +45,7 @@ class Case:
     rollouts: int = 4
     """Episodes that are sampled together; 0: only the learner is measured."""
     repeats: int = 2
+    beside_trl: bool = False
 
     @property
     def name(self) -> str:
@@ -85,13 +88,13 @@ class Measured:
         dtype = "bfloat16" if device == "cuda" else "float32"
         self.config = config_of_case(case, dtype)
         self._shape, self._episodes = SHAPES[case.shape], LENGTHS[case.length]
-        self._policy = random_policy(self._shape, device, getattr(torch, dtype))
-        self._policy.train_only(self.config.model, seed=0)
-        self._policy.passes = self.config.learner
-        self._group = random_group(self._policy, self._episodes, case.trajectories)
+        self.policy = random_policy(self._shape, device, getattr(torch, dtype))
+        self.policy.train_only(self.config.model, seed=0)
+        self.policy.passes = self.config.learner
+        self.group = random_group(self.policy, self._episodes, case.trajectories)
 
-    def all(self, note: Callable[[str, Any], None]) -> None:
-        """Measure, and note each figure as soon as it is known, so that a time limit or a full memory loses no other."""
+    def all(self, note: Note) -> None:
+        """Measure, and note each figure as soon as it is known, so that a full memory loses no other."""
         self._learning(note)
         if self._case.rollouts:
             asyncio.run(self._sampling(note))
@@ -99,7 +102,7 @@ class Measured:
     @property
     def work(self) -> Work:
         """As a plan would count it, with the lengths that these episodes really have."""
-        (length,) = {member.trajectory.computed_tokens for member in self._group.members}
+        (length,) = {member.trajectory.computed_tokens for member in self.group.members}
         patches = self._shape.screenshot_patches(*self._episodes.screen)
         return replace(
             work_of(self.config, self._shape),
@@ -111,10 +114,10 @@ class Measured:
             learnt_context=length,
         )
 
-    def _learning(self, note: Callable[[str, Any], None]) -> None:
+    def _learning(self, note: Note) -> None:
         """Whole updates, from the screenshots' bytes to the moved weights; the first one warms up."""
         learner = Learner(
-            self._policy,
+            self.policy,
             algorithm=self.config.algorithm if isinstance(self.config.algorithm, GrpoConfig) else GrpoConfig(),
             optimizer=self.config.optimizer,
             temperature=1.0,
@@ -124,39 +127,40 @@ class Measured:
         seconds = []
         for repeat in range(self._case.repeats + 1):
             self._reset_peak()
-            taken = _seconds(self._device, lambda: learner.learn([self._group], step=1))
+            taken = _seconds(self._device, lambda: learner.learn([self.group], step=1))
             if repeat:
                 seconds.append(taken)
         best = statistics.median(seconds)
-        tokens = sum(member.trajectory.computed_tokens for member in self._group.members)
+        tokens = sum(member.trajectory.computed_tokens for member in self.group.members)
         note("update_s", round(best, 3))
         note("trained_tokens_per_s", round(tokens / best, 1))
         note("learner_tflops", useful_operations(self.work, self._case, self._shape) / best / 1e12)
-        self._note_peak(note, "peak_gb", "plan_gb", "learning")
+        self._note_peak(note, "peak_gb", "plan_gb", ("seeing", "learning", "scoring", "updating"))
 
-    async def _sampling(self, note: Callable[[str, Any], None]) -> None:
+    async def _sampling(self, note: Note) -> None:
         """Episodes side by side through the hf generator, screenshot after screenshot, as desktops would show them."""
         gc.collect()
         self._reset_peak()
-        generator = HfGenerator(self._policy, self.config.generator)  # type: ignore[arg-type]
-        group = random_group(self._policy, self._episodes, self._case.rollouts, seed=1)
+        generator = HfGenerator(self.policy, self.config.generator)  # type: ignore[arg-type]
+        group = random_group(self.policy, self._episodes, self._case.rollouts, seed=1)
         trajectories = [member.trajectory for member in group.members]
-        await _play(generator, self._policy, trajectories[:1], turns=2)
+        await _play(generator, self.policy, trajectories[:1], turns=2)
         generator.take_reuse()
-        torch.cuda.synchronize() if self._device == "cuda" else None
+        if self._device == "cuda":
+            torch.cuda.synchronize()
         began = time.perf_counter()
-        sampled = await _play(generator, self._policy, trajectories, turns=self._episodes.turns)
+        sampled = await _play(generator, self.policy, trajectories, turns=self._episodes.turns)
         taken = time.perf_counter() - began
         note("rollout_tokens_per_s", round(sampled / taken, 1))
         note("prefix_hit", round(generator.take_reuse(), 4))
-        self._note_peak(note, "rollout_peak_gb", "rollout_plan_gb", "sampling")
+        self._note_peak(note, "rollout_peak_gb", "rollout_plan_gb", ("sampling",))
         await generator.close()
         note("weight_push_s", round(await self._push(), 4))
 
     async def _push(self) -> float:
         """Seconds until a sampler with weights of its own has those of the learner."""
-        generator = HfGenerator(self._policy.twin(), self.config.generator)  # type: ignore[arg-type]
-        weights, found = self._policy.weights(), []
+        generator = HfGenerator(self.policy.twin(), self.config.generator)  # type: ignore[arg-type]
+        weights, found = self.policy.weights(), []
         for version in range(1, 4):
             began = time.perf_counter()
             await generator.push_weights(version, weights)
@@ -171,15 +175,15 @@ class Measured:
             torch.cuda.empty_cache()
             torch.cuda.reset_peak_memory_stats()
 
-    def _note_peak(self, note: Callable[[str, Any], None], peak: str, planned: str, phase: Any) -> None:
+    def _note_peak(self, note: Note, peak: str, planned: str, moments: tuple[Moment, ...]) -> None:
         """What was allocated at most beside what the plan says of it; a processor's memory is not told apart."""
-        rows = by_phase(memory_of(self._shape, self.work, means_of(self.config)), "gpu")
-        note(planned, round(rows[phase], 2))
+        held = by_moment(memory_of(self._shape, self.work, means_of(self.config)), "gpu")
+        note(planned, round(max(held[moment] for moment in moments), 4))
         if self._device == "cuda":
             note(peak, round(torch.cuda.max_memory_allocated() / GB, 2))
 
 
-def useful_operations(work: Work, case: Case, shape: Any) -> float:
+def useful_operations(work: Work, case: Case, shape: ModelShape) -> float:
     """Operations of an update without what is computed twice: forward, and twice as much back where weights learn (once
     beside an adapter); the frozen tower goes forward only."""
     tower = replace(shape, tower=replace(shape.tower, depth=0))

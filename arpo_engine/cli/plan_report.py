@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from arpo_engine.contract.plan.cures import Way
-from arpo_engine.contract.plan.memory import PHASES, by_phase
+from arpo_engine.contract.plan.cures import IN_A_PASS, Way
+from arpo_engine.contract.plan.memory import by_moment
 from arpo_engine.contract.plan.planning import Plan
 from arpo_engine.contract.plan.sentences import sentences_of
 
@@ -41,7 +41,7 @@ def as_json(plan: Plan, ways: tuple[Way, ...], long: str | None) -> dict[str, An
     """For a program."""
     return {
         **asdict(plan),
-        "phases_gb": {place: by_phase(plan.memory, place) for place in ("gpu", "memory")},
+        "moments_gb": {place: by_moment(plan.memory, place) for place in ("gpu", "memory")},
         "fits": plan.fits,
         "too_large": plan.too_large,
         "too_long": long,
@@ -73,7 +73,7 @@ def _memory_table(plan: Plan) -> Table:
     for row in plan.memory:
         where = here if row.place == "gpu" else WHERE["memory"]
         table.add_row(row.component, f"{row.gb:,.2f}", where, row.phase, escape(row.how))
-    on_gpu = by_phase(plan.memory, "gpu")
-    for phase in PHASES:
-        table.add_row(f"[bold]while {phase}[/]", f"[bold]{on_gpu[phase]:,.2f}[/]", here, phase, "all of the above")
+    for moment, gb in by_moment(plan.memory, "gpu").items():
+        how = "what lies there at the same time: always, pass, and this" if moment in IN_A_PASS else "always, and this"
+        table.add_row(f"[bold]while {moment}[/]", f"[bold]{gb:,.2f}[/]", here, moment, how)
     return table

@@ -13,7 +13,7 @@ from pathlib import Path
 from arpo_engine.contract.config import RunConfig
 from arpo_engine.contract.plan.cures import Way, too_long, ways_to_fit
 from arpo_engine.contract.plan.known_models import shape_of
-from arpo_engine.contract.plan.memory import PHASES, by_phase
+from arpo_engine.contract.plan.memory import by_moment
 from arpo_engine.contract.plan.planning import Machine, Plan, plan_of
 from arpo_engine.contract.plan.sentences import sentences_of
 from arpo_engine.contract.plan.work import TaskCounts
@@ -32,8 +32,8 @@ class PlanPage:
     """(what it is about, sentence)."""
     rows: tuple[tuple[str, float, str, str, str], ...]
     """(component, GB, where, when, how)."""
-    phases: tuple[tuple[str, float], ...]
-    """(phase, GB of what lies there at the same time)."""
+    moments: tuple[tuple[str, float], ...]
+    """(moment, GB of what lies there at the same time)."""
     too_large: str
     too_long: str
     ways: tuple[Way, ...]
@@ -44,11 +44,10 @@ def plan_page(config: RunConfig) -> PlanPage:
     shape, tasks = shape_of(config.model.path), count_tasks(config)
     large = shape is not None and shape.parameters >= NEEDS_A_GPU
     plan = plan_of(config, Machine(gpus=config.learner.ranks if large else 0), shape=shape, tasks=tasks)
-    on_gpu = by_phase(plan.memory, "gpu")
     return PlanPage(
         lines=tuple(_headed(line) for line in sentences_of(plan)),
         rows=tuple((row.component, row.gb, _where(plan, row.place), row.phase, row.how) for row in plan.memory),
-        phases=tuple((phase, on_gpu[phase]) for phase in PHASES) if plan.memory else (),
+        moments=tuple(by_moment(plan.memory, "gpu").items()) if plan.memory else (),
         too_large=plan.too_large or "",
         too_long=too_long(config, plan, shape=shape) or "",
         ways=ways_to_fit(config, plan, shape=shape, tasks=tasks),

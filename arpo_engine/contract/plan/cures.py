@@ -12,7 +12,7 @@ from arpo_engine.contract.config.generators import HfGeneratorConfig
 from arpo_engine.contract.config.loading import apply_overrides, parse_config
 from arpo_engine.contract.config.run import RunConfig
 from arpo_engine.contract.errors import ConfigError
-from arpo_engine.contract.plan.memory import by_phase
+from arpo_engine.contract.plan.memory import Moment, by_moment
 from arpo_engine.contract.plan.planning import FRAMEWORK_GB, USABLE, Plan, plan_of
 from arpo_engine.contract.plan.shapes import ModelShape
 from arpo_engine.contract.plan.work import TaskCounts
@@ -22,6 +22,7 @@ NO_SEQUENCE_PARALLEL = (
     "(model.lora.rank) and offload (learner.offload), activations that are computed again "
     "(learner.gradient_checkpointing), and fewer screenshots (agent.history_images)"
 )
+IN_A_PASS: tuple[Moment, ...] = ("seeing", "learning", "scoring")
 RANK = 32
 LOGITS_TOKENS = 512
 RANKS = (2, 4, 8, 16, 32, 64)
@@ -58,7 +59,8 @@ def too_long(config: RunConfig, plan: Plan, *, shape: ModelShape | None = None) 
     if plan.fits or not plan.machine.gpus:
         return None
     alone = plan_of(_changed(config, _one_trajectory(plan)), plan.machine, shape=shape, pace=plan.pace)
-    if by_phase(alone.memory, "gpu")["learning"] + FRAMEWORK_GB <= plan.machine.gpu_gb * USABLE:
+    moments = by_moment(alone.memory, "gpu")
+    if max(moments[moment] for moment in IN_A_PASS) + FRAMEWORK_GB <= plan.machine.gpu_gb * USABLE:
         return None
     return f"a trajectory of {plan.work.trajectory_tokens:,} tokens is too long for one GPU: {NO_SEQUENCE_PARALLEL}"
 
@@ -105,7 +107,7 @@ def _excess(plan: Plan) -> float:
     """GB that are too many, over all phases, so that a setting counts that helps in one of them only."""
     over = [plan.memory_excess]
     if plan.machine.gpus:
-        over += [gb + FRAMEWORK_GB - plan.machine.gpu_gb * USABLE for gb in by_phase(plan.memory, "gpu").values()]
+        over += [gb + FRAMEWORK_GB - plan.machine.gpu_gb * USABLE for gb in by_moment(plan.memory, "gpu").values()]
     return sum(max(0.0, gb) for gb in over)
 
 

@@ -7,7 +7,7 @@ components lie in memory at the same time; the phases follow one another. Knows 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -19,8 +19,18 @@ GB = 1e9
 LOGITS = 16
 """Bytes for each sampled token and word of the vocabulary: logits, log-probs and their gradients in float32."""
 Place = Literal["gpu", "memory"]
-Phase = Literal["always", "learning", "updating", "sampling"]
-PHASES: tuple[Phase, ...] = ("learning", "updating", "sampling")
+Phase = Literal["always", "pass", "seeing", "learning", "scoring", "updating", "sampling"]
+"""When a component lies in memory: `pass` from a pass forward until its gradients have flown back."""
+Moment = Literal["seeing", "learning", "scoring", "updating", "sampling"]
+MOMENTS: Mapping[Moment, tuple[Phase, ...]] = {
+    "seeing": ("always", "pass", "seeing"),
+    "learning": ("always", "pass", "learning"),
+    "scoring": ("always", "pass", "scoring"),
+    "updating": ("always", "updating"),
+    "sampling": ("always", "sampling"),
+}
+"""What lies there at the same time: the vision tower reads screenshots, gradients flow back through the layers, sampled
+tokens are scored by the head, weights are moved, replies are sampled."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,10 +45,10 @@ class Row:
     how: str
 
 
-def by_phase(rows: tuple[Row, ...], place: Place) -> dict[Phase, float]:
-    """What lies there at the same time, in each phase (GB)."""
+def by_moment(rows: Iterable[Row], place: Place) -> dict[Moment, float]:
+    """What lies there at the same time, at each moment (GB)."""
     there = [row for row in rows if row.place == place]
-    return {phase: sum(row.gb for row in there if row.phase in ("always", phase)) for phase in PHASES}
+    return {moment: sum(row.gb for row in there if row.phase in phases) for moment, phases in MOMENTS.items()}
 
 
 def memory_of(shape: ModelShape, work: Work, means: Means) -> tuple[Row, ...]:
@@ -86,7 +96,7 @@ def _weights(shape: ModelShape, means: Means) -> Iterator[Row]:
         words = shape.vocabulary * shape.hidden * (1 if shape.tied else 2)
         gathered = (words + 2 * shape.layer_parameters) * means.compute
         yield _gpu(
-            "weights brought together", gathered, "learning", "the layer that computes and the next one, and all words"
+            "weights brought together", gathered, "pass", "the layer that computes and the next one, and all words"
         )
 
 
@@ -97,7 +107,7 @@ def _learning(shape: ModelShape, means: Means) -> Iterator[Row]:
         width, which = 4, "number of the adapter"
         how = f"{numbers / 1e6:.1f} million numbers of rank {means.rank}, {width} bytes each"
         yield _spread(means, "adapter (LoRA)", numbers * width, "always", how)
-    yield _spread(means, "gradients", numbers * width, "learning", f"{width} bytes a {which}")
+    yield _spread(means, "gradients", numbers * width, "pass", f"{width} bytes a {which}")
     moments = 6 if means.small_moments else 2 * width
     kind = "adamw_bf16" if means.small_moments else "adamw"
     yield _spread(means, "optimizer", numbers * moments, "always", f"moments of {kind}, {moments} bytes a {which}")
@@ -117,30 +127,37 @@ def _passes(shape: ModelShape, work: Work, means: Means) -> Iterator[Row]:
     else:
         # The last layer is computed at the sampled tokens only.
         kept, how = (shape.layers - 1) * layer, f"{shape.layers} layers, {of}"
-    yield _gpu("activations", kept * tokens, "learning", how)
-    backward = (3 * shape.intermediate + 2 * shape.hidden) * (4 if means.rank else means.compute)
+    yield _gpu("activations", kept * tokens, "pass", how)
+    # Beside an adapter one row of the MLP flows back in float32.
+    backward = 2 * (shape.intermediate + shape.hidden) * means.compute + 2 * shape.intermediate * bool(means.rank)
     yield _gpu("working space of a pass", backward * tokens, "learning", "gradients of one layer's activations")
     sampled = trajectories * work.sampled
     together = min(sampled, means.chunk or sampled)
     how = f"of {together:,} sampled tokens at once, {LOGITS} bytes for each word of {shape.vocabulary:,}"
-    yield _gpu("logits", together * shape.vocabulary * LOGITS, "learning", how)
-    yield _tower(shape, work, means, trajectories * work.learnt_screenshots)
+    yield _gpu("logits", together * shape.vocabulary * LOGITS, "scoring", how)
+    if not means.rank:
+        head = 2 * shape.vocabulary * shape.hidden * means.compute
+        yield _gpu("working space of the head", head, "scoring", "its gradient, before it is added up")
+    yield from _tower(shape, work, means, trajectories * work.learnt_screenshots)
 
 
-def _tower(shape: ModelShape, work: Work, means: Means, frames: int) -> Row:
+def _tower(shape: ModelShape, work: Work, means: Means, frames: int) -> Iterator[Row]:
     """The vision tower reads all screenshots of a pass in one go."""
     tower, patches = shape.tower, frames * work.patches
     gates = 4 if tower.kind == "qwen2_5_vl" else 2
-    block = (8 * tower.width + gates * tower.intermediate) * means.compute
-    out = (1 + tower.levels) * shape.hidden * means.compute * frames * work.screenshot
+    kept = (8 * tower.width + gates * tower.intermediate) * means.compute
+    passing = max(7 * tower.width, 2 * tower.width + gates * tower.intermediate) * means.compute
     said = f"{frames:,} screenshots of {work.patches:,} patches"
     if not means.tower_learns:
-        block = max(7 * tower.width, 2 * tower.width + gates * tower.intermediate) * means.compute
-        return _gpu("vision tower", block * patches + out, "learning", f"frozen: one block at a time, {said}")
-    if means.tower_checkpointing:
-        kept = tower.depth * tower.width * means.compute
-        return _gpu("vision tower", (kept + block) * patches + out, "learning", f"inputs of its blocks, {said}")
-    return _gpu("vision tower", tower.depth * block * patches + out, "learning", f"{tower.depth} blocks, {said}")
+        yield _gpu("vision tower", passing * patches, "seeing", f"frozen: one block at a time, {said}")
+    elif means.tower_checkpointing:
+        inputs = tower.depth * tower.width * means.compute
+        yield _gpu("vision tower", inputs * patches, "pass", f"inputs of {tower.depth} blocks, {said}")
+        yield _gpu("vision tower, one block", kept * patches, "seeing", "computed again, one block at a time")
+    else:
+        yield _gpu("vision tower", tower.depth * kept * patches, "pass", f"{tower.depth} blocks, {said}")
+    out = (1 + tower.levels) * shape.hidden * means.compute * frames * work.screenshot
+    yield _gpu("visual tokens", out, "pass", "what the language model reads of the screenshots")
 
 
 def _sampling(shape: ModelShape, work: Work, means: Means) -> Iterator[Row]:

@@ -12,7 +12,7 @@ from arpo_engine.contract.config.generators import VllmGeneratorConfig
 from arpo_engine.contract.config.run import RunConfig
 from arpo_engine.contract.plan.known_models import shape_of
 from arpo_engine.contract.plan.means import Means, means_of
-from arpo_engine.contract.plan.memory import Phase, Row, by_phase, memory_of
+from arpo_engine.contract.plan.memory import MOMENTS, Moment, Row, by_moment, memory_of
 from arpo_engine.contract.plan.pace import Hours, Pace, hours_of, pace_of
 from arpo_engine.contract.plan.places import Desktops, Disk, desktops_of, disk_of
 from arpo_engine.contract.plan.shapes import ModelShape
@@ -49,7 +49,7 @@ class Plan:
     memory: tuple[Row, ...]
     gpu_gb: float
     """On the fullest GPU, at the worst moment; on a processor all of it is part of `memory_gb`."""
-    gpu_phase: Phase
+    worst: Moment
     """When that is."""
     memory_gb: float
     """The computer's memory, desktops left out."""
@@ -70,7 +70,7 @@ class Plan:
             return None
         if self.machine.gpus and self.gpu_gb > self.machine.gpu_gb * USABLE:
             return (
-                f"{self.gpu_gb:,.1f} GB on a GPU of {self.machine.gpu_gb:,.0f} GB while {self.gpu_phase}; "
+                f"{self.gpu_gb:,.1f} GB on a GPU of {self.machine.gpu_gb:,.0f} GB while {self.worst}; "
                 f"{_named(self.largest('gpu'))}"
             )
         if self.memory_excess > 0:
@@ -91,9 +91,7 @@ class Plan:
     def largest(self, place: str) -> Row:
         """The component that takes most at the worst moment."""
         on_gpu = place == "gpu" or not self.machine.gpus
-        rows = [
-            row for row in self.memory if row.phase in ("always", self.gpu_phase) and (row.place == place or on_gpu)
-        ]
+        rows = [row for row in self.memory if row.phase in MOMENTS[self.worst] and (row.place == place or on_gpu)]
         return max(rows, key=lambda row: row.gb)
 
 
@@ -113,9 +111,9 @@ def plan_of(
     shape = shape or shape_of(config.model.path)
     work, means = work_of(config, shape, tasks), _means(config, machine)
     rows = memory_of(shape, work, means) if shape is not None else ()
-    on_gpu, in_memory = by_phase(rows, "gpu"), by_phase(rows, "memory")
-    phase = max(on_gpu, key=lambda one: on_gpu[one])
-    largest_gpu, largest_memory = on_gpu[phase], max(in_memory.values())
+    on_gpu, in_memory = by_moment(rows, "gpu"), by_moment(rows, "memory")
+    worst = max(on_gpu, key=lambda moment: on_gpu[moment])
+    largest_gpu, largest_memory = on_gpu[worst], max(in_memory.values())
     pace = pace or pace_for(config, machine)
     return Plan(
         model=config.model_name,
@@ -124,7 +122,7 @@ def plan_of(
         work=work,
         memory=rows,
         gpu_gb=largest_gpu + FRAMEWORK_GB if machine.gpus else 0.0,
-        gpu_phase=phase,
+        worst=worst,
         memory_gb=largest_memory + FRAMEWORK_GB + (0.0 if machine.gpus else largest_gpu * means.ranks),
         pace=pace,
         hours=hours_of(config, work, means, shape, pace),

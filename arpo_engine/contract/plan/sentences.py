@@ -19,7 +19,7 @@ def memory_of(plan: Plan) -> str:
         return f"Memory: {plan.whole_memory_gb:,.1f} GB for a model of {size} parameters on a processor"
     largest = plan.largest("gpu")
     return (
-        f"Memory: {plan.gpu_gb:,.1f} GB on each GPU while {plan.gpu_phase}, most of it {largest.component} "
+        f"Memory: {plan.gpu_gb:,.1f} GB on each GPU while {plan.worst}, most of it {largest.component} "
         f"({largest.gb:,.1f} GB), and {plan.memory_gb:,.1f} GB of the computer's, for a model of {size} parameters"
     )
 
