@@ -15,7 +15,7 @@ from arpo_engine.contract.plan.cures import Way, too_long, ways_to_fit
 from arpo_engine.contract.plan.known_models import shape_of
 from arpo_engine.contract.plan.memory import by_moment
 from arpo_engine.contract.plan.planning import Machine, Plan, plan_of
-from arpo_engine.contract.plan.sentences import sentences_of
+from arpo_engine.contract.plan.sentences import brief_of, sentences_of
 from arpo_engine.contract.plan.work import TaskCounts
 from webapp.env import BASE_DIR
 
@@ -28,8 +28,10 @@ NEEDS_A_GPU = 100_000_000
 class PlanPage:
     """What the page shows."""
 
-    lines: tuple[tuple[str, str], ...]
-    """(what it is about, sentence)."""
+    brief: tuple[tuple[str, str], ...]
+    """(what it is about, a few words)."""
+    sentences: tuple[str, ...]
+    """The same with what it is made of and what is assumed."""
     rows: tuple[tuple[str, float, str, str, str], ...]
     """(component, GB, where, when, how)."""
     moments: tuple[tuple[str, float], ...]
@@ -45,7 +47,8 @@ def plan_page(config: RunConfig) -> PlanPage:
     large = shape is not None and shape.parameters >= NEEDS_A_GPU
     plan = plan_of(config, Machine(gpus=config.learner.ranks if large else 0), shape=shape, tasks=tasks)
     return PlanPage(
-        lines=tuple(_headed(line) for line in sentences_of(plan)),
+        brief=brief_of(plan),
+        sentences=sentences_of(plan),
         rows=tuple((row.component, row.gb, _where(plan, row.place), row.phase, row.how) for row in plan.memory),
         moments=tuple(by_moment(plan.memory, "gpu").items()) if plan.memory else (),
         too_large=plan.too_large or "",
@@ -75,8 +78,3 @@ def _count(folder: Path, source: str, split: str | None) -> int | None:
 
 def _where(plan: Plan, place: str) -> str:
     return "each GPU" if place == "gpu" and plan.machine.gpus else "computer"
-
-
-def _headed(line: str) -> tuple[str, str]:
-    head, _, sentence = line.partition(": ")
-    return head, sentence

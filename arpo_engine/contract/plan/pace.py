@@ -5,6 +5,7 @@ Upper bounds: every episode takes all its turns. Knows no machine but by its num
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from arpo_engine.contract.config.choices import choices_of
@@ -57,6 +58,7 @@ class Hours:
     measuring_h: float
     """Hours of validation, or of an evaluation."""
     total_h: float
+    """Of one attempt; limits.minutes ends it."""
 
 
 def hours_of(config: RunConfig, work: Work, means: Means, shape: ModelShape | None, pace: Pace) -> Hours:
@@ -75,7 +77,7 @@ def hours_of(config: RunConfig, work: Work, means: Means, shape: ModelShape | No
         learner_s=learner,
         before_h=before,
         measuring_h=measuring,
-        total_h=steps * step / 3600 + before + measuring,
+        total_h=min(steps * step / 3600 + before + measuring, (config.limits.minutes or math.inf) / 60),
     )
 
 

@@ -10,6 +10,23 @@ def sentences_of(plan: Plan) -> tuple[str, ...]:
     return (memory_of(plan), work_of(plan), time_of(plan), desktops_of(plan), disk_of(plan))
 
 
+def brief_of(plan: Plan) -> tuple[tuple[str, str], ...]:
+    """The same as (what it is about, a few words)."""
+    work, desktops = plan.work, plan.desktops
+    memory = "not known for this model"
+    if plan.parameters is not None:
+        on_gpu = f"{plan.gpu_gb:,.1f} GB on each GPU, " if plan.machine.gpus else ""
+        memory = f"{on_gpu}{plan.memory_gb:,.1f} GB of the computer"
+    episodes = f"at most {work.rollouts:,} rollouts, {work.per_step:,} a step for {work.steps:,} steps"
+    return (
+        ("Memory", memory),
+        ("Work", f"{episodes}{_tries(plan)}" if work.rollouts else f"{_measured(plan)} measured episodes"),
+        ("Time", f"at most {_duration(plan.hours.total_h * 3600)} at the paces that are assumed"),
+        ("Desktops", f"{desktops.count} at once: {desktops.gb:,.1f} GB, {_cores(plan)}"),
+        ("Disk", f"at most {plan.disk.total_gb:,.1f} GB"),
+    )
+
+
 def memory_of(plan: Plan) -> str:
     """What it takes, where, and what takes most."""
     if plan.parameters is None:
@@ -27,17 +44,12 @@ def memory_of(plan: Plan) -> str:
 def work_of(plan: Plan) -> str:
     """Episodes, and what one training step learns from."""
     work = plan.work
-    measured = "an unknown number" if work.measured is None else f"{work.measured:,}"
     if not work.rollouts:
-        return f"Work: {measured} measured episodes of at most {work.turns} turns"
-    if work.tries is None:
-        tries = ", the tries of tasks.selection before them (their number depends on the tasks)"
-    else:
-        tries = f", {work.tries:,} tries of tasks.selection before them" if work.tries else ""
+        return f"Work: {_measured(plan)} measured episodes of at most {work.turns} turns"
     return (
-        f"Work: at most {work.rollouts:,} rollouts, {work.per_step:,} a step for {work.steps:,} steps{tries}, "
-        f"{measured} measured episodes; a trajectory of {work.turns} screenshots has up to {work.trajectory_tokens:,} "
-        f"tokens, a step {work.learnt_tokens:,} in {work.updates} updates of {work.per_update} trajectories"
+        f"Work: at most {work.rollouts:,} rollouts, {work.per_step:,} a step for {work.steps:,} steps{_tries(plan)}, "
+        f"{_measured(plan)} measured episodes; a trajectory of {work.turns} screenshots has up to "
+        f"{work.trajectory_tokens:,} tokens, a step {work.learnt_tokens:,} in {work.updates} updates of {work.per_update} trajectories"
     )
 
 
@@ -57,7 +69,7 @@ def time_of(plan: Plan) -> str:
 def desktops_of(plan: Plan) -> str:
     """What all desktops need, wherever they are."""
     desktops = plan.desktops
-    return f"Desktops: {desktops.count} at once, {desktops.gb:,.1f} GB of memory and {desktops.cores:,.0f} cores"
+    return f"Desktops: {desktops.count} at once, {desktops.gb:,.1f} GB of memory and {_cores(plan)}"
 
 
 def disk_of(plan: Plan) -> str:
@@ -69,6 +81,21 @@ def disk_of(plan: Plan) -> str:
         f"Disk: {disk.total_gb:,.2f} GB at most: {checkpoints}{export}, {disk.frames_kept_gb:,.2f} GB of screenshots "
         f"({disk.frames_gb:,.2f} GB if all were kept)"
     )
+
+
+def _cores(plan: Plan) -> str:
+    cores = max(1, round(plan.desktops.cores))
+    return "1 core" if cores == 1 else f"{cores:,} cores"
+
+
+def _measured(plan: Plan) -> str:
+    return "an unknown number of" if plan.work.measured is None else f"{plan.work.measured:,}"
+
+
+def _tries(plan: Plan) -> str:
+    if plan.work.tries is None:
+        return ", the tries of tasks.selection before them (their number depends on the tasks)"
+    return f", {plan.work.tries:,} tries of tasks.selection before them" if plan.work.tries else ""
 
 
 def _duration(seconds: float) -> str:

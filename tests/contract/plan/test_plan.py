@@ -191,6 +191,8 @@ def test_hours_are_waves_of_episodes_and_operations_at_a_pace():
     assert found.learner_s == pytest.approx(32 * forward * 3 / (989e12 * 0.4))
     assert found.measuring_h == pytest.approx(episode / 3600)
     assert found.total_h == pytest.approx(10 * (found.rollouts_s + found.learner_s) / 3600 + found.measuring_h)
+    stopped = hours_of(of_osworld(limits={"steps": 10, "minutes": 3}), work, means, SHAPE, pace)
+    assert stopped.total_h == 3 / 60
     stream = hours_of(of_osworld(rollout={"mode": "stream"}), work, means, SHAPE, pace)
     assert stream.total_h * 3600 == pytest.approx(10 * found.rollouts_s + episode), "the learner works beside it"
 

@@ -72,7 +72,7 @@ def test_an_unknown_model_and_unreadable_tasks_are_said(capsys: pytest.CaptureFi
     code, shown = planned(capsys, *POCKET, "--gpus", "1", "model.path=lab/mine", "tasks.source=nowhere")
     assert code == 0
     assert "the shape of this model is not known" in shown
-    assert "an unknown number measured episodes" in shown
+    assert "an unknown number of measured episodes" in shown
 
 
 def test_bad_words_are_refused(capsys: pytest.CaptureFixture[str]):
