@@ -19,7 +19,9 @@ from arpo_engine.contract.plan.shapes import ModelShape
 from arpo_engine.contract.plan.work import TaskCounts, Work, work_of
 
 FRAMEWORK_GB = 1.5
-"""Python, torch and transformers; on a GPU the context of CUDA, kernels and libraries."""
+"""On a GPU: the context of CUDA, kernels and libraries."""
+PROCESS_GB = 1.0
+"""In the computer's memory: Python, torch and transformers, of the run and of its desktops."""
 USABLE = 0.95
 """Share of a GPU's memory that tensors can take: the allocator leaves gaps."""
 
@@ -90,9 +92,8 @@ class Plan:
 
     def largest(self, place: str) -> Row:
         """The component that takes most at the worst moment."""
-        on_gpu = place == "gpu" or not self.machine.gpus
-        rows = [row for row in self.memory if row.phase in MOMENTS[self.worst] and (row.place == place or on_gpu)]
-        return max(rows, key=lambda row: row.gb)
+        now = [row for row in self.memory if row.phase in MOMENTS[self.worst]]
+        return max((row for row in now if row.place == place or not self.machine.gpus), key=lambda row: row.gb)
 
 
 def _named(row: Row) -> str:
@@ -123,7 +124,7 @@ def plan_of(
         memory=rows,
         gpu_gb=largest_gpu + FRAMEWORK_GB if machine.gpus else 0.0,
         worst=worst,
-        memory_gb=largest_memory + FRAMEWORK_GB + (0.0 if machine.gpus else largest_gpu * means.ranks),
+        memory_gb=largest_memory + PROCESS_GB + (0.0 if machine.gpus else largest_gpu * means.ranks),
         pace=pace,
         hours=hours_of(config, work, means, shape, pace),
         desktops=desktops_of(config),

@@ -49,7 +49,8 @@ def work_of(plan: Plan) -> str:
     return (
         f"Work: at most {work.rollouts:,} rollouts, {work.per_step:,} a step for {work.steps:,} steps{_tries(plan)}, "
         f"{_measured(plan)} measured episodes; a trajectory of {work.turns} screenshots has up to "
-        f"{work.trajectory_tokens:,} tokens, a step {work.learnt_tokens:,} in {work.updates} updates of {work.per_update} trajectories"
+        f"{work.trajectory_tokens:,} tokens, a step {work.learnt_tokens:,} in {work.updates} updates of "
+        f"{work.per_update} trajectories"
     )
 
 

@@ -12,7 +12,7 @@ from arpo_engine.contract.plan.cures import too_long, ways_to_fit
 from arpo_engine.contract.plan.means import Means, means_of
 from arpo_engine.contract.plan.memory import Row, by_moment, memory_of
 from arpo_engine.contract.plan.pace import hours_of, pace_of, step_operations
-from arpo_engine.contract.plan.planning import FRAMEWORK_GB, USABLE, Machine, Plan, plan_of
+from arpo_engine.contract.plan.planning import PROCESS_GB, USABLE, Machine, Plan, plan_of
 from arpo_engine.contract.plan.sentences import sentences_of
 from arpo_engine.contract.plan.shapes import ModelShape, TowerShape
 from arpo_engine.contract.plan.work import TaskCounts, Work, work_of
@@ -250,6 +250,8 @@ def test_one_gpu_learns_all_weights_of_a_7b_only_with_offload():
     whole = ways_to_fit(config, plan_of(config, Machine(gpus=1, gpu_gb=80.0)))[0]
     assert "learner.offload=true" in whole.settings
     assert whole.plan.memory_gb > 80, "what the GPU does not hold, the computer does"
+    assert whole.plan.largest("gpu").component == "cache of contexts"
+    assert whole.plan.largest("memory").component == "optimizer"
     small = plan_of(config, Machine(gpus=1, gpu_gb=80.0, memory_gb=32.0))
     assert [way.title for way in ways_to_fit(config, small)] == ["an adapter learns (LoRA)"]
 
@@ -278,9 +280,9 @@ def test_a_small_policy_fits_a_small_computer_and_nothing_has_to_change():
     config = parse_config({})
     plan = plan_of(config, Machine(gpus=0, memory_gb=4.0, cores=2), tasks=TaskCounts(train=96, held_out=96))
     assert plan.fits and ways_to_fit(config, plan) == ()
-    assert plan.memory_gb > FRAMEWORK_GB
+    assert plan.memory_gb > PROCESS_GB
     assert plan.desktops.here
-    assert sentences_of(plan)[0].startswith("Memory: 2.")
+    assert sentences_of(plan)[0].startswith("Memory: 2.2 GB")
 
 
 def test_a_model_that_nobody_knows_is_planned_without_memory():
