@@ -15,6 +15,7 @@ from arpo_engine.contract.config import RunConfig
 from arpo_engine.contract.config.generators import HfGeneratorConfig, OpenAiGeneratorConfig, VllmGeneratorConfig
 from arpo_engine.contract.events import LogWritten, PhaseChanged
 from arpo_engine.contract.reporting import EventSink
+from arpo_engine.contract.resize import PixelLimits
 from arpo_engine.contract.tasks import Task
 from arpo_engine.desktops.host import DesktopHost
 from arpo_engine.desktops.pool import DesktopPool
@@ -23,7 +24,6 @@ from arpo_engine.inference.base import Generator
 from arpo_engine.inference.hf import HfGenerator
 from arpo_engine.inference.openai import OpenAiGenerator
 from arpo_engine.models.policy import Policy
-from arpo_engine.models.resize import PixelLimits
 from arpo_engine.rollout.episode import EpisodeRunner
 from arpo_engine.rollout.pace import Lockstep
 from arpo_engine.rollout.plans import Planner

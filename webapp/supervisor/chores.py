@@ -30,6 +30,7 @@ BENCHMARKS: Final = {
     "learning": "does a run learn, and does it carry over; --compare: does replay help",
     "learner": "how many tokens a second does the learner train, beside TRL's GRPOTrainer",
     "rollout": "how much faster are rollouts that do not wait for each other",
+    "gpu": "how fast does one GPU learn and sample, and does the plan say its memory",
 }
 SPELLED: Final = (
     *SOURCES,

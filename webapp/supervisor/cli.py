@@ -313,6 +313,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "metrics": Command(does="numbers by step as CSV, of our runs and of old logs", run=_engine("metrics")),
     "film": Command(does="one task before and after training, as a moving picture", run=_engine("film")),
     "verify": Command(does="a run, a config or a written claim beside the published ARPO", run=_engine("verify")),
+    "plan": Command(does="what a run needs: memory by component, hours, desktops, disk", run=_engine("plan")),
     "preflight": Command(does="check that a run could start here: model, desktops, disk", run=_engine("preflight")),
     "train-pocket": Command(does="rebuild the small policy that is shipped", run=_engine("train-pocket")),
     "manage": Command(does="Django's own commands: manage shell, manage createsuperuser, …", run=_manage),
