@@ -178,12 +178,7 @@ def _hub(config: RunConfig) -> Check:
 
 
 def _processor(config: RunConfig) -> Check:
-<<<<<<< HEAD
-    cores = cores_here()
-    busy = os.getloadavg()[0]
-=======
     cores, busy = usable_cores(), os.getloadavg()[0]
->>>>>>> 578c49be8232417b76a56ae4e8dbcfe0ed3bc39b
     gpu = "an NVIDIA GPU" if shutil.which("nvidia-smi") else "no NVIDIA GPU"
     message = f"{cores} processor cores, {busy:.1f} of them busy, and {gpu}"
     if config.model.path != "builtin:pocket" and gpu.startswith("no"):

@@ -7,11 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-<<<<<<< HEAD
 from arpo_engine.contract.config.verl.rules_ranks import RULES as RANK_RULES
-from arpo_engine.contract.config.verl.shapes import says_thousandths
-=======
->>>>>>> 578c49be8232417b76a56ae4e8dbcfe0ed3bc39b
 from arpo_engine.contract.config.verl.verdicts import (
     Judgement,
     Reading,
