@@ -13,8 +13,9 @@ pass, TRL's (without Liger kernels, which want a GPU) the trajectories of a batc
 torch.compile is used on neither side. Ours begins with the screenshots' bytes and the recorded trajectories, as a run
 does; TRL's inputs are laid out beforehand, patches as floats, and its batches are padded to their own longest instead
 of the generation batch's, both to its advantage. What would make it unfair: other tokens, TRL's default of recomputing
-every layer, more threads for one of them, a machine that is busy for one of them, more equal screenshots than real
-episodes have (`distinct_screenshots` says how many there are; we encode equal ones once, TRL each).
+every layer, more threads for one of them, a machine that is busy for one of them, or more equal screenshots than real
+episodes have: we encode equal ones once, TRL each of them. How many are distinct is told, and `all_distinct` is the
+same comparison with a pixel of its own in each, so that none is saved.
 
 `python -m benchmarks.learner [--groups 4] [--rounds 7] [--threads 1] [--quick] [--json]`
 """
@@ -23,11 +24,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import os
-import random
 import statistics
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -35,120 +33,80 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from arpo_engine.contract.config import load_config
-from arpo_engine.contract.reporting import MemorySink
-from arpo_engine.inference.base import Sampling
 from arpo_engine.models.contexts import frame_key
-from arpo_engine.models.folder import locate
-from arpo_engine.runtime.context import open_context
-from arpo_engine.runtime.local import LocalExecutor
 from benchmarks.common import header, print_json, print_table
+from benchmarks.learner_sides import Worker, collect, marked
 from benchmarks.learner_work import Work
-from benchmarks.trl_home import ROOT, TRL, trl_python
+from benchmarks.trl_home import TRL, trl_python
 
-CONFIG = ROOT / "configs" / "pocket_demo.yaml"
 SETTINGS: dict[str, list[dict[str, Any]]] = {
     "ours": [
         {"padding_free": packed, "tokens_per_pass": tokens}
-        for packed in (False, True)
-        for tokens in (None, 8192, 4096, 2048)
+        for packed, tokens in ((False, None), (True, None), (True, 8192), (True, 4096), (True, 2048))
     ],
     "trl": [{"per_device_train_batch_size": size, "gradient_checkpointing": False} for size in (2, 4, 8, 16, 32)],
 }
+SMALLER: list[dict[str, Any]] = [
+    {},
+    {"padding_free": True},
+    {"padding_free": True, "tokens_per_pass": 2048},
+    {"padding_free": True, "tokens_per_pass": 2048, "logits_tokens": 128},
+    {"padding_free": True, "tokens_per_pass": 2048, "logits_tokens": 128, "gradient_checkpointing": True},
+]
+"""Each holds less at once than the one before."""
 SAME = 2e-3
 """Share by which loss and gradient norm of the two sides may be apart."""
+Answers = dict[str, list[dict[str, float]]]
 
 
-class Worker:
-    """One side, in a process of its own."""
-
-    def __init__(self, name: str, python: Path | str, folder: Path, threads: int) -> None:
-        command = [str(python), "-m", f"benchmarks.learner_{name}", str(folder), str(threads)]
-        environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"}
-        self.name = name
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment, cwd=ROOT
-        )
-
-    def ask(self, do: str, settings: dict[str, Any] | None = None) -> dict[str, float]:
-        """Let it do something and wait for its answer.
-
-        Raises:
-            SystemExit: it died; its last words are on standard error.
-        """
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps({"do": do, "settings": settings}) + "\n")
-        self._process.stdin.flush()
-        line = self._process.stdout.readline()
-        if not line:
-            raise SystemExit(f"the side {self.name!r} ended with {self._process.wait()}; its last words are above")
-        answer: dict[str, float] = json.loads(line)
-        return answer
-
-    def close(self) -> None:
-        """End the process."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait()
+def choose(name: str, python: Path | str, folder: Path, threads: int, settings: list[dict[str, Any]]) -> dict[str, Any]:
+    """The settings of a side whose second step is the quickest."""
+    # With one thread processor time chooses as an idle machine would; more threads share it out among them.
+    clock = "cpu_seconds" if threads == 1 else "seconds"
+    found = []
+    with Worker(name, python, folder, threads) as worker:
+        for chosen in settings:
+            worker.ask("prepare", chosen)
+            worker.ask("step")
+            found.append(worker.ask("step")[clock])
+            print(f"{name} with {chosen}: {found[-1]:.2f} s", file=sys.stderr)
+    return settings[found.index(min(found))]
 
 
-async def collect(groups: int, group_size: int, folder: Path) -> Work:
-    """Episodes of `groups` tasks, `group_size` of each, as the preset `pocket_demo` plays them."""
-    config = load_config(CONFIG, [f"desktops.count={groups * group_size}"])
-    sampling = Sampling(
-        temperature=config.rollout.temperature, top_p=1.0, max_new_tokens=config.generator.max_new_tokens
-    )
-    async with open_context(config, run_dir=folder, attempt=1, sink=MemorySink(), executor=LocalExecutor()) as context:
-        tasks = context.train_tasks[:groups]
-        plans = context.planner.groups(tasks, size=group_size, step=1, sampling=sampling)
-        episodes = (context.scheduler.until_healthy(plan) for group in plans for plan in group.episodes)
-        played = await asyncio.gather(*episodes)
-    chance = random.Random(0)
-    return Work(
-        checkpoint=locate(config.model.path),
-        trajectories=tuple(played),
-        advantages=tuple(chance.choice((-1.0, 1.0)) * chance.uniform(0.5, 2.0) for _ in played),
-        clip=config.algorithm.clip,
-        temperature=config.rollout.temperature,
-        group_size=group_size,
-    )
+def measure(work: Work, folder: Path, rounds: int, threads: int, chosen: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Both sides' steps in turn, each side first in every other round, after one of each that warms up.
 
-
-def fastest(worker: Worker, settings: list[dict[str, Any]]) -> dict[str, Any]:
-    """The settings whose second step is the quickest."""
-    seconds = []
-    for chosen in settings:
-        worker.ask("prepare", chosen)
-        worker.ask("step")
-        seconds.append(worker.ask("step")["seconds"])
-        print(f"{worker.name} with {chosen}: {seconds[-1]:.2f} s", file=sys.stderr)
-    return settings[seconds.index(min(seconds))]
-
-
-def measure(work: Work, folder: Path, rounds: int, threads: int, settings: dict[str, list[Any]]) -> dict[str, Any]:
-    """Both sides' steps in turn; refuses to compare two that do not compute the same."""
+    Raises:
+        SystemExit: the two do not compute the same.
+    """
     work.write(folder)
-    workers = [Worker("ours", sys.executable, folder, threads), Worker("trl", trl_python(), folder, threads)]
-    try:
-        chosen = {worker.name: fastest(worker, settings[worker.name]) for worker in workers}
-        first = {}
-        for worker in workers:
+    answers: Answers = {"ours": [], "trl": []}
+    loads, first = [], {}
+    with (
+        Worker("ours", sys.executable, folder, threads) as ours,
+        Worker("trl", trl_python(), folder, threads) as trl,
+    ):
+        for worker in (ours, trl):
             worker.ask("prepare", chosen[worker.name])
             first[worker.name] = worker.ask("step")
         refuse_unequal(first["ours"], first["trl"])
-        seconds: dict[str, list[float]] = {"ours": [], "trl": []}
-        loads, peaks = [], {}
-        for _ in range(rounds):
+        for number in range(rounds):
             loads.append(round(os.getloadavg()[0], 2))
-            for worker in workers:
-                answer = worker.ask("step")
-                seconds[worker.name].append(answer["seconds"])
-                peaks[worker.name] = round(answer["peak_mb"])
-    finally:
-        for worker in workers:
-            worker.close()
-    return summary(work, seconds, loads, peaks, chosen, first)
+            for worker in (ours, trl) if number % 2 else (trl, ours):
+                answers[worker.name].append(worker.ask("step"))
+    return {**summary(work, answers), "settings": chosen, "first_step": first, "load_by_round": loads}
+
+
+def memory(folder: Path, threads: int) -> list[dict[str, Any]]:
+    """What a step of ours adds to the process's memory (MB), with each of some settings."""
+    found = []
+    for settings in SMALLER:
+        with Worker("ours", sys.executable, folder, threads) as worker:
+            before = worker.ask("prepare", settings)["peak_mb"]
+            answer = worker.ask("step")
+        added = round(answer["peak_mb"] - before)
+        found.append({"settings": settings, "added_mb": added, "cpu_seconds": answer["cpu_seconds"]})
+    return found
 
 
 def refuse_unequal(ours: dict[str, float], trl: dict[str, float]) -> None:
@@ -161,32 +119,29 @@ def refuse_unequal(ours: dict[str, float], trl: dict[str, float]) -> None:
             )
 
 
-def summary(
-    work: Work,
-    seconds: dict[str, list[float]],
-    loads: list[float],
-    peaks: dict[str, int],
-    chosen: dict[str, dict[str, Any]],
-    first: dict[str, dict[str, float]],
-) -> dict[str, Any]:
-    """Medians of the rounds, and the two sides beside each other."""
-    median = {name: statistics.median(values) for name, values in seconds.items()}
-    ratios = [theirs / ours for ours, theirs in zip(seconds["ours"], seconds["trl"], strict=True)]
+def summary(work: Work, answers: Answers) -> dict[str, Any]:
+    """Medians of the rounds. The ratio is the median of the rounds' own, whose two steps met the same load."""
+
+    def of(name: str, key: str) -> list[float]:
+        return [answer[key] for answer in answers[name]]
+
+    median = {name: statistics.median(of(name, "seconds")) for name in answers}
+    cpu = {name: statistics.median(of(name, "cpu_seconds")) for name in answers}
+    ratios = [theirs / ours for ours, theirs in zip(of("ours", "seconds"), of("trl", "seconds"), strict=True)]
     return {
         "ours_tokens_per_s": work.tokens / median["ours"],
         "trl_tokens_per_s": work.tokens / median["trl"],
-        "ratio_vs_trl": median["trl"] / median["ours"],
+        "ratio_vs_trl": statistics.median(ratios),
         "ratio_by_round": {"lowest": min(ratios), "highest": max(ratios)},
-        "peak_mb": peaks,
-        "settings": chosen,
+        "ratio_of_processor_time": cpu["trl"] / cpu["ours"],
+        "peak_mb": {name: round(max(of(name, "peak_mb"))) for name in answers},
         "tokens": work.tokens,
         "sampled_tokens": work.sampled_tokens,
         "trajectories": len(work.trajectories),
         "screenshots": sum(len(item.steps) for item in work.trajectories),
         "distinct_screenshots": len({frame_key(step.pixels) for item in work.trajectories for step in item.steps}),
-        "first_step": {name: {key: found[key] for key in ("loss", "grad_norm")} for name, found in first.items()},
-        "seconds": seconds,
-        "load_by_round": loads,
+        "seconds": {name: of(name, "seconds") for name in answers},
+        "cpu_seconds": {name: of(name, "cpu_seconds") for name in answers},
     }
 
 
@@ -199,14 +154,23 @@ def show(figures: dict[str, Any]) -> None:
         peak = figures["peak_mb"][name]
         rows.append([title, f"{figures[f'{name}_tokens_per_s']:,.0f}", f"{seconds:.2f}", f"{peak:,}", words])
     print_table(rows)
-    spread = figures["ratio_by_round"]
+    print()
+    print_table([["ours with", "added MB", "processor s"], *(_memory_row(found) for found in figures["memory"])])
+    spread, distinct = figures["ratio_by_round"], figures["all_distinct"]
     print(
-        f"\nours / TRL: {figures['ratio_vs_trl']:.2f} (rounds {spread['lowest']:.2f} to {spread['highest']:.2f}), "
+        f"\nours / TRL: {figures['ratio_vs_trl']:.2f} (rounds {spread['lowest']:.2f} to {spread['highest']:.2f}; of "
+        f"processor time {figures['ratio_of_processor_time']:.2f}); were no two screenshots equal "
+        f"{distinct['ratio_vs_trl']:.2f} ({distinct['ratio_of_processor_time']:.2f}); "
         f"{figures['threads']} thread(s); {figures['trajectories']} trajectories, {figures['tokens']:,} tokens, "
         f"{figures['sampled_tokens']:,} of them sampled; {figures['screenshots']} screenshots, "
         f"{figures['distinct_screenshots']} of them distinct; load {min(figures['load_by_round'])} to "
         f"{max(figures['load_by_round'])} on {figures['machine']['cores']} cores"
     )
+
+
+def _memory_row(found: dict[str, Any]) -> list[str]:
+    words = ", ".join(f"{key}={value}" for key, value in found["settings"].items()) or "the defaults"
+    return [words, f"{found['added_mb']:,}", f"{found['cpu_seconds']:.2f}"]
 
 
 def main() -> int:
@@ -224,7 +188,15 @@ def main() -> int:
     figures = header()
     with tempfile.TemporaryDirectory(prefix="arpo-learner-") as folder:
         work = asyncio.run(collect(groups, group_size, Path(folder)))
-        figures.update(measure(work, Path(folder), rounds, arguments.threads, settings))
+        place = Path(folder)
+        work.write(place)
+        pythons: dict[str, Path | str] = {"ours": sys.executable, "trl": trl_python()}
+        chosen = {
+            name: choose(name, python, place, arguments.threads, settings[name]) for name, python in pythons.items()
+        }
+        figures["memory"] = memory(place, arguments.threads)
+        figures.update(measure(work, place, rounds, arguments.threads, chosen))
+        figures["all_distinct"] = measure(marked(work), place, rounds, arguments.threads, chosen)
     figures.update(threads=arguments.threads, runs=rounds, quick=arguments.quick)
     figures["versions"]["trl"] = TRL
     if not arguments.json:

@@ -16,6 +16,7 @@ import torch
 from datasets import Dataset
 from torch import Tensor
 from transformers import AutoTokenizer, Qwen2_5_VLForConditionalGeneration
+from transformers.utils import logging as transformers_logging
 from trl import GRPOConfig, GRPOTrainer
 
 from arpo_engine.models.image_settings import read_patch_format
@@ -26,7 +27,7 @@ from benchmarks.learner_work import Work, read, serve
 Inputs = dict[str, Any]
 
 
-class Fed(GRPOTrainer):
+class Fed(GRPOTrainer):  # type: ignore[misc]  # TRL is not where types are checked
     """Takes prepared inputs where it would generate some; everything else is TRL's."""
 
     def _prepare_inputs(self, generation_batch: Inputs) -> Inputs:
@@ -147,5 +148,7 @@ def _padded(rows: Any, value: float, *, left: bool = False) -> tuple[Tensor, Ten
 
 
 if __name__ == "__main__":
+    bars: Any = transformers_logging
+    bars.disable_progress_bar()
     torch.set_num_threads(int(sys.argv[2]))
     serve(Trl(read(Path(sys.argv[1]))))

@@ -78,8 +78,12 @@ def serve(side: Side) -> None:
             side.prepare(words["settings"])
             answer: dict[str, float] = {}
         else:
-            began = time.perf_counter()
+            began, cpu = time.perf_counter(), time.process_time()
             found = side.step()
-            answer = {**found, "seconds": time.perf_counter() - began}
+            answer = {
+                **found,
+                "seconds": time.perf_counter() - began,
+                "cpu_seconds": time.process_time() - cpu,
+            }
         answer["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / MB_OF_RSS
         print(json.dumps(answer), file=answers, flush=True)

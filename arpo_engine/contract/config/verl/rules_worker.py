@@ -22,6 +22,7 @@ from arpo_engine.contract.config.verl.verdicts import (
     never_read,
     number_to,
     only,
+    truth_to,
     whole_to,
 )
 
@@ -207,15 +208,15 @@ def _reference_offload(reading: Reading, key: str) -> Judgement:
 _ACTOR: dict[str, Rule] = {
     "hybrid_engine": only(True, "sampling and learning share the machine", "the original refuses it as well; use true"),
     "actor.max_grad_norm": number_to("optimizer.max_grad_norm"),
-    "actor.padding_free": done_by_itself("only how trajectories are packed; it changes no result"),
-    "actor.dynamic_batching": done_by_itself("only how trajectories are packed; it changes no result"),
+    "actor.padding_free": truth_to("learner.padding_free"),
+    "actor.dynamic_batching": done_by_itself("always done: trajectories share passes of at most so many tokens"),
     "actor.use_torch_compile": done_by_itself("only speed; it changes no result"),
     "actor.ulysses_sequence_parallel_size": only(
         1, "a trajectory stays on one device", "a sequence is not spread over devices yet; use 1"
     ),
     "actor.model.model_path": _model,
     "actor.model.tokenizer_path": _tokenizer,
-    "actor.model.enable_gradient_checkpointing": done_by_itself("only memory against time; it changes no result"),
+    "actor.model.enable_gradient_checkpointing": truth_to("learner.gradient_checkpointing"),
     "actor.model.trust_remote_code": _remote_code,
     "actor.model.freeze_vision_tower": _frozen_tower,
     "actor.model.lora.rank": _rank,
