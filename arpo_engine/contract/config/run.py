@@ -125,12 +125,7 @@ class RunConfig(Strict):
                     f"{self.agent.max_images} screenshots are fewer than {field} = {steps}, and "
                     f"each step adds one; raise agent.max_images or lower {field}",
                 )
-        if self.learner.ranks % self.learner.replicas:
-            yield (
-                "learner.replicas",
-                f"{self.learner.replicas} copies of alike size cannot be spread over learner.ranks = "
-                f"{self.learner.ranks}; use a divisor of it",
-            )
+        yield from self.learner.contradictions()
         if self.kind == "train":
             yield from self._unfit_to_train()
         yield from self._stream_contradictions()
