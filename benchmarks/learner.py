@@ -42,8 +42,7 @@ from benchmarks.trl_home import TRL, trl_python
 SETTINGS: dict[str, list[dict[str, Any]]] = {
     "ours": [
         {"padding_free": packed, "tokens_per_pass": tokens}
-        for packed in (False, True)
-        for tokens in (None, 8192, 4096, 2048)
+        for packed, tokens in ((False, None), (True, None), (True, 8192), (True, 4096), (True, 2048))
     ],
     "trl": [{"per_device_train_batch_size": size, "gradient_checkpointing": False} for size in (2, 4, 8, 16, 32)],
 }
@@ -60,39 +59,41 @@ SAME = 2e-3
 Answers = dict[str, list[dict[str, float]]]
 
 
-def fastest(worker: Worker, settings: list[dict[str, Any]], clock: str) -> dict[str, Any]:
-    """The settings whose second step is the quickest."""
-    seconds = []
-    for chosen in settings:
-        worker.ask("prepare", chosen)
-        worker.ask("step")
-        seconds.append(worker.ask("step")[clock])
-        print(f"{worker.name} with {chosen}: {seconds[-1]:.2f} s", file=sys.stderr)
-    return settings[seconds.index(min(seconds))]
+def choose(name: str, python: Path | str, folder: Path, threads: int, settings: list[dict[str, Any]]) -> dict[str, Any]:
+    """The settings of a side whose second step is the quickest."""
+    # With one thread processor time chooses as an idle machine would; more threads share it out among them.
+    clock = "cpu_seconds" if threads == 1 else "seconds"
+    found = []
+    with Worker(name, python, folder, threads) as worker:
+        for chosen in settings:
+            worker.ask("prepare", chosen)
+            worker.ask("step")
+            found.append(worker.ask("step")[clock])
+            print(f"{name} with {chosen}: {found[-1]:.2f} s", file=sys.stderr)
+    return settings[found.index(min(found))]
 
 
-def measure(work: Work, folder: Path, rounds: int, threads: int, settings: dict[str, list[Any]]) -> dict[str, Any]:
-    """Both sides' steps in turn; refuses to compare two that do not compute the same."""
+def measure(work: Work, folder: Path, rounds: int, threads: int, chosen: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Both sides' steps in turn, each side first in every other round, after one of each that warms up.
+
+    Raises:
+        SystemExit: the two do not compute the same.
+    """
     work.write(folder)
-    workers = [Worker("ours", sys.executable, folder, threads), Worker("trl", trl_python(), folder, threads)]
-    try:
-        # With one thread processor time chooses as an idle machine would; more threads share it out among them.
-        clock = "cpu_seconds" if threads == 1 else "seconds"
-        chosen = {worker.name: fastest(worker, settings[worker.name], clock) for worker in workers}
-        first = {}
-        for worker in workers:
+    answers: Answers = {"ours": [], "trl": []}
+    loads, first = [], {}
+    with (
+        Worker("ours", sys.executable, folder, threads) as ours,
+        Worker("trl", trl_python(), folder, threads) as trl,
+    ):
+        for worker in (ours, trl):
             worker.ask("prepare", chosen[worker.name])
             first[worker.name] = worker.ask("step")
         refuse_unequal(first["ours"], first["trl"])
-        answers: Answers = {"ours": [], "trl": []}
-        loads = []
-        for _ in range(rounds):
+        for number in range(rounds):
             loads.append(round(os.getloadavg()[0], 2))
-            for worker in workers:
+            for worker in (ours, trl) if number % 2 else (trl, ours):
                 answers[worker.name].append(worker.ask("step"))
-    finally:
-        for worker in workers:
-            worker.close()
     return {**summary(work, answers), "settings": chosen, "first_step": first, "load_by_round": loads}
 
 
@@ -100,12 +101,9 @@ def memory(folder: Path, threads: int) -> list[dict[str, Any]]:
     """What a step of ours adds to the process's memory (MB), with each of some settings."""
     found = []
     for settings in SMALLER:
-        worker = Worker("ours", sys.executable, folder, threads)
-        try:
+        with Worker("ours", sys.executable, folder, threads) as worker:
             before = worker.ask("prepare", settings)["peak_mb"]
             answer = worker.ask("step")
-        finally:
-            worker.close()
         added = round(answer["peak_mb"] - before)
         found.append({"settings": settings, "added_mb": added, "cpu_seconds": answer["cpu_seconds"]})
     return found
@@ -122,7 +120,7 @@ def refuse_unequal(ours: dict[str, float], trl: dict[str, float]) -> None:
 
 
 def summary(work: Work, answers: Answers) -> dict[str, Any]:
-    """Medians of the rounds, and the two sides beside each other."""
+    """Medians of the rounds. The ratio is the median of the rounds' own, whose two steps met the same load."""
 
     def of(name: str, key: str) -> list[float]:
         return [answer[key] for answer in answers[name]]
@@ -133,7 +131,7 @@ def summary(work: Work, answers: Answers) -> dict[str, Any]:
     return {
         "ours_tokens_per_s": work.tokens / median["ours"],
         "trl_tokens_per_s": work.tokens / median["trl"],
-        "ratio_vs_trl": median["trl"] / median["ours"],
+        "ratio_vs_trl": statistics.median(ratios),
         "ratio_by_round": {"lowest": min(ratios), "highest": max(ratios)},
         "ratio_of_processor_time": cpu["trl"] / cpu["ours"],
         "peak_mb": {name: round(max(of(name, "peak_mb"))) for name in answers},
@@ -190,10 +188,15 @@ def main() -> int:
     figures = header()
     with tempfile.TemporaryDirectory(prefix="arpo-learner-") as folder:
         work = asyncio.run(collect(groups, group_size, Path(folder)))
-        figures.update(measure(work, Path(folder), rounds, arguments.threads, settings))
-        figures["memory"] = memory(Path(folder), arguments.threads)
-        same_settings = {name: [chosen] for name, chosen in figures["settings"].items()}
-        figures["all_distinct"] = measure(marked(work), Path(folder), rounds, arguments.threads, same_settings)
+        place = Path(folder)
+        work.write(place)
+        pythons: dict[str, Path | str] = {"ours": sys.executable, "trl": trl_python()}
+        chosen = {
+            name: choose(name, python, place, arguments.threads, settings[name]) for name, python in pythons.items()
+        }
+        figures["memory"] = memory(place, arguments.threads)
+        figures.update(measure(work, place, rounds, arguments.threads, chosen))
+        figures["all_distinct"] = measure(marked(work), place, rounds, arguments.threads, chosen)
     figures.update(threads=arguments.threads, runs=rounds, quick=arguments.quick)
     figures["versions"]["trl"] = TRL
     if not arguments.json:

@@ -10,7 +10,7 @@ import random
 import subprocess
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from arpo_engine.contract.config import load_config
 from arpo_engine.contract.reporting import MemorySink
@@ -52,7 +52,10 @@ class Worker:
         answer: dict[str, float] = json.loads(line)
         return answer
 
-    def close(self) -> None:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         """End the process."""
         assert self._process.stdin is not None
         self._process.stdin.close()
