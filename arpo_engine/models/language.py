@@ -7,7 +7,7 @@ scored.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from arpo_engine.models.passes import through
 from arpo_engine.models.recompute import recomputed
 from arpo_engine.models.segments import Segments
 from arpo_engine.models.vision import rms_norm, rotate
@@ -105,11 +106,16 @@ def forward(
         if asked is not None and segments is None:
             seen = _seen(columns.gather(1, asked), length)
         arguments = (layer, index, hidden, rotation, seen, asked, memory)
-        hidden = recomputed(_one_layer, *arguments) if recompute else _one_layer(*arguments)
+        # Weights are brought together outside, so that they are whole when the layer is computed again, too.
+        hidden = through(layer, recomputed if recompute else _called, _one_layer, *arguments)
         if deepstack is not None:
             hidden = deepstack.join(index, hidden)
     final: Tensor = rms_norm(language.norm, hidden)
     return final
+
+
+def _called(function: Callable[..., Tensor], *arguments: Any) -> Tensor:
+    return function(*arguments)
 
 
 def _one_layer(

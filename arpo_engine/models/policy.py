@@ -7,7 +7,7 @@ sampled (inference/) and learnt from (trainer/) is not known here.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Literal
@@ -28,6 +28,7 @@ from arpo_engine.models.chat import NEVER_SAMPLED, ChatFormat
 from arpo_engine.models.families import FAMILIES, Family
 from arpo_engine.models.language import Deepstack
 from arpo_engine.models.lora import Adapter
+from arpo_engine.models.passes import through
 from arpo_engine.models.patches import PatchFormat
 from arpo_engine.models.recompute import stock_layers_recomputed
 from arpo_engine.models.segments import Segments
@@ -49,6 +50,9 @@ class Policy:
         """What learns instead of the weights, where a run trains an adapter."""
         self.passes = PassesConfig()
         """What is computed at once when whole episodes are gone through."""
+        self.passes_of_all: Callable[[int], int] | None = None
+        """Where ranks share the weights: the most passes that any of them makes, of those that each makes by itself."""
+        self._device: torch.device | None = None
         self._forbidden = self._forbidden_logits()
 
     @classmethod
@@ -83,6 +87,16 @@ class Policy:
     def trained(self) -> list[Tensor]:
         """The parameters that learn, in the model's order."""
         return [weight for weight in self.module.parameters() if weight.requires_grad]
+
+    def move_to(self, device: torch.device) -> None:
+        """Bring all weights there and compute there."""
+        self.module.to(device)
+        self.computes_on(device)
+
+    def computes_on(self, device: torch.device) -> None:
+        """Passes run there from now on; whoever calls this brings the weights."""
+        self._device = device
+        self._forbidden = self._forbidden.to(device)
 
     def twin(self) -> Policy:
         """The same policy with weights of its own, so that one can be learnt with while the other samples."""
@@ -148,8 +162,8 @@ class Policy:
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are."""
-        device: torch.device = self.module.device
+        """Where passes are computed: where the weights are, unless `computes_on` said otherwise."""
+        device: torch.device = self._device or self.module.device
         return device
 
     @property
@@ -192,7 +206,8 @@ class Policy:
         learns = any(weight.requires_grad for weight in visual.parameters())
         # A frozen tower needs no activations: they would be the largest part of a step's memory.
         with torch.set_grad_enabled(learns and torch.is_grad_enabled()):
-            return vision.encode(visual, frames, self.chat.patches, recompute=self.passes.gradient_checkpointing)
+            recompute = self.passes.gradient_checkpointing
+            return through(visual, vision.encode, visual, frames, self.chat.patches, recompute)
 
     def embed(self, ids: Tensor, features: Tensor) -> Tensor:
         """Input embeddings [B, L, hidden]; `features` [n, …] stand at the image tokens, in reading order."""
@@ -242,7 +257,7 @@ class Policy:
 
     def reply_logprobs(self, trajectories: Sequence[Trajectory], temperature: float = 1.0) -> replies.ReplyLogprobs:
         """Log-probs, mask and entropy [B, T] of the sampled reply tokens; see `models.replies`."""
-        return replies.reply_logprobs(self, trajectories, temperature)
+        return through(self.module, replies.reply_logprobs, self, trajectories, temperature)
 
     def behaviour_logprobs(self, trajectories: Sequence[Trajectory]) -> Tensor:
         """The log-probs [B, T] that the replies were sampled with, laid out like `reply_logprobs`."""

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from arpo_engine.models.contexts import Context, by_length, contexts_of, packed, padded
 from arpo_engine.models.head import scored, scored_in_chunks
+from arpo_engine.models.idle import idle_encoding, idle_pass
 from arpo_engine.types import Pixels, Trajectory
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ class VisualTokens:
         self._screenshots = screenshots
         self._uses = Counter(key for batch in batches for item in batch for key in item.frames)
         self._known: dict[bytes, Tensor] = {}
-        if policy.passes.tokens_per_pass is None:
+        # Ranks that share the tower's weights go through it once each, whatever there is to be seen.
+        if screenshots and (policy.passes.tokens_per_pass is None or policy.passes_of_all is not None):
             self._encode(list(screenshots))
 
     def of(self, batch: Sequence[Context]) -> Tensor:
@@ -77,6 +79,9 @@ def reply_logprobs(policy: Policy, trajectories: Sequence[Trajectory], temperatu
     contexts = contexts_of(policy.chat, trajectories, screenshots)
     most = policy.passes.tokens_per_pass or TOKENS_PER_PASS
     batches = list(by_length(contexts, most, padding_free=policy.passes.padding_free))
+    idle = 0 if policy.passes_of_all is None else policy.passes_of_all(len(batches)) - len(batches)
+    # In this order on every rank: the tower, the passes; and backwards in the opposite one.
+    nothing = idle_encoding(policy) if policy.passes_of_all is not None and not screenshots else None
     visual = VisualTokens(policy, screenshots, batches)
     for batch in batches:
         rows = [item.row for item in batch for _ in item.places]
@@ -85,6 +90,10 @@ def reply_logprobs(policy: Policy, trajectories: Sequence[Trajectory], temperatu
         picked_logprobs, picked_entropy = _pass(policy, batch, visual.of(batch), temperature)
         logprobs = logprobs.index_put(places, picked_logprobs)
         entropy = entropy.index_put(places, picked_entropy)
+    for _ in range(idle):
+        logprobs = logprobs + idle_pass(policy)
+    if nothing is not None:
+        logprobs = logprobs + nothing
     return ReplyLogprobs(logprobs=logprobs, mask=mask, entropy=entropy)
 
 

@@ -22,7 +22,7 @@ from arpo_engine.models.recompute import recomputed, stock_layers_recomputed
 from arpo_engine.types import Pixels
 
 
-def encode(visual: Any, frames: Sequence[Pixels], form: PatchFormat, *, recompute: bool = False) -> list[Tensor]:
+def encode(visual: Any, frames: Sequence[Pixels], form: PatchFormat, recompute: bool = False) -> list[Tensor]:
     """Visual tokens [cells, hidden] of each screenshot; with deepstack [cells, (1 + levels) * hidden], the token first,
     its features for the first layers behind it. With `recompute` of each block only what it reads is kept for the way
     back."""

@@ -19,9 +19,9 @@ from arpo_engine.contract.config import GrpoConfig
 from arpo_engine.models.policy import Policy
 from arpo_engine.models.replies import ReplyLogprobs
 from arpo_engine.trainer.anchors import Anchors
-from arpo_engine.trainer.balancing import within
 from arpo_engine.trainer.kl_penalty import KlPenalty
 from arpo_engine.trainer.sampler_gap import SamplerGap, sampler_gap
+from arpo_engine.trainer.siblings import ALONE, Siblings
 from arpo_engine.types import Trajectory
 
 
@@ -49,12 +49,14 @@ class Gradient:
         temperature: float,
         penalty: KlPenalty | None,
         seeds: random.Random,
+        siblings: Siblings = ALONE,
     ) -> None:
         self._policy = policy
         self._algorithm = algorithm
         self._temperature = temperature
         self._penalty = penalty
         self._seeds = seeds
+        self._siblings = siblings
 
     def add(self, batch: Sequence[int], anchors: Anchors, normaliser: float, *, version: int | None) -> list[Part]:
         """Add the gradient of the members at `batch` to what the weights hold, and say what each part came to.
@@ -65,12 +67,11 @@ class Gradient:
         return [self._add_part(part, anchors, normaliser, version) for part in self.parts(batch, anchors)]
 
     def parts(self, batch: Sequence[int], anchors: Anchors) -> list[list[int]]:
-        """The minibatch cut into parts of at most `learner.tokens_per_pass` tokens each, alike in size."""
-        most = self._policy.passes.tokens_per_pass
-        if most is None:
-            return [list(batch)]
+        """The minibatch cut into parts of at most `learner.tokens_per_pass` tokens each, alike in size. With siblings
+        these are the parts of this rank's share, and the last may be empty where others have more."""
         tokens = [anchors.members[place].trajectory.computed_tokens for place in batch]
-        return [[batch[at] for at in part] for part in within(tokens, most)]
+        rounds = self._siblings.rounds(tokens, self._policy.passes.tokens_per_pass)
+        return [[batch[at] for at in part] for part in rounds]
 
     def _add_part(self, part: Sequence[int], anchors: Anchors, normaliser: float, version: int | None) -> Part:
         trajectories = [anchors.members[place].trajectory for place in part]
@@ -84,7 +85,8 @@ class Gradient:
                 total = total + self._penalty.of_loss(
                     new.logprobs, reference, new.mask, normaliser, per_trajectory=self._per_trajectory
                 )
-            total.backward()
+            # Gradients of ranks are averaged, and the normaliser is that of all of them.
+            (total * self._siblings.size).backward()
         return Part(
             outcome=replace(outcome, loss=outcome.loss.detach()),
             loss=float(total.detach()),
@@ -122,5 +124,5 @@ class Gradient:
         if adapter is None or not adapter.drops:
             yield
             return
-        with adapter.dropping_out(self._seeds.getrandbits(63)):
+        with adapter.dropping_out(self._seeds.getrandbits(63) + self._siblings.rank):
             yield

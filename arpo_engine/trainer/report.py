@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from arpo_engine.trainer.gradient import Part
 from arpo_engine.trainer.sampler_gap import SamplerGap, combined
+from arpo_engine.trainer.siblings import Siblings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +38,10 @@ class LearnReport:
     """Seconds and memory by metric key."""
     gap: SamplerGap | None = None
     """How far the generator's log-probs are from the learner's; None where no token could be compared."""
+
+
+OWN = ("tokens", "loss", "entropy", "clipped", "clipped_high", "clipped_dual", "kl", "surprisal")
+"""Sums over what a rank computed itself."""
 
 
 @dataclass(slots=True)
@@ -69,6 +75,15 @@ class Sums:
             self.clipped_high += part.outcome.clipped_high
             self.clipped_dual += part.outcome.clipped_dual
             self.kl += part.outcome.kl_sum
+
+    def joined(self, siblings: Siblings) -> Sums:
+        """What all ranks counted; norms are of all of them already."""
+        if siblings.size == 1:
+            return self
+        gap = self.gap or SamplerGap(mean_abs=0.0, k3=0.0, tokens=0)
+        counted = siblings.total(*(getattr(self, name) for name in OWN), *gap.sums())
+        own: dict[str, Any] = dict(zip(OWN, counted, strict=False))
+        return replace(self, **own, gap=SamplerGap.of_sums(*counted[len(OWN) :]))
 
     def report(
         self,

@@ -26,6 +26,17 @@ class SamplerGap:
     (http://joschu.net/blog/kl-approx.html)."""
     tokens: int
 
+    def sums(self) -> tuple[float, float, float]:
+        """Of both over the tokens, and their number: what several gaps can be added up by."""
+        return self.mean_abs * self.tokens, self.k3 * self.tokens, float(self.tokens)
+
+    @classmethod
+    def of_sums(cls, absolute: float, k3: float, tokens: float) -> SamplerGap | None:
+        """The gap over all tokens that were summed up; None where there is none."""
+        if not tokens:
+            return None
+        return cls(mean_abs=absolute / tokens, k3=k3 / tokens, tokens=round(tokens))
+
 
 def sampler_gap(
     trajectories: Sequence[Trajectory], learner_BT: Tensor, generator_BT: Tensor, version: int

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from arpo_engine.contract.base import Strict
+from arpo_engine.contract.config.ranks import RanksConfig
 
 
 class PassesConfig(Strict):
@@ -24,5 +25,5 @@ class PassesConfig(Strict):
     for about a third more time."""
 
 
-class LearnerConfig(PassesConfig):
+class LearnerConfig(PassesConfig, RanksConfig):
     """How the learner computes. Settings change memory and time; what is learnt changes only by rounding."""
