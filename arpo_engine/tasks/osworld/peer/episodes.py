@@ -1,7 +1,7 @@
 """`setup` and `evaluate` by OSWorld's own `DesktopEnv`, on a desktop that somebody else started.
 
-Knows the attributes that `DesktopEnv` of desktop-env 1.0.2 sets; its constructor, which would start a virtual machine, is
-not run.
+Knows the attributes that `DesktopEnv` of desktop-env 1.0.2 sets; its constructor, which would start a virtual machine,
+is not run.
 """
 
 from __future__ import annotations
@@ -62,9 +62,7 @@ def evaluate(wire: Wire, call: dict[str, Any]) -> float:
 def _environment(wire: Wire, call: dict[str, Any]) -> Any:
     """`DesktopEnv` with a task and an address, as its own constructor and `reset` leave it."""
     address, task = call["address"], call["task"]
-    wire.watch(
-        host=address["host"], port=address["server_port"], headers=address["headers"], assets=call["asset_urls"]
-    )
+    wire.watch(host=address["host"], port=address["server_port"], headers=address["headers"], assets=call["asset_urls"])
     kind = importlib.import_module("desktop_env.desktop_env").DesktopEnv
     controllers = importlib.import_module("desktop_env.controllers.setup")
     env = object.__new__(kind)
@@ -95,7 +93,7 @@ def _environment(wire: Wire, call: dict[str, Any]) -> Any:
 
 
 def _is_null_state(error: TypeError, evaluator: dict[str, Any]) -> bool:
-    """Whether the whole score is zero because a getter met what a fresh desktop lacks; a list joined by `or` goes on."""
+    """Whether the score is zero because a getter met what a fresh desktop lacks; a list joined by `or` might go on."""
     if isinstance(evaluator["func"], list) and evaluator.get("conj", "and") != "and":
         return False
     frames = traceback.extract_tb(error.__traceback__)

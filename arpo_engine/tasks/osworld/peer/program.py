@@ -5,6 +5,7 @@ Standard output belongs to the answers; whatever OSWorld's code prints goes to s
 
 from __future__ import annotations
 
+import importlib
 import json
 import logging
 import os
@@ -74,6 +75,7 @@ def main() -> int:
     try:
         heavy = lazy.make_lazy()
         version = metadata.version("desktop-env")
+        importlib.import_module("desktop_env.desktop_env")
     except ImportError as error:
         _say(out, {"hello": None, "text": str(error)})
         return 1
