@@ -73,9 +73,8 @@ def _list(cache: AssetCache, urls: list[str] | None, *, as_json: bool) -> int:
         print(f"{asset.sha256[:12]}  {asset.size / MB:9.3f} MB  {asset.fetched_at}  {asset.origin:<13}  {asset.url}")
     for url in missing:
         print(f"missing: {url}")
-    print(
-        f"{len(shown)} files, {sum(asset.size for asset in shown) / MB:,.1f} MB in {cache.folder}; {len(missing)} missing"
-    )
+    size_mb = sum(asset.size for asset in shown) / MB
+    print(f"{len(shown)} files, {size_mb:,.1f} MB in {cache.folder}; {len(missing)} missing")
     return 1 if missing else 0
 
 

@@ -28,8 +28,8 @@ STEPS: Final[dict[str, frozenset[str]]] = {
     "sleep": frozenset({"seconds"}),
     "update_browse_history": frozenset({"history"}),
 }
-"""Step types and their parameters. Those that the package has and cannot do (`act`, `replay`, `tidy_desktop`), and those
-that reach into the machine of the engine (`upload_file`, `proxy`), are left out."""
+"""Step types and their parameters. Those that the package has and cannot do (`act`, `replay`, `tidy_desktop`), and
+those that reach into the machine of the engine (`upload_file`, `proxy`), are left out."""
 HOST_STEPS: Final[dict[str, str]] = {
     "upload_file": "reads files of the engine's machine; keep them beside the tasks and name them in a download step",
     "proxy": "reads the proxies of the engine's machine",

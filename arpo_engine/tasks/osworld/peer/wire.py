@@ -38,7 +38,7 @@ class Wire:
         """From now on see every call."""
         wire, send = self, self._send
 
-        def seen(session: requests.Session, request: requests.PreparedRequest, **options: Any) -> requests.Response:
+        def seen(session: requests.Session, request: requests.PreparedRequest, **options: Any) -> Any:
             return wire._carry(send, session, request, options)
 
         requests.Session.send = seen  # type: ignore[method-assign,assignment]
