@@ -66,7 +66,7 @@ def answer(wire: Wire, notes: Notes, call: dict[str, Any]) -> dict[str, Any]:
     except Exception as error:  # noqa: BLE001 - the very purpose of this process
         text = str(error) or type(error).__name__
         trace = "".join(traceback.format_exception(error))[-LONGEST_TRACE:]
-        kind = kind_of(error, scoring=scoring)
+        kind = "desktop_lost" if wire.failures and not wire.is_there() else kind_of(error, scoring=scoring)
         result["error"] = {"kind": kind, "type": type(error).__name__, "text": text, "trace": trace}
     return {**result, "notes": notes.lines, "unanswered": wire.failures}
 

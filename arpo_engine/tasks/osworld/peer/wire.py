@@ -63,6 +63,14 @@ class Wire:
         if answer.status_code != requests.codes.ok:
             raise Unreachable(f"the desktop at {self._desktop} answers {answer.status_code} to GET /platform")
 
+    def is_there(self) -> bool:
+        """Whether the desktop answers now."""
+        try:
+            self.probe()
+        except Unreachable:
+            return False
+        return True
+
     def _carry(self, send: Any, session: requests.Session, request: requests.PreparedRequest, options: Any) -> Any:
         url = request.url or ""
         if url in self._assets:
