@@ -20,7 +20,8 @@ from benchmarks.common import print_table
 from benchmarks.comparison_figures import Arm, Counts, figures
 from benchmarks.comparison_plan import SPLITS, CompareFile, Comparison, read_plan, write_tasks
 from benchmarks.comparison_plot import write_curves
-from benchmarks.comparison_runs import Point, Practice, finished, read_practice, run_side_by_side
+from benchmarks.comparison_runs import Point, Practice, finished, read_practice
+from benchmarks.engine import ENGINE, run_side_by_side
 
 QUICK_SEEDS = 2
 QUICK_ENV_STEPS = 40
@@ -66,7 +67,7 @@ def _compare(plan: CompareFile, comparison: Comparison, out: Path, quick: bool) 
 
 def _practise(plan: CompareFile, words: tuple[str, ...], seed: int, out: Path) -> dict[str, Practice]:
     folders = {name: out / f"{name}-{seed}" for name in plan.arms}
-    common = ("train", "--no-resume", "--quiet", "--config", str(plan.preset), f"seed={seed}", *words)
+    common = (ENGINE, "train", "--no-resume", "--quiet", "--config", str(plan.preset), f"seed={seed}", *words)
     commands = [
         (*common, *plan.arms[name], "--run-dir", str(folder))
         for name, folder in folders.items()
@@ -94,7 +95,7 @@ def _measure(
         for name, points in chosen.items()
         for point in points
     }
-    common = ("evaluate", "--no-resume", "--quiet", "--config", str(plan.preset), "kind=evaluate", *words)
+    common = (ENGINE, "evaluate", "--no-resume", "--quiet", "--config", str(plan.preset), "kind=evaluate", *words)
     commands = [
         (
             *common,

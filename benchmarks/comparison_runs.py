@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -69,22 +65,6 @@ class Practice:
 
     def _saved(self) -> list[Point]:
         return [point for point in self.points if point.step in self.policies]
-
-
-def run_side_by_side(commands: Sequence[Sequence[str]]) -> None:
-    """Engine commands at once, each in a process of its own: what else the machine is busy with meets all alike.
-
-    Raises:
-        SystemExit: one of them failed.
-    """
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    running = [
-        subprocess.Popen([sys.executable, "-m", "arpo_engine", *words], env=environment, stdout=subprocess.DEVNULL)
-        for words in commands
-    ]
-    failed = [words for words, process in zip(commands, running, strict=True) if process.wait() != 0]
-    if failed:
-        raise SystemExit(f"`python -m arpo_engine {' '.join(failed[0])}` failed; its last words are above")
 
 
 def finished(run_dir: Path) -> bool:

@@ -4,9 +4,6 @@ started, and their run folders are read back."""
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +11,7 @@ from typing import Any
 from arpo_engine.contract.events import CheckpointSaved, MetricsLogged, RunEnded, ValidationFinished
 from arpo_engine.contract.outcomes import RunOutcome, Split
 from arpo_engine.contract.reporting import SPOOL_NAME, read_spool
+from benchmarks.engine import ENGINE, run_side_by_side
 
 SPLITS = ("train", "held_out")
 
@@ -44,17 +42,19 @@ class Trained:
 def train(plan: Plan, seed: int, *, control: str | None = None) -> Trained:
     """Train with one seed, exactly as the preset says, and read the run folder."""
     run_dir = plan.out / f"{control or 'seed'}-{seed}"
-    command = ["benchmarks.controls", control, "train"] if control else ["arpo_engine", "train", "--no-resume"]
-    _run([*command, "--config", str(plan.config), f"seed={seed}", *plan.settings, "--run-dir", str(run_dir)])
+    command = ["benchmarks.controls", control, "train"] if control else [ENGINE, "train", "--no-resume"]
+    words = ["--quiet", "--config", str(plan.config), f"seed={seed}", *plan.settings, "--run-dir", str(run_dir)]
+    run_side_by_side([[*command, *words]])
     return _read(run_dir, seed)
 
 
 def evaluate(plan: Plan, model: str, name: str, *, control: str | None = None) -> dict[str, list[int]]:
     """Success of a model on every task of both splits: split to [successes, attempts], feasible tasks only."""
     run_dir = plan.out / f"evaluate-{name}"
-    command = ["benchmarks.controls", control, "evaluate"] if control else ["arpo_engine", "evaluate", "--no-resume"]
+    command = ["benchmarks.controls", control, "evaluate"] if control else [ENGINE, "evaluate", "--no-resume"]
+    command += ["--quiet", "--config", str(plan.config), "kind=evaluate"]
     words = [f"model.path={model}", f"evaluation.attempts={plan.attempts}", *plan.settings]
-    _run([*command, "--config", str(plan.config), "kind=evaluate", *words, "--run-dir", str(run_dir)])
+    run_side_by_side([[*command, *words, "--run-dir", str(run_dir)]])
     data = json.loads((run_dir / "results" / "evaluation.json").read_text(encoding="utf-8"))
     return {name: [data["splits"][name]["successes"], data["splits"][name]["attempts"]] for name in SPLITS}
 
@@ -62,12 +62,6 @@ def evaluate(plan: Plan, model: str, name: str, *, control: str | None = None) -
 def share(counts: dict[str, list[int]]) -> dict[str, float]:
     """Success by split."""
     return {name: successes / max(1, attempts) for name, (successes, attempts) in counts.items()}
-
-
-def _run(words: list[str]) -> None:
-    environment = {"OMP_NUM_THREADS": "1", **os.environ}
-    command = [sys.executable, "-m", words[0], *words[1:], "--quiet"]
-    subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL)
 
 
 def _read(run_dir: Path, seed: int) -> Trained:

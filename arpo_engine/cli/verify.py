@@ -62,6 +62,11 @@ def main(arguments: argparse.Namespace) -> int:
         rows = with_checks(compare_config(config, reference), checks_of(config))
         report = FidelityReport(subject=str(arguments.config), rows=rows, reference=reference.title)
     else:
+        if against is not None:
+            raise ConfigError(
+                f"--against {against.name} is for --run and --config; a document is read beside both published runs, "
+                "so leave --against out"
+            )
         report = check_claims(_document(arguments.claims), str(arguments.claims))
     _show(report)
     if arguments.markdown:

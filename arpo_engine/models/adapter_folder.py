@@ -22,7 +22,19 @@ ADAPTER_WEIGHTS = "adapter_model.safetensors"
 PREFIX = "base_model.model."
 """Before every name in a file of peft's."""
 DOWN, UP = ".lora_A.weight", ".lora_B.weight"
-PLAIN = {"use_dora": False, "use_rslora": False, "bias": "none", "modules_to_save": None, "rank_pattern": {}}
+PLAIN: Mapping[str, object] = {
+    "alora_invocation_tokens": None,
+    "alpha_pattern": {},
+    "bias": "none",
+    "fan_in_fan_out": False,
+    "layer_replication": None,
+    "lora_bias": False,
+    "modules_to_save": None,
+    "rank_pattern": {},
+    "use_dora": False,
+    "use_qalora": False,
+    "use_rslora": False,
+}
 """What an adapter that is merged here must not differ in."""
 
 
@@ -60,9 +72,13 @@ def merge_into(module: Any, folder: Path) -> None:
     if settings.get("peft_type") != "LORA" or other:
         named = ", ".join(other) or f"peft_type {settings.get('peft_type')!r}"
         raise ModelError(f"{folder} holds no plain LoRA adapter ({named}); merge it by peft's merge_and_unload")
+    names = [key.removesuffix(DOWN) for key in matrices if key.endswith(DOWN)]
+    beside = sorted(set(matrices) - {name + part for name in names for part in (DOWN, UP)})
+    if beside:
+        raise ModelError(f"{folder} holds {beside[0]}, which no plain LoRA has; merge it by peft's merge_and_unload")
     scale = float(settings["lora_alpha"]) / int(settings["r"])
     weights = dict(module.named_parameters())
-    for name in (key.removesuffix(DOWN) for key in matrices if key.endswith(DOWN)):
+    for name in names:
         weight, down, up = weights.get(f"{name}.weight"), matrices[name + DOWN], matrices.get(name + UP)
         if weight is None or up is None or weight.shape != (up.shape[0], down.shape[1]):
             raise ModelError(f"{folder} does not fit its model at {name}; give the model that it was trained from")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from arpo_engine.contract.config.parts import ModelConfig
 from arpo_engine.contract.errors import ModelError
-from arpo_engine.models.folder import base_of, read_json
+from arpo_engine.models.folder import read_json, root_of
 
 HEAD = "lm_head.weight"
 NOT_LINEAR = ("embed_tokens", "pos_embed", "lm_head")
@@ -43,7 +43,7 @@ def _meant(name: str, targets: tuple[str, ...]) -> bool:
 
 
 def _shapes(folder: Path) -> dict[str, list[int]]:
-    held = base_of(folder) or folder
+    held = root_of(folder)
     shapes = {name: shape for path in sorted(held.glob("*.safetensors")) for name, shape in _header(path).items()}
     if HEAD in shapes and _has_tied_head(held):
         del shapes[HEAD]

@@ -91,6 +91,20 @@ def base_of(folder: Path) -> Path | None:
         raise ModelError(f"{folder} is an adapter of {base!r}, which cannot be had: {error}") from error
 
 
+def root_of(folder: Path) -> Path:
+    """The folder that holds whole weights: this one, or below its adapter (and that of its model, …) the first such.
+
+    Raises:
+        ModelError: a model on the way is not there any more, or an adapter is its own model.
+    """
+    passed = [folder]
+    while (base := base_of(passed[-1])) is not None:
+        if base.resolve() in [known.resolve() for known in passed]:
+            raise ModelError(f"{folder} is in the end an adapter of itself; name its model in {ADAPTER_SETTINGS}")
+        passed.append(base)
+    return passed[-1]
+
+
 def family_of(folder: Path) -> Family:
     """What kind of model a folder holds, by the `model_type` of its config.json.
 

@@ -259,6 +259,7 @@ def _stock_deepstack(deepstack: Deepstack, embedded: Tensor) -> dict[str, Any]:
 
 def _read_model(folder: Path, dtype: str, trust_remote_code: bool) -> Any:
     """The network of a model folder, complete, ready to sample with."""
+    folders.root_of(folder)  # whatever is missing below it is told before anything is read
     base = folders.base_of(folder)
     if base is not None:
         model = _read_model(base, dtype, trust_remote_code)

@@ -5,6 +5,7 @@ const EVERY_MS = 3000;
 export function startSetupBanner() {
   const banner = document.getElementById("setup-banner");
   if (!banner) return;
+  const title = banner.querySelector("[data-setup-title]");
   const message = banner.querySelector("[data-setup-message]");
   const bar = banner.querySelector("progress");
   const ask = async () => {
@@ -13,12 +14,16 @@ export function startSetupBanner() {
       if (!response.ok) throw new Error(String(response.status));
       const state = await response.json();
       if (state.done) {
+        banner.classList.remove("bad");
         banner.classList.add("good");
-        message.textContent = "Everything is installed: runs can be started.";
-        bar.value = 100;
+        title.textContent = "The engine is installed.";
+        message.textContent = "Runs can be started.";
+        bar.remove();
+        banner.querySelector("[data-setup-hint]").remove();
         document.dispatchEvent(new CustomEvent("arpo:setup-done"));
         return;
       }
+      title.textContent = state.error ? "The engine could not be installed." : "The engine is being installed.";
       message.textContent = state.error || state.message;
       banner.classList.toggle("bad", Boolean(state.error));
       bar.value = state.percent;

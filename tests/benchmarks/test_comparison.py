@@ -31,7 +31,8 @@ from benchmarks.comparison import show
 from benchmarks.comparison_figures import Arm, figures, paired
 from benchmarks.comparison_plan import FILE, CompareFile, read_plan, write_tasks
 from benchmarks.comparison_plot import write_curves
-from benchmarks.comparison_runs import Point, Practice, finished, read_practice, run_side_by_side
+from benchmarks.comparison_runs import Point, Practice, finished, read_practice
+from benchmarks.engine import ENGINE, run_side_by_side
 
 BEGAN = datetime(2026, 11, 1, tzinfo=UTC)
 SOURCE = "configs/tasks/pocket"
@@ -131,7 +132,7 @@ def test_the_figures_of_a_comparison_hold_what_was_counted(tmp_path, capsys):
 
 def test_a_command_that_fails_ends_the_comparison_with_its_words():
     with pytest.raises(SystemExit, match="train --no-such-option"):
-        run_side_by_side([["train", "--no-such-option"]])
+        run_side_by_side([[ENGINE, "train", "--no-such-option"]])
 
 
 def _practice(success: float) -> Practice:

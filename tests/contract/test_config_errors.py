@@ -46,6 +46,7 @@ def explained(tree: dict[str, Any]) -> dict[str, str]:
         ({"records": {"tokens": "perhaps"}}, "records.tokens", "write true or false"),
         ({"title": True}, "title", "true cannot be used here; write a text, in quotes"),
         ({"kind": "Train"}, "kind", "\"Train\" is none of the choices; use 'train' or 'evaluate'"),
+        ({"records": {"mirrors": "wandb"}}, "records.mirrors", '"wandb" cannot be used here; write a list in brackets'),
         ({"rollout": [1]}, "rollout", "[1] cannot be used here; write a group of settings"),
         ({"algorithm": None}, "algorithm", "null cannot be used here; write a group of settings"),
         ({"algorithm": {"kind": "ppo"}}, "algorithm.kind", "there is no kind 'ppo'; use 'grpo' or 'arpo'"),

@@ -109,6 +109,18 @@ CHARTS: dict[str, Chart] = {
             ),
         ),
         Chart(
+            name="version_lag",
+            title="Age of what is learnt from",
+            story="How many updates old the weights were that sampled a token, when it is learnt from. Tokens older "
+            "than rollout.max_version_lag are dropped with their episode.",
+            unit="updates",
+            only_with=("rollout.mode", "stream"),
+            lines=(
+                Line(key="rollout/version_lag", name="mean", colour=BLUE),
+                Line(key="rollout/version_lag_max", name="oldest", colour=VERMILLION, dash="dot"),
+            ),
+        ),
+        Chart(
             name="time",
             title="Where a step's time goes",
             story="Seconds of each training step by phase.",

@@ -55,7 +55,8 @@ def draw(chart: Chart, curves: Mapping[str, Curve], view: View) -> Drawn:
         showlegend=len(chart.lines) > 1,
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
         xaxis={"title": {"text": X_AXES[view.x], **SMALL}, "zeroline": False},
-        yaxis={"title": {"text": chart.unit, **SMALL}, "zeroline": False, **axis},
+        # Wide numbers push the unit aside instead of lying on it.
+        yaxis={"title": {"text": chart.unit, **SMALL}, "zeroline": False, "automargin": True, **axis},
         uirevision=f"{chart.name}:{view.x}",
     )
     described = figure.to_plotly_json()

@@ -141,6 +141,8 @@ def _parse(field: FormField, word: str | None) -> Any:
     if field.kind in ("integer", "number") and not text:
         raise ValueError(f"is empty; give a number, such as {field.default}")
     if field.kind == "yaml":
+        if not text:
+            return []
         try:
             return read_yaml(text, field.path)
         except ConfigError as error:

@@ -47,11 +47,13 @@ FULL_WORDS = {
     "grad": "gradient",
     "kl": "KL distance",
     "coef": "coefficient",
+    "lora": "LoRA",
+    "env": "environment variable",
 }
 """Abbreviations that are fine in a config file and not on a page."""
 UNION_STORIES = {
     "agent": "How the model is asked, and which grammar its replies are in; choose what it was trained with.",
-    "generator": "What samples replies: the model itself in this process, or servers that hold one.",
+    "generator": "What samples replies: the learner's own process, vLLM beside it, or servers that hold a model.",
     "algorithm": "How rewards become gradients.",
 }
 """What a section is for whose settings are a choice between parts; the parts describe themselves at the choice."""

@@ -24,7 +24,7 @@ def read_run(folder: Path, config: RunConfig) -> Seen | None:
         if event is None:
             unreadable += 1
         elif event.get("kind") == "RunStarted":
-            started = started or event
+            started = event
         elif event.get("kind") == "GroupCollected":
             groups += 1
             injections += sum(1 for member in event.get("members") or () if member.get("injected"))

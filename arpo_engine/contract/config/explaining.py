@@ -33,6 +33,7 @@ _WANTED = {
     "bool_parsing": "true or false",
     "string_type": "a text, in quotes where it looks like a number or a yes",
     "list_type": "a list",
+    "tuple_type": "a list in brackets, such as [one, another]",
     "dict_type": "a mapping",
     "model_type": "a group of settings, each indented below the name, or leave it out for the defaults",
     "model_attributes_type": "a group of settings, each indented below the name, or leave it out for the defaults",

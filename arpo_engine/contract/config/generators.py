@@ -59,12 +59,7 @@ class OpenAiGeneratorConfig(Strict):
                     "an address has a name or a key before its @, which would be kept with the run and shown; leave it "
                     "out, and put a key into the variable that api_key_env names"
                 )
-            try:
-                parts = urlsplit(url)
-                whole = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-            except ValueError:
-                whole = False
-            if not whole or parts.query or parts.fragment:
+            if not _is_address(url):
                 raise ValueError(f"{url!r} is no server's address; write it like http://127.0.0.1:8000/v1")
         return urls
 
@@ -112,3 +107,13 @@ GeneratorConfig = Annotated[
     Field(discriminator="kind"),
     BeforeValidator(_hf_unless_named),
 ]
+
+
+def _is_address(url: str) -> bool:
+    """Whether an address names a server and no more: scheme, host, maybe a port and a path."""
+    try:
+        parts = urlsplit(url)
+        named = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number, or too large; brackets that do not close
+        return False
+    return named and not parts.query and not parts.fragment

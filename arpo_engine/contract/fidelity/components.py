@@ -36,6 +36,8 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "rewards": ("reward",),
     "task list": ("tasks",),
     "model": ("model.path", "model.dtype", "agent.kind", "agent.version", "agent.prompt", "agent.offer_fail"),
+    "weights that learn": ("model.freeze_vision", "model.lora"),
+    "rollouts": ("rollout.mode", "rollout.top_p", "agent.history_images"),
     "scale": (
         "desktops.count", "rollout.tasks_per_step", "rollout.group_size", "rollout.max_steps", "rollout.temperature",
         "limits.steps",
@@ -44,8 +46,15 @@ FIELDS: dict[str, tuple[str, ...]] = {
 """Settings that make up each component; a group of settings stands for all of its fields."""
 ADAPTED = {"task list", "model", "scale"}
 """Components in which a replica on smaller means is expected to be otherwise."""
+UNREAD: dict[str, tuple[str, object]] = {
+    "algorithm.kl.": ("algorithm.kl.place", "off"),
+    "model.lora.": ("model.lora.rank", 0),
+}
+"""Groups of settings of which only one is read while it has this value."""
 MODE = "algorithm.mode"
 _ABSENT = "(none)"
+_WAITS = "a whole step is waited for"
+"""Of both modes but `stream`: they differ in the time that they take, and not in what is learnt from."""
 _AS_MODE = "as {} mode has it"
 
 
@@ -59,8 +68,9 @@ def compare_config(config: RunConfig, against: PublishedRun) -> tuple[Row, ...]:
 
 def _component(name: str, ours: dict[str, Any], theirs: dict[str, Any]) -> Row:
     paths = [path for path in {**theirs, **ours} if _belongs(path, FIELDS[name])]
-    if name == "KL" and ours["algorithm.kl.place"] == theirs["algorithm.kl.place"] == "off":
-        paths = ["algorithm.kl.place"]  # Nothing else of it is read then.
+    for group, (switch, off) in UNREAD.items():
+        if ours[switch] == theirs[switch] == off:
+            paths = [path for path in paths if path == switch or not path.startswith(group)]
     apart = [path for path in paths if ours.get(path, _ABSENT) != theirs.get(path, _ABSENT)]
     shown = apart or paths[:3]
     if not apart:
@@ -152,6 +162,8 @@ def _flat(config: RunConfig) -> dict[str, Any]:
                 found[prefix + name] = _AS_MODE.format(config.algorithm.mode) if value == "as_mode" else value
 
     walk(config.model_dump(mode="json"), "")
+    if config.rollout.mode != "stream":
+        found["rollout.mode"] = _WAITS
     found["model.path"] = PurePosixPath(config.model.path).name  # Whoever's folder or hub it lies in.
     return found
 

@@ -11,6 +11,7 @@ import pytest
 from arpo_engine.cli.commands import main
 from arpo_engine.conformance.fidelity.checks import advantage_check, checks_of, loss_check
 from arpo_engine.conformance.fidelity.claims import check_claims
+from arpo_engine.conformance.fidelity.runs import read_run
 from arpo_engine.contract.config import RunConfig, apply_overrides, parse_config
 from arpo_engine.contract.config.objective import ClipConfig
 from arpo_engine.contract.config.verl import import_verl
@@ -125,10 +126,18 @@ def test_a_run_is_laid_beside_the_published_one_that_it_is_nearest_to_or_that_is
         ("algorithm.mode=corrected", "algorithm", "adapted"),
         ("desktops.count=4", "scale", "adapted"),
         ("tasks.infeasible=leave_out", "infeasible tasks", "adapted"),
+        ("model.lora.rank=16", "weights that learn", "different"),
+        ("model.freeze_vision=true", "weights that learn", "different"),
+        ("model.lora.alpha=1", "weights that learn", "same"),
+        ("rollout.mode=stream", "rollouts", "different"),
+        ("rollout.mode=lockstep", "rollouts", "same"),
+        ("rollout.top_p=0.5", "rollouts", "different"),
+        ("agent.history_images=2", "rollouts", "different"),
     ],
 )
 def test_a_changed_setting_is_found_in_its_component(word: str, component: str, expected: str):
-    config = changed(word)
+    streams = ("algorithm.mode=corrected",) if word == "rollout.mode=stream" else ()
+    config = changed(word, *streams)
     rows = with_checks(compare_config(config, published_run()), checks_of(config))
     assert {row.likeness.value for row in rows if row.component == component} == {expected}
 
@@ -242,8 +251,8 @@ def test_a_run_of_the_console_is_found_by_its_id(
         assert "its page in the console has the report under Fidelity" in capsys.readouterr().err
 
 
-def changed(word: str) -> RunConfig:
-    return parse_config(apply_overrides(published_run().config.model_dump(mode="json"), [word]))
+def changed(*words: str) -> RunConfig:
+    return parse_config(apply_overrides(published_run().config.model_dump(mode="json"), words))
 
 
 def test_the_numeric_checks_notice_another_formula():
@@ -280,6 +289,21 @@ def test_a_run_folder_is_read_with_its_events(tmp_path: Path, capsys: pytest.Cap
     written = (tmp_path / "r.json").read_text("utf-8")
     assert "recorded: 1 replayed successes in 1 groups" in written and "recorded: 96 tasks" in written
     assert "1 lines of its events cannot be read" in written
+
+
+def test_of_a_folder_that_was_begun_anew_the_tasks_are_those_of_the_last_beginning(tmp_path: Path):
+    events = [{"kind": "RunStarted", "train_tasks": 96}, {"kind": "RunStarted", "train_tasks": 12}]
+    lines = [json.dumps({"v": 1, "attempt": n, "seq": 1, "event": event}) for n, event in enumerate(events, start=1)]
+    (tmp_path / "events.jsonl").write_text("\n".join([*lines, ""]), encoding="utf-8")
+    seen = read_run(tmp_path, RunConfig())
+    assert seen is not None and seen.train_tasks == 12
+
+
+def test_a_document_is_read_beside_both_published_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    claim = tmp_path / "claim.md"
+    claim.write_text(CLAIM, encoding="utf-8")
+    assert main(["verify", "--claims", str(claim), "--against", "full128"]) == 2
+    assert "leave --against out" in capsys.readouterr().err
 
 
 def test_a_script_of_the_published_code_is_a_config_as_well(capsys: pytest.CaptureFixture[str]):

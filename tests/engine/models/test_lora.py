@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 import torch
 import transformers
+from safetensors.torch import load_file, save_file
 
 from arpo_engine.contract.config.parts import LoraConfig, ModelConfig
 from arpo_engine.contract.errors import ModelError
-from arpo_engine.models.counting import count_learnt
+from arpo_engine.models.counting import count_learnt, count_parameters
 from arpo_engine.models.families import FAMILIES
 from arpo_engine.models.policy import Policy
 from arpo_engine.types import Trajectory
@@ -228,6 +229,23 @@ def test_without_peft_the_cure_is_said(monkeypatch: pytest.MonkeyPatch):
         policy.train_only(ModelConfig(lora=LoraConfig(rank=4)), seed=0)
 
 
+def test_an_adapter_on_an_adapter_is_counted_as_the_model_below_both(tmp_path: Path):
+    shared_family_policy("qwen2_vl").save(tmp_path / "base")
+    adapted("qwen2_vl", tmp_path / "base").save(tmp_path / "first")
+    adapted("qwen2_vl", tmp_path / "first").save(tmp_path / "second")
+    whole = count_parameters(tmp_path / "base")
+    assert count_parameters(tmp_path / "first") == count_parameters(tmp_path / "second") == whole
+
+
+def test_an_adapter_of_itself_is_refused(tmp_path: Path):
+    adapted("qwen2_vl", tmp_path).save(tmp_path / "a")
+    settings = json.loads((tmp_path / "a" / "adapter_config.json").read_text())
+    written = {**settings, "base_model_name_or_path": str(tmp_path / "a")}
+    (tmp_path / "a" / "adapter_config.json").write_text(json.dumps(written))
+    with pytest.raises(ModelError, match="an adapter of itself; name its model"):
+        Policy.load(tmp_path / "a")
+
+
 def test_an_adapter_whose_model_is_gone_names_it(tmp_path: Path):
     shared_family_policy("qwen2_vl").save(tmp_path / "base")
     adapted("qwen2_vl", tmp_path / "base").save(tmp_path / "a")
@@ -238,7 +256,14 @@ def test_an_adapter_whose_model_is_gone_names_it(tmp_path: Path):
 
 @pytest.mark.parametrize(
     ("key", "value", "said"),
-    [("use_dora", True, "use_dora"), ("peft_type", "IA3", "peft_type 'IA3'"), ("r", 4, None)],
+    [
+        ("use_dora", True, "use_dora"),
+        ("alpha_pattern", {"q_proj": 2}, "alpha_pattern"),
+        ("fan_in_fan_out", True, "fan_in_fan_out"),
+        ("lora_bias", True, "lora_bias"),
+        ("peft_type", "IA3", "peft_type 'IA3'"),
+        ("r", 4, None),
+    ],
 )
 def test_a_foreign_adapter_is_merged_only_if_it_is_plain(key: str, value: object, said: str | None, tmp_path: Path):
     shared_family_policy("qwen2_vl").save(tmp_path / "base")
@@ -249,4 +274,14 @@ def test_a_foreign_adapter_is_merged_only_if_it_is_plain(key: str, value: object
         assert Policy.load(tmp_path / "a")
         return
     with pytest.raises(ModelError, match=said):
+        Policy.load(tmp_path / "a")
+
+
+def test_what_an_adapter_holds_beside_its_pairs_is_not_passed_over(tmp_path: Path):
+    shared_family_policy("qwen2_vl").save(tmp_path / "base")
+    adapted("qwen2_vl", tmp_path / "base").save(tmp_path / "a")
+    file = tmp_path / "a" / "adapter_model.safetensors"
+    added = "base_model.model.model.language_model.embed_tokens.lora_embedding_A"
+    save_file({**load_file(file), added: torch.ones(4, 4)}, file)
+    with pytest.raises(ModelError, match=r"holds .*lora_embedding_A, .*merge_and_unload"):
         Policy.load(tmp_path / "a")

@@ -45,6 +45,14 @@ def test_every_chart_can_be_drawn(as_viewer: Client, curved: Run) -> None:
         figure(as_viewer, curved, f"chart={name}&smooth=0.5")
 
 
+def test_the_age_of_what_a_stream_learns_from_has_a_chart(
+    as_viewer: Client, runner: User, team: Team, curved: Run
+) -> None:
+    stream = titled_run(runner, team, "Stream", rollout={"mode": "stream"})
+    assert "chart=version_lag" in as_viewer.get(f"/runs/{stream.pk}/charts/").content.decode()
+    assert "chart=version_lag" not in as_viewer.get(f"/runs/{curved.pk}/charts/").content.decode()
+
+
 def test_success_is_drawn_for_practised_and_unseen_tasks(as_viewer: Client, curved: Run) -> None:
     drawn = traces(figure(as_viewer, curved, "chart=success&smooth=0"))
     assert drawn["rollouts"]["y"] == [step / 10 for step in range(1, 9)]

@@ -179,6 +179,19 @@ def test_the_choice_of_tasks_arrives_by_itself_and_fits_a_phone(page: Page, pers
         assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0, size
 
 
+def test_a_page_from_before_the_engine_was_ready_says_when_it_is(page: Page, data: Path) -> None:
+    state = data / "setup.json"
+    state.write_text('{"phase": "torch", "percent": 40, "message": "Installing torch", "done": false}')
+    page.goto("/runs/")
+    banner = page.locator("#setup-banner")
+    expect(banner).to_contain_text("The engine is being installed. Installing torch")
+    state.write_text('{"phase": "torch", "percent": 40, "message": "", "error": "The disk is full.", "done": false}')
+    expect(banner).to_contain_text("The engine could not be installed. The disk is full.")
+    state.write_text('{"phase": "ready", "percent": 100, "message": "", "done": true}')
+    expect(banner).to_have_text("The engine is installed. Runs can be started.")
+    state.unlink()
+
+
 def test_keys_move_through_the_runs(page: Page, person: User, team: Team) -> None:
     runs = [titled_run(person, team, f"Run {number}") for number in range(3)]
     page.goto("/runs/")

@@ -69,6 +69,14 @@ def test_changes_and_tags_arrive(as_runner: Client) -> None:
     assert run.tags == ["night", "lr sweep"]
 
 
+def test_a_list_is_shown_as_it_can_be_typed_again_and_an_emptied_one_is_empty(as_runner: Client) -> None:
+    targets = "['re:.*\\d\\.q_proj']"
+    page = as_runner.post("/runs/new/", words_of(model__lora__targets=targets, title="")).content.decode()
+    assert '["re:.*\\\\d\\\\.q_proj"]</textarea>' in unescape(page)
+    as_runner.post("/runs/new/", words_of(records__mirrors=""))
+    assert Run.objects.get().config["records"]["mirrors"] == []
+
+
 def test_choosing_grpo_leaves_replay_out(as_runner: Client) -> None:
     as_runner.post("/runs/new/", words_of(algorithm__kind="grpo"))
     assert "replay" not in Run.objects.get().config["algorithm"]

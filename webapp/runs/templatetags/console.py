@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -155,6 +156,12 @@ def run_swatch(run_id: str) -> SafeString:
 def run_colour(run_id: str) -> str:
     """A colour that is worked out from the id alone, so that it never changes."""
     return OKABE_ITO[sum(ord(letter) * (place + 1) for place, letter in enumerate(run_id)) % len(OKABE_ITO)]
+
+
+@register.filter
+def as_list_text(value: object) -> str:
+    """A list as its box shows it, in words that YAML reads back as they were; what somebody typed stays as it is."""
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, list | tuple) else str(value or "")
 
 
 @register.filter
