@@ -6,13 +6,12 @@ import argparse
 import json
 from collections.abc import Iterable
 from dataclasses import asdict
-from pathlib import Path
 
 from arpo_engine.contract.errors import AssetMissing, TaskError
 from arpo_engine.contract.tasks import Task
 from arpo_engine.tasks import load_split
-from arpo_engine.tasks.osworld.assets import AssetCache, is_local
-from arpo_engine.tasks.osworld.task_files import files_of
+from arpo_engine.tasks.osworld.assets import AssetCache
+from arpo_engine.tasks.osworld.task_files import files_of, is_local
 from arpo_engine.tasks.places import asset_folder, is_offline
 
 MB = 1_000_000
@@ -28,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Do it; 1 where a file is missing or has changed."""
-    cache = AssetCache(asset_folder(), offline=is_offline(), local=Path(arguments.tasks) if arguments.tasks else None)
+    cache = AssetCache(asset_folder(), offline=is_offline())
     if arguments.what == "verify":
         return _verify(cache)
     urls = _addresses(load_split(arguments.tasks, arguments.split)) if arguments.tasks else None

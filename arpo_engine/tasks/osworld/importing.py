@@ -25,10 +25,10 @@ from arpo_engine.contract.osworld import (
 )
 from arpo_engine.contract.tasks import Task
 from arpo_engine.tasks.loading import EXAMPLES, task_set_hash
-from arpo_engine.tasks.osworld.assets import AssetCache, is_local
+from arpo_engine.tasks.osworld.assets import AssetCache
 from arpo_engine.tasks.osworld.needs import PROVIDERS, Network, network_of, obstacles
 from arpo_engine.tasks.osworld.reading import Checkout, Reading, ReadTask
-from arpo_engine.tasks.osworld.task_files import files_of
+from arpo_engine.tasks.osworld.task_files import files_of, is_local
 
 NAMES: Final = {"today": "osworld", "arpo": "osworld-arpo"}
 """The folder of a task set by the wording of its tasks."""

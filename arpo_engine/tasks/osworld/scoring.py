@@ -1,7 +1,7 @@
 """OSWorld's own setup and scoring, over a pipe: `setup(task, address)`, `evaluate(task, address, last_action)`.
 
 Knows the program's pipe, its limits of time and what its answers mean; what a task needs is for its own modules to
-know. One process does one thing at a time; `pool.py` has several.
+know. One process does one thing at a time.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from arpo_engine.tasks.osworld.assets import AssetCache
 from arpo_engine.tasks.osworld.home import ScoringHome
 from arpo_engine.tasks.osworld.refusals import refuse_unsafe
 from arpo_engine.tasks.osworld.task_files import files_of
-from arpo_engine.tasks.osworld.vocabulary import HEAVY_FUNCTIONS, RUNS_CODE_OF_THE_TASK, functions_of
+from arpo_engine.tasks.osworld.vocabulary import HEAVY_FUNCTIONS, RUNS_FOREIGN_CODE, functions_of
 
 log = logging.getLogger(__name__)
 
@@ -109,7 +109,7 @@ class ScoringProcess:
         except TaskError as error:
             raise SetupFailed(f"task {task.id}: {error}") from error
         folder = self._fresh_folder(task, address)
-        self.assets.place(files_of(task), folder / task.id)
+        self.assets.place(task, folder / task.id)
         self.home.give(folder)
         answer = self._ask("setup", task, address, self.limits.setup_s, {})
         return tuple(answer["notes"])
@@ -126,7 +126,7 @@ class ScoringProcess:
                 f"task {task.id} was not set up on {address.host}:{address.server_port}; do that first"
             )
         answer = self._ask("evaluate", task, address, self.limits.evaluate_s, {"last_action": last_action})
-        if RUNS_CODE_OF_THE_TASK & set(functions_of(task)):
+        if RUNS_FOREIGN_CODE & set(functions_of(task)):
             # What such a task left behind in the process must not meet the next one.
             self._end()
         return float(answer["score"])

@@ -87,8 +87,10 @@ GETTERS: Final = frozenset(
 """Types that `evaluator.result` and `evaluator.expected` may have; `replay`, which cannot be one, is left out."""
 HEAVY_FUNCTIONS: Final = {"compare_audios": "librosa", "compare_image_text": "easyocr"}
 """Functions that need a package which is installed on request only: `./arpo setup osworld --heavy`."""
-RUNS_CODE_OF_THE_TASK: Final = frozenset({"check_python_file_by_test_suite", "check_python_file_by_gold_file"})
-"""Functions that import a Python file which came with the task, or from the desktop."""
+RUNS_FOREIGN_CODE: Final = frozenset(
+    {"check_gnome_favorite_apps", "check_python_file_by_gold_file", "check_python_file_by_test_suite"}
+)
+"""Functions that import a Python file of the task or of the desktop, or evaluate the desktop's words as Python."""
 
 
 def functions_of(task: Task) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ import pytest
 
 from arpo_engine.cli.commands import main
 from arpo_engine.contract.errors import AssetMissing
+from arpo_engine.contract.tasks import Task
 from arpo_engine.tasks.osworld import fetching
 from arpo_engine.tasks.osworld.assets import AssetCache
 from arpo_engine.tasks.osworld.task_files import EMPTY_HISTORY, TaskFile, files_of
@@ -154,11 +155,18 @@ def test_files_of_the_task_set_itself_lie_beside_its_tasks_and_nowhere_else(tmp_
     (tasks / "assets").mkdir(parents=True)
     (tasks / "assets" / "a.csv").write_text("1", encoding="utf-8")
     (tmp_path / "secret").write_text("s", encoding="utf-8")
-    cache = AssetCache(tmp_path / "cache", local=tasks)
-    assert cache.get("assets/a.csv").read_text(encoding="utf-8") == "1"
+    cache = AssetCache(tmp_path / "cache", offline=True)
+
+    def named(path: str) -> Task:
+        return task_of(evaluator={"expected": {"type": "cloud_file", "path": path, "dest": "a.csv"}}).from_folder(tasks)
+
+    cache.place(named("assets/a.csv"), tmp_path)
+    assert (tmp_path / "a.csv").read_text(encoding="utf-8") == "1"
+    assert cache.missing(named("assets/a.csv")) == []
     for outside in ("../secret", str(tmp_path / "secret"), "assets/b.csv"):
+        assert cache.missing(named(outside)) == [outside]
         with pytest.raises(AssetMissing, match="belongs to the task set"):
-            cache.get(outside)
+            cache.place(named(outside), tmp_path)
 
 
 def test_a_task_finds_its_files_under_the_names_that_osworld_gives_them(files: FileServer, tmp_path: Path) -> None:
@@ -168,7 +176,7 @@ def test_a_task_finds_its_files_under_the_names_that_osworld_gives_them(files: F
     task = task_of(
         "compare_table", config=[{"type": "download", "parameters": download}], evaluator={"expected": expected}
     )
-    AssetCache(tmp_path / "cache").place(files_of(task), tmp_path)
+    AssetCache(tmp_path / "cache").place(task, tmp_path)
     names = {path.name for path in tmp_path.glob("*.xlsx")}
     assert (tmp_path / "gold.xlsx").read_bytes() == b"gold"
     assert sorted(name.partition("_")[2] or name for name in names) == ["gold.xlsx", "in.xlsx"]
