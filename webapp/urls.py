@@ -12,6 +12,7 @@ urlpatterns = [
     path("api/v1/", include("webapp.api.urls")),
     path("", include("webapp.episodes.urls")),
     path("", include("webapp.metrics.urls")),
+    path("", include("webapp.benchmarks.urls")),
     path("", include("webapp.runs.urls")),
 ]
 
