@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import psutil
+
 from arpo_engine.contract.errors import TaskError
 
 ROOT: Final = Path(__file__).resolve().parents[3]
@@ -24,6 +26,8 @@ USUAL_USER: Final = "nobody"
 PEER: Final = Path(__file__).resolve().parent / "peer"
 """The program; copied into its scratch folder, since its user may not be let into ours."""
 START: Final = "import sys; sys.path.append(sys.argv[1]); from peer.program import main; sys.exit(main())"
+PREFIX: Final = "arpo-osworld-"
+"""Of scratch folders; the number of the process that made it follows."""
 PASSED_ON: Final = ("LANG", "LC_ALL", "TZ", "PLAYWRIGHT_BROWSERS_PATH")
 """All that it sees of our environment: neither tokens nor proxies that a getter could hand to a page."""
 
@@ -49,7 +53,8 @@ class ScoringHome:
 
     def scratch(self) -> Path:
         """A new folder that only the program's user can look into, with the program in it."""
-        folder = Path(tempfile.mkdtemp(prefix=f"arpo-osworld-{os.getpid()}-"))
+        reap()
+        folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
         shutil.copytree(PEER, folder / PEER.name, ignore=shutil.ignore_patterns("__pycache__"))
         self.give(folder)
         return folder
@@ -61,6 +66,15 @@ class ScoringHome:
         entry = pwd.getpwnam(self.user)
         for path in (folder, *folder.rglob("*")):
             os.chown(path, entry.pw_uid, entry.pw_gid)
+
+
+def reap() -> None:
+    """Remove scratch folders of engines that died without a word, and nothing else."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        maker = folder.name.removeprefix(PREFIX).partition("-")[0]
+        if maker.isdecimal() and not psutil.pid_exists(int(maker)):
+            # Somebody else's folder stays, since it cannot be removed.
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def scoring_home() -> ScoringHome:

@@ -68,7 +68,7 @@ def answer(wire: Wire, notes: Notes, call: dict[str, Any]) -> dict[str, Any]:
         trace = "".join(traceback.format_exception(error))[-LONGEST_TRACE:]
         kind = "desktop_lost" if wire.failures and not wire.is_there() else kind_of(error, scoring=scoring)
         result["error"] = {"kind": kind, "type": type(error).__name__, "text": text, "trace": trace}
-    return {**result, "notes": notes.lines, "unanswered": wire.failures}
+    return {**result, "notes": notes.lines, "unanswered": list(wire.failures)}
 
 
 def main() -> int:

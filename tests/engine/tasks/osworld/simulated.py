@@ -125,6 +125,10 @@ class FakeDesktop:
     """What POST /file gives, by path."""
     dies_at: str = ""
     """A path whose call is dropped, and every later one."""
+    drops: str = ""
+    """A path whose calls alone are dropped."""
+    garbage: bool = False
+    """Answers to commands are no JSON."""
     server: ThreadingHTTPServer | None = None
 
     @property
@@ -161,6 +165,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, body: bytes) -> None:
         self.owner.calls.append((f"{self.command} {self.path}", dict(self.headers)))
+        if self.owner.drops == self.path:
+            self.close_connection = True
+            return
         if self.owner.dies_at and any(self.owner.dies_at in call for call, _ in self.owner.calls):
             self.close_connection = True
             return
@@ -169,7 +176,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif self.path == "/terminal":
             self._send(200, json.dumps({"output": None, "status": "success"}).encode())
         elif self.path in ("/execute", "/setup/execute"):
-            self._send(200, _executed(json.loads(body)))
+            self._send(200, b"\xff<html>" if self.owner.garbage else _executed(json.loads(body)))
         elif self.path == "/file":
             path = body.decode().partition("=")[2].replace("%2F", "/").replace("%7E", "~")
             found = self.owner.files.get(path)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from arpo_engine.contract.errors import DesktopLost, EvaluatorError, TaskError
+from arpo_engine.contract.errors import DesktopLost, EvaluatorError, SetupFailed, TaskError
 from arpo_engine.contract.tasks import Task
 from arpo_engine.tasks.osworld.assets import AssetCache
 from arpo_engine.tasks.osworld.home import ScoringHome, scoring_home
@@ -155,6 +155,17 @@ def test_an_exception_in_osworld_s_code_is_no_score(scoring: ScoringProcess, des
     evaluator = {"result": _command("echo 1"), "expected": {"type": "rule", "rules": {}}}
     with pytest.raises(EvaluatorError, match="KeyError"):
         _score(scoring, desktop, task_of("exact_match", evaluator=evaluator))
+
+
+def test_a_desktop_that_answers_garbage_gives_no_score(scoring: ScoringProcess, desktop: FakeDesktop) -> None:
+    task = task_of("exact_match", evaluator={"result": _command("echo a"), "expected": _rule("a\n")})
+    scoring.setup(task, desktop.address)
+    desktop.garbage = True
+    with pytest.raises(EvaluatorError, match="JSONDecodeError"):
+        scoring.evaluate(task, desktop.address, None)
+    step = {"type": "execute", "parameters": {"command": ["true"]}}
+    with pytest.raises(SetupFailed, match="POST /setup/execute: the answer is no JSON"):
+        scoring.setup(task_of(config=[step]), desktop.address)
 
 
 def test_a_desktop_that_dies_during_the_scoring_is_lost_though_osworld_says_zero(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -120,6 +123,22 @@ def test_a_desktop_that_is_not_there_is_lost_before_anything_is_done(scoring: Sc
         scoring.setup(task_of(), DesktopAddress(server_port=1))
 
 
+def test_a_desktop_that_dropped_one_call_and_lives_gives_no_zero(scoring: ScoringProcess, desktop: FakeDesktop) -> None:
+    desktop.drops = "/drop"
+    scoring.setup(task_of("compare_config"), desktop.address)
+    with pytest.raises(EvaluatorError, match=r"came to nothing \(GET /drop"):
+        scoring.evaluate(task_of("compare_config"), desktop.address, None)
+
+
+def test_a_step_that_the_desktop_did_not_answer_is_a_failed_setup(
+    scoring: ScoringProcess, desktop: FakeDesktop
+) -> None:
+    desktop.garbage = True
+    step = {"type": "execute", "parameters": {"command": ["true"]}}
+    with pytest.raises(SetupFailed, match="POST /setup/execute: the answer is no JSON"):
+        scoring.setup(task_of(config=[step]), desktop.address)
+
+
 def test_a_setup_that_takes_too_long_is_a_stuck_desktop(
     home: SimulatedHome, desktop: FakeDesktop, tmp_path: Path
 ) -> None:
@@ -192,6 +211,24 @@ def test_each_episode_has_a_folder_of_its_own_and_none_is_left(scoring: ScoringP
     assert not scratch.exists()
     for desktop in desktops:
         desktop.stop()
+
+
+def test_what_a_dead_engine_left_behind_is_removed_and_nothing_else(
+    home: SimulatedHome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    names = [
+        f"arpo-osworld-{dead.pid}-abc",
+        f"arpo-osworld-{os.getpid()}-abc",
+        "arpo-osworld-mine",
+        f"else-{dead.pid}-a",
+    ]
+    for name in names:
+        (tmp_path / name / "episode-1").mkdir(parents=True)
+    made = home.scratch()
+    assert {path.name for path in tmp_path.iterdir()} == {*names[1:], made.name}
 
 
 def test_an_environment_without_the_package_names_the_cure(desktop: FakeDesktop, tmp_path: Path) -> None:
