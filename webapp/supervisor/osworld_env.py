@@ -24,6 +24,8 @@ from webapp.supervisor.errors import SupervisorError
 TITLE: Final = "Installing OSWorld's setup and scoring"
 USUAL_S: Final = 60
 HOME: Final = BASE_DIR / ".venv-osworld"
+NAMED: Final = "ARPO_OSWORLD_PYTHON"
+"""Environment variable that names the Python of an environment elsewhere."""
 AS_OF: Final = "2025-11-01"
 """desktop-env 1.0.2 came out in October 2025; nothing newer than this is locked beside it."""
 PACKAGE: Final = "desktop-env"
@@ -43,24 +45,35 @@ def install_osworld(home: Path, log: Path, report: install.Report, *, heavy: boo
     Raises:
         SupervisorError: it cannot be made here, with what to do.
     """
-    stages = [install.Stage(name=name, title=TITLE, usual_s=USUAL_S, home=home) for name in ("osworld", PACKAGE)]
+    wanted = stages(home)
     began = time.monotonic()
 
     def beat() -> None:
         report(time.monotonic() - began)
 
     with install.one_installer_at_a_time():
-        if not all(map(install.is_installed, stages)):
+        if not all(map(install.is_installed, wanted)):
             _refuse_unfit(home)
             python = _make_venv(home, log, beat)
-            for stage in stages:
+            for stage in wanted:
                 _install_locked(stage, python, log, beat)
             if install.run([str(python), "-c", TRIAL], log, beat) != 0:
-                raise install.failure(stages[0], 1, log)
-            for stage in stages:
+                raise install.failure(wanted[0], 1, log)
+            for stage in wanted:
                 install.mark_installed(stage)
         if heavy:
             _install_heavy(home / "bin" / "python", log, beat)
+
+
+def home() -> Path:
+    """The environment that is used: the one whose Python is named, or our own."""
+    named = os.environ.get(NAMED)
+    return Path(named).parent.parent if named else HOME
+
+
+def stages(home: Path) -> tuple[install.Stage, ...]:
+    """What is installed there: what the package imports, then the package."""
+    return tuple(install.Stage(name=name, title=TITLE, usual_s=USUAL_S, home=home) for name in ("osworld", PACKAGE))
 
 
 def find_python() -> Path:

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from webapp.env import BASE_DIR
-from webapp.supervisor import chores, install, osworld_env
+from webapp.supervisor import chores, doctor, install, osworld_env
 from webapp.supervisor.errors import SupervisorError
 
 Commands = list[list[str]]
@@ -115,6 +115,19 @@ def test_a_full_disk_is_said_before_anything_is_fetched(
     with pytest.raises(SupervisorError, match="100 MB are free"):
         _install(home)
     assert commands == []
+
+
+def test_the_doctor_tells_whether_it_is_there_as_it_is_locked(
+    home: Path, commands: Commands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(osworld_env.NAMED, str(home / "bin" / "python"))
+    assert "is not installed" in doctor._osworld().says
+    (home / "bin").mkdir(parents=True)
+    (home / "bin" / "python").touch()
+    assert doctor._osworld().cure == f"./arpo setup osworld --at {home}"
+    for stage in osworld_env.stages(home):
+        install.mark_installed(stage)
+    assert (doctor._osworld().verdict, doctor._osworld().cure) == ("ok", "")
 
 
 def test_the_lock_holds_what_the_package_needs_and_neither_torch_nor_the_package() -> None:
