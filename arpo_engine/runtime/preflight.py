@@ -28,6 +28,7 @@ from arpo_engine.models.folder import family_of, locate
 from arpo_engine.runtime.agent_fit import described, mismatch
 from arpo_engine.runtime.executor import Executor
 from arpo_engine.runtime.mirrors import checks as mirrors
+from arpo_engine.runtime.task_checks import check_tasks
 from arpo_engine.runtime.task_source import find_source, load_tasks
 from arpo_engine.trainer.hub import obstacle
 from arpo_engine.types import Observation
@@ -64,6 +65,9 @@ async def preflight(config: RunConfig, *, run_dir: Path, executor: Executor) -> 
     if checks[-1].status != "fail" and not isinstance(config.generator, OpenAiGeneratorConfig | OracleGeneratorConfig):
         checks.append(_agent(config))
     checks.append(await _guarded("tasks", _tasks, config))
+    if checks[-1].status != "fail" and config.desktops.kind != "pocket":
+        tasks = [task for split in load_tasks(config) for task in split]
+        checks += [Check(*finding) for finding in check_tasks(tasks, config.desktops.kind, config.tasks.source)]
     if checks[-1].status != "fail":
         checks.append(await _guarded("desktops", _desktops, config, executor))
     if isinstance(config.generator, VllmGeneratorConfig):
