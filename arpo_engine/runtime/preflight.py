@@ -37,7 +37,8 @@ MB = 1_000_000
 LEAST_DISK_MB = 300
 LEAST_MEMORY_MB = 1_500
 """Python, torch and transformers with a small model."""
-MB_PER_DESKTOP = 2.0
+MB_PER_DESKTOP = {"pocket": 2.0, "xvfb": 350.0}
+"""By kind; a display with LibreOffice open in it takes that much, its spare less."""
 BYTES_TO_TRAIN = 16
 """Per parameter that learns: weights, gradients and two moments in float32."""
 BYTES_TO_KEEP = 12
@@ -198,7 +199,7 @@ def _memory(config: RunConfig, parameters: int, learnt: int) -> Check:
     available = psutil.virtual_memory().available / MB
     frozen = parameters if config.model.lora.rank else parameters - learnt
     weights = learnt * BYTES_TO_TRAIN + frozen * BYTES_TO_LOAD
-    wanted = LEAST_MEMORY_MB + config.desktops.count * MB_PER_DESKTOP + weights / MB
+    wanted = LEAST_MEMORY_MB + config.desktops.count * MB_PER_DESKTOP[config.desktops.kind] + weights / MB
     message = f"{available:,.0f} MB of memory available; this run needs about {wanted:,.0f} MB"
     if available < wanted:
         return Check("memory", "fail", message, "close other programs, use a smaller model or fewer desktops")
