@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from arpo_engine.contract.config import RunConfig
-from arpo_engine.contract.config.generators import OpenAiGeneratorConfig, VllmGeneratorConfig
+from arpo_engine.contract.config.generators import OpenAiGeneratorConfig, OracleGeneratorConfig, VllmGeneratorConfig
 from arpo_engine.contract.errors import ArpoError
 from arpo_engine.contract.tasks import Task
 from arpo_engine.desktops.host import Reset
@@ -29,6 +29,7 @@ from arpo_engine.runtime.executor import Executor
 from arpo_engine.runtime.hardware import cores as usable_cores
 from arpo_engine.runtime.mirrors import checks as mirrors
 from arpo_engine.runtime.plan_checks import Status, judge_plan
+from arpo_engine.runtime.task_checks import check_tasks
 from arpo_engine.runtime.task_source import find_source, load_tasks
 from arpo_engine.trainer.hub import obstacle
 from arpo_engine.types import Observation
@@ -47,9 +48,12 @@ class Check:
 async def preflight(config: RunConfig, *, run_dir: Path, executor: Executor) -> list[Check]:
     """All checks, in the order in which a person would mend them."""
     checks = [_packages(config), await _guarded("model", _model, config)]
-    if checks[-1].status != "fail" and not isinstance(config.generator, OpenAiGeneratorConfig):
+    if checks[-1].status != "fail" and not isinstance(config.generator, OpenAiGeneratorConfig | OracleGeneratorConfig):
         checks.append(_agent(config))
     checks.append(await _guarded("tasks", _tasks, config))
+    if checks[-1].status != "fail" and config.desktops.kind != "pocket":
+        tasks = [task for split in load_tasks(config) for task in split]
+        checks += [Check(*finding) for finding in check_tasks(tasks, config.desktops.kind, config.tasks.source)]
     if checks[-1].status != "fail":
         checks.append(await _guarded("desktops", _desktops, config, executor))
     if isinstance(config.generator, VllmGeneratorConfig):
@@ -95,6 +99,8 @@ def check_mirrors(config: RunConfig) -> Check:
 async def _model(config: RunConfig) -> Check:
     if isinstance(config.generator, OpenAiGeneratorConfig):
         return await _served_model(config.generator)
+    if isinstance(config.generator, OracleGeneratorConfig):
+        return Check("model", "ok", "none: each task's own oracle acts")
     folder = locate(config.model.path)
     kind, count = family_of(folder).title, count_parameters(folder)
     return Check("model", "ok", f"{config.model.path}: a {kind} of {count / 1e6:.2f} million parameters in {folder}")

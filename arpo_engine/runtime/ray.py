@@ -22,7 +22,7 @@ import ray
 from ray.exceptions import GetTimeoutError, RayError
 
 from arpo_engine.contract.config import RunConfig
-from arpo_engine.contract.config.parts import PocketDesktopsConfig
+from arpo_engine.contract.config.desktops import DesktopsConfig
 from arpo_engine.contract.errors import ArpoError, DesktopLost
 from arpo_engine.desktops.host import Answer, DesktopHost, Request
 from arpo_engine.runtime.desktop_process import answer
@@ -58,8 +58,8 @@ RAY_JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"
 class DesktopActor:
     """The body of a desktop actor; the same row of desktops as in a child process."""
 
-    def __init__(self, kind: str, count: int) -> None:
-        self._row = build_row(kind, count)
+    def __init__(self, config: DesktopsConfig, count: int) -> None:
+        self._row = build_row(config, count)
 
     def begin(self) -> tuple[int, str, dict[str, str]]:
         """Process id, node, and the versions of what is installed there; also the sign that the desktops are there."""
@@ -80,13 +80,13 @@ class _Call:
 class RayHost:
     """Implements `DesktopHost` for an actor."""
 
-    def __init__(self, name: str, kind: str, place: Place) -> None:
+    def __init__(self, name: str, config: DesktopsConfig, place: Place) -> None:
         self.name = name
         self.size = place.size
         self.pid: int | None = None
         self.node = ""
         """Id of the node that it runs on."""
-        self._kind = kind
+        self._config = config
         self._place = place
         self._actor: Any = None
         self._waiting: deque[_Call] = deque()
@@ -125,7 +125,7 @@ class RayHost:
         """
         options = ray.remote(DesktopActor).options(num_cpus=0, max_restarts=0, resources=self._place.reserved)
         # Ray's types do not know the methods of an actor's handle.
-        actor: Any = options.remote(self._kind, self.size)
+        actor: Any = options.remote(self._config, self.size)
         begun = asyncio.ensure_future(_settled(actor.begin.remote()))
         try:
             while not (await asyncio.wait({begun}, timeout=LOOK_S))[0]:
@@ -219,12 +219,12 @@ class RayExecutor:
         """Processes of the actors on this machine, for telemetry; elsewhere such a number is another process."""
         return [host.pid for host in self._hosts if host.pid is not None and host.node == self._node]
 
-    async def start_desktops(self, config: PocketDesktopsConfig) -> Sequence[DesktopHost]:
+    async def start_desktops(self, config: DesktopsConfig) -> Sequence[DesktopHost]:
         """Start all desktop actors side by side."""
         self._join()
         self._node = _own_node()
         places = place(config.count, config.per_process, _nodes())
-        self._hosts = [RayHost(f"{config.kind}-{number}", config.kind, where) for number, where in enumerate(places)]
+        self._hosts = [RayHost(f"{config.kind}-{number}", config, where) for number, where in enumerate(places)]
         await asyncio.gather(*(host.restart() for host in self._hosts))
         return self._hosts
 
