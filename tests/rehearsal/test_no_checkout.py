@@ -16,7 +16,7 @@ NO_MACHINES = why_not()
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(NO_MACHINES), reason=NO_MACHINES)]
 DRIVER = """
 import asyncio, ray
-from arpo_engine.contract.config.parts import PocketDesktopsConfig
+from arpo_engine.contract.config.desktops import PocketDesktopsConfig
 from arpo_engine.desktops.host import Reset
 from arpo_engine.runtime.ray import RayExecutor
 from arpo_engine.tasks import load_split

@@ -11,6 +11,8 @@ from arpo_engine.contract.plan.shapes import ModelShape
 from arpo_engine.contract.plan.work import Work, runs_on_pocket
 
 POCKET_GB, POCKET_CORES = 0.002, 0.02
+DISPLAY_GB, DISPLAY_CORES = 0.35, 0.5
+"""A virtual display with LibreOffice open in it, and its share of a spare; it is busy while it is acted on."""
 MACHINE_GB, MACHINE_CORES = 4.0, 4.0
 """One of OSWorld's virtual machines as its Docker provider starts it (RAM_SIZE=4G, CPU_CORES=4)."""
 BYTES_PER_PIXEL = 0.07
@@ -57,9 +59,11 @@ class Disk:
 
 def desktops_of(config: RunConfig) -> Desktops:
     """Tasks of OSWorld need its machines, whatever the desktops are called."""
+    count = config.desktops.count
+    if config.desktops.kind == "xvfb":
+        return Desktops(count=count, gb=count * DISPLAY_GB, cores=count * DISPLAY_CORES, here=True)
     pocket = runs_on_pocket(config)
     gb, cores = (POCKET_GB, POCKET_CORES) if pocket else (MACHINE_GB, MACHINE_CORES)
-    count = config.desktops.count
     return Desktops(count=count, gb=count * gb, cores=count * cores, here=pocket)
 
 

@@ -12,6 +12,7 @@ from arpo_engine.contract.plan.cures import too_long, ways_to_fit
 from arpo_engine.contract.plan.means import Means, means_of
 from arpo_engine.contract.plan.memory import Row, by_moment, memory_of
 from arpo_engine.contract.plan.pace import hours_of, pace_of, step_operations
+from arpo_engine.contract.plan.places import desktops_of
 from arpo_engine.contract.plan.planning import PROCESS_GB, USABLE, Machine, Plan, plan_of
 from arpo_engine.contract.plan.sentences import sentences_of
 from arpo_engine.contract.plan.shapes import ModelShape, TowerShape
@@ -306,3 +307,9 @@ def test_settings_of_a_run_become_means():
     assert (means.sampler, means.engines, means.engine_gpus, means.sleeps) == ("vllm", 2, 2, True)
     assert (means.chunk, means.checkpointing, means.reference) == (256, True, "offloaded")
     assert means_of(of_osworld(generator={"kind": "vllm"})).reference == ""
+
+
+def test_displays_of_this_machine_take_its_memory() -> None:
+    planned = desktops_of(RunConfig.model_validate({"desktops": {"kind": "xvfb", "count": 4}}))
+    assert (planned.count, planned.here) == (4, True)
+    assert planned.gb == pytest.approx(1.4)
