@@ -18,6 +18,7 @@ from arpo_engine.contract.reporting import EventSink
 from arpo_engine.contract.tasks import Task
 from arpo_engine.desktops.host import DesktopHost
 from arpo_engine.desktops.pool import DesktopPool
+from arpo_engine.desktops.watch import PoolWatch
 from arpo_engine.evaluation.evaluator import Evaluator
 from arpo_engine.inference.base import Generator
 from arpo_engine.inference.hf import HfGenerator
@@ -157,19 +158,20 @@ async def open_context(
             max_steps=config.rollout.max_steps,
             sample_every=config.frames.sample_every,
         )
-        yield Context(
-            config=config,
-            run_dir=run_dir,
-            train_tasks=train,
-            held_out_tasks=held_out,
-            policy=policy,
-            generator=generator,
-            pool=pool,
-            scheduler=scheduler,
-            planner=planner,
-            evaluator=Evaluator(scheduler, planner, sink, run_dir / RESULTS),
-            sink=sink,
-        )
+        async with PoolWatch(pool, sink, every_s=config.records.desktops_every_s):
+            yield Context(
+                config=config,
+                run_dir=run_dir,
+                train_tasks=train,
+                held_out_tasks=held_out,
+                policy=policy,
+                generator=generator,
+                pool=pool,
+                scheduler=scheduler,
+                planner=planner,
+                evaluator=Evaluator(scheduler, planner, sink, run_dir / RESULTS),
+                sink=sink,
+            )
     finally:
         if pool is not None:
             await pool.close()

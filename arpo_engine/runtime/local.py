@@ -53,6 +53,7 @@ class LocalHost:
     def __init__(self, name: str, kind: str, size: int) -> None:
         self.name = name
         self.size = size
+        self.machine = socket.gethostname()
         self._kind = kind
         self._child: _Child | None = None
 

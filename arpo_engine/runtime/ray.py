@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import socket
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -42,9 +43,9 @@ class DesktopActor:
     def __init__(self, kind: str, count: int) -> None:
         self._row = build_row(kind, count)
 
-    def pid(self) -> int:
-        """Process id; also the sign that the desktops are there."""
-        return os.getpid()
+    def whereabouts(self) -> tuple[int, str]:
+        """Process id and machine; also the sign that the desktops are there."""
+        return os.getpid(), socket.gethostname()
 
     def run(self, calls: list[tuple[int, Request]]) -> list[Answer | ArpoError]:
         """Carry out calls in their order."""
@@ -64,6 +65,7 @@ class RayHost:
     def __init__(self, name: str, kind: str, size: int) -> None:
         self.name = name
         self.size = size
+        self.machine = ""
         self.pid: int | None = None
         self._kind = kind
         self._actor: Any = None
@@ -86,7 +88,7 @@ class RayHost:
         # Ray's types do not know the methods of an actor's handle.
         actor: Any = ray.remote(DesktopActor).options(num_cpus=0, max_restarts=0).remote(self._kind, self.size)
         try:
-            self.pid = await asyncio.wait_for(_settled(actor.pid.remote()), START_TIMEOUT_S)
+            self.pid, self.machine = await asyncio.wait_for(_settled(actor.whereabouts.remote()), START_TIMEOUT_S)
         except TimeoutError as error:
             ray.kill(actor)
             raise DesktopLost(f"{self.name} did not start as a Ray actor within {START_TIMEOUT_S:g} s") from error
