@@ -95,6 +95,7 @@ INSTALLED_APPS = [
     "webapp.runs",
     "webapp.metrics",
     "webapp.episodes",
+    "webapp.fleet",
     "webapp.api",
     "webapp.supervisor",
 ]

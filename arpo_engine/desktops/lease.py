@@ -1,4 +1,4 @@
-"""One desktop in the hands of one episode, until it is given back, lost or taken back. Knows no queue, heals nothing."""
+"""One desktop in the hands of one episode, until it comes back or is lost. Knows no queue; heals nothing."""
 
 from __future__ import annotations
 

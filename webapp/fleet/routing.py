@@ -1,0 +1,11 @@
+"""Address of the fleet's live socket."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.urls import path
+
+from webapp.fleet.consumers import FleetConsumer
+
+websocket_urlpatterns: list[Any] = [path("ws/fleet/", FleetConsumer.as_asgi())]
