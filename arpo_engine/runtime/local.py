@@ -53,9 +53,9 @@ class LocalHost:
     def __init__(self, name: str, kind: str, size: int) -> None:
         self.name = name
         self.size = size
-        self.machine = socket.gethostname()
         self._kind = kind
         self._child: _Child | None = None
+        self.machine = socket.gethostname()
 
     @property
     def pid(self) -> int | None:

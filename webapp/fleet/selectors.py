@@ -6,7 +6,7 @@ Everything is reached through what the person may see.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -107,9 +107,12 @@ class Fleet:
     faults: list[tuple[str, int]]
     runs: list[Run]
     """Runs that the page can be narrowed to."""
-    starting: list[Run] = field(default_factory=list)
+    machine_names: list[str]
+    """Machines that it can be narrowed to."""
+    starting: list[Run]
     """Active runs that have not told of any desktop yet."""
-    machines: list[MachineLoad] = field(default_factory=list)
+    machines: list[MachineLoad]
+    """Those with desktops that fit the filters; without filters also those on which only an engine runs."""
 
 
 def fleet_visible_to(person: Person, team: Team, filters: FleetFilters) -> Fleet:
@@ -123,6 +126,7 @@ def fleet_visible_to(person: Person, team: Team, filters: FleetFilters) -> Fleet
     for _, failures in counted:
         faults.update(failures)
     runs = list(Run.objects.filter(pk__in=everything.values("run")).defer("config").order_by("name", "pk"))
+    machines = _machines(person, team, narrowed)
     active = runs_visible_to(person).filter(team=team, is_example=False, status__in=ACTIVE_STATUSES)
     return Fleet(
         cards=_cards(shown),
@@ -132,7 +136,10 @@ def fleet_visible_to(person: Person, team: Team, filters: FleetFilters) -> Fleet
         faults=faults.most_common(),
         runs=runs,
         starting=list(active.exclude(pk__in=[run.pk for run in runs]).defer("config").order_by("name")),
-        machines=_machines(person, team, everything),
+        machine_names=list(
+            everything.exclude(machine="").order_by("machine").values_list("machine", flat=True).distinct()
+        ),
+        machines=[machine for machine in machines if machine.desktops or not filters.narrowed],
     )
 
 
@@ -219,8 +226,10 @@ def _machines(person: Person, team: Team, desktops: QuerySet[Desktop]) -> list[M
     """Machines that have desktops of the team, or on which one of its engines runs."""
     reported = list(machines_visible_to(person).filter(run__team=team).select_related("run").defer("run__config"))
     phases: dict[str, Counter[str]] = {}
-    for name, phase in desktops.values_list("machine", "phase"):
+    used: set[tuple[str, str]] = set()
+    for name, phase, run in desktops.values_list("machine", "phase", "run_id"):
         phases.setdefault(name, Counter())[phase] += 1
+        used.add((name, run))
     waiting = Order.objects.filter(Q(run__in={row.run_id for row in reported}), state=Order.State.WAITING)
     orders = {order.target: order for order in waiting}
     loads = []
@@ -233,7 +242,7 @@ def _machines(person: Person, team: Team, desktops: QuerySet[Desktop]) -> list[M
                 runs=[row.run for row in rows],
                 phases=phases[name].most_common() if name in phases else [],
                 desktops=phases[name].total() if name in phases else 0,
-                draining=bool(rows) and name in phases and all(row.draining for row in rows),
+                draining=name in phases and all(row.draining for row in rows if (name, row.run_id) in used),
                 order=orders.get(name),
                 sample=sampled[-1] if sampled else None,
             )
