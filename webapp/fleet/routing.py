@@ -8,4 +8,5 @@ from django.urls import path
 
 from webapp.fleet.consumers import FleetConsumer
 
-websocket_urlpatterns: list[Any] = [path("ws/fleet/", FleetConsumer.as_asgi())]
+fleet_page: Any = FleetConsumer.as_asgi()
+websocket_urlpatterns: list[Any] = [path("ws/fleet/", fleet_page)]

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from arpo_engine.contract.events import HostSampled
+from arpo_engine.contract.actions import Click
+from arpo_engine.contract.events import EpisodeStepTaken, HostSampled
 from arpo_engine.contract.fleet import DesktopPhase, OrderOutcome
 from arpo_engine.contract.outcomes import Fault
 from tests.web.builders import fleet, seen
@@ -89,6 +90,18 @@ def test_desktops_appear_and_move_without_a_reload(page: Page, person: User, tea
     assert page.evaluate("document.querySelector('.desk').mark") == "same"  # patched where it stands
     first.locator("a.row-link").click()
     expect(page).to_have_url(re.compile(rf"/runs/{engine.run.pk}/episodes/a1-now/#step=8$"))  # the newest
+    live(page)
+    step = EpisodeStepTaken(
+        episode_id="a1-now", index=8, frame=engine.frame(3), thought="It goes on.", action=Click(x=9, y=9)
+    )
+    engine.say(step)
+    expect(page).to_have_url(re.compile(r"#step=9$"))
+    expect(page.locator("#thought")).to_have_text("It goes on.")
+    expect(page.locator("#frame")).to_be_visible()
+    page.keyboard.press("ArrowLeft")
+    engine.say(EpisodeStepTaken(episode_id="a1-now", index=9, frame=engine.frame(4), action=Click(x=5, y=5)))
+    expect(page.locator("[data-step]")).to_have_count(10)
+    expect(page).to_have_url(re.compile(r"#step=8$"))  # who looks at an earlier step stays there
 
 
 def test_a_desktop_is_restarted_from_its_menu_and_the_menu_stays_open(
