@@ -92,10 +92,10 @@ INSTALLED_APPS = [
     "channels",
     "ninja",
     "webapp.accounts",
+    "webapp.fleet",
     "webapp.runs",
     "webapp.metrics",
     "webapp.episodes",
-    "webapp.fleet",
     "webapp.api",
     "webapp.supervisor",
 ]

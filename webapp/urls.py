@@ -10,8 +10,8 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("accounts/", include("webapp.accounts.urls")),
     path("api/v1/", include("webapp.api.urls")),
-    path("fleet/", include("webapp.fleet.urls")),
     path("", include("webapp.episodes.urls")),
+    path("", include("webapp.fleet.urls")),
     path("", include("webapp.metrics.urls")),
     path("", include("webapp.runs.urls")),
 ]

@@ -1,13 +1,16 @@
-"""Addresses of the fleet page."""
+"""Addresses of the fleet's pages."""
 
 from django.urls import path
 
-from webapp.fleet import views
+from webapp.fleet.views import desktops, joining
 
 app_name = "fleet"
 
 urlpatterns = [
-    path("", views.fleet, name="fleet"),
-    path("desktops/<int:desktop_id>/<str:action>/", views.desktop, name="desktop"),
-    path("machines/<str:action>/", views.machine, name="machine"),
+    path("fleet/", desktops.fleet, name="fleet"),
+    path("fleet/desktops/<int:desktop_id>/<str:action>/", desktops.desktop, name="desktop"),
+    path("fleet/machines/<str:action>/", desktops.machine, name="machine"),
+    path("machines/", joining.machines, name="machines"),
+    path("machines/tokens/create/", joining.create, name="create_join_token"),
+    path("machines/tokens/<int:token_id>/revoke/", joining.revoke, name="revoke_join_token"),
 ]

@@ -52,6 +52,15 @@ def test_a_later_batch_changes_only_what_it_names_and_one_that_comes_twice_chang
     assert dict(Desktop.objects.values_list("name", "phase")) == {"pocket-0/0": "spare", "pocket-0/1": "scoring"}
 
 
+def test_what_was_expected_and_did_not_come_leaves_with_the_first_whole_word(post: Any, run: Run) -> None:
+    coming = [seen(f"pocket-0/{number}", DesktopPhase.STARTING, machine="") for number in range(4)]
+    post(envelopes([started(), fleet(*coming)]))
+    assert Desktop.objects.count() == 4
+    whole = fleet(seen("pocket-0/0"), seen("pocket-0/1")).model_copy(update={"whole": True})
+    post(envelopes([whole, fleet(seen("pocket-1/0"))], first_seq=3))
+    assert set(Desktop.objects.values_list("name", flat=True)) == {"pocket-0/0", "pocket-0/1", "pocket-1/0"}
+
+
 def test_the_log_of_events_keeps_no_hundred_desktops(post: Any, run: Run) -> None:
     post(envelopes([started(), fleet(*(seen(f"pocket-0/{number}") for number in range(100)))]))
     event = RunEvent.objects.get(run=run, kind="DesktopsSeen")

@@ -210,5 +210,5 @@ def test_names_from_an_engine_are_shown_as_text(as_runner: Client, engine: Engin
 def test_many_desktops_are_shown_up_to_a_bound(
     as_runner: Client, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("webapp.fleet.selectors.MOST_SHOWN", 2)
+    monkeypatch.setattr("webapp.fleet.selectors.desktops.MOST_SHOWN", 2)
     assert "The first 2 of 3 are shown" in page(as_runner)

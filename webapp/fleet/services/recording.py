@@ -25,10 +25,16 @@ MOST_AT_ONCE: Final = 20
 def record_events(run: Run, attempt: int, envelopes: Sequence[wire.Envelope]) -> None:
     """Write what these events say about desktops and machines; events of other kinds are passed over."""
     desktops: dict[str, DesktopSeen] = {}
+    whole: set[str] | None = None
     machines: dict[str, dict[str, Any]] = {}
     for line in envelopes:
         if isinstance(line.event, wire.DesktopsSeen):
-            desktops |= {seen.name[:200]: seen for seen in line.event.desktops}
+            named = {seen.name[:200]: seen for seen in line.event.desktops}
+            desktops |= named
+            if line.event.whole:
+                whole = set(named)
+            elif whole is not None:
+                whole |= set(named)
             for machine in line.event.machines:
                 machines.setdefault(machine.name[:200], {})["draining"] = machine.draining
             _settle(run, attempt, line.event, line.at)
@@ -36,6 +42,8 @@ def record_events(run: Run, attempt: int, envelopes: Sequence[wire.Envelope]) ->
             load = {name: getattr(line.event, name) for name in MACHINE_STATE}
             machines.setdefault(line.event.host[:200], {}).update(load, sampled_at=line.at)
     _write_desktops(run, attempt, desktops)
+    if whole is not None:  # what was expected and did not come, such as a smaller number on one machine
+        Desktop.objects.filter(run=run, attempt=attempt).exclude(name__in=whole).delete()
     for name, values in machines.items():
         Machine.objects.update_or_create(run=run, attempt=attempt, name=name, defaults=values)
 

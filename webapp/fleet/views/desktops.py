@@ -15,7 +15,7 @@ from webapp.accounts.decorators import PersonRequest, signed_in
 from webapp.accounts.frame import current_team
 from webapp.accounts.permissions import PermissionRefused, can_run
 from webapp.fleet import services
-from webapp.fleet.selectors import DEFAULT_SORT, SORTS, FleetFilters, desktop_visible_to, fleet_visible_to
+from webapp.fleet.selectors.desktops import DEFAULT_SORT, SORTS, FleetFilters, desktop_visible_to, fleet_visible_to
 from webapp.fleet.services import OrderRefused
 from webapp.fleet.words import LOOKS
 
