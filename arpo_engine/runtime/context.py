@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,7 @@ from arpo_engine.agents.qwen_vl import QwenVlAgent
 from arpo_engine.agents.ui_tars import UiTarsAgent
 from arpo_engine.contract.config import RunConfig
 from arpo_engine.contract.config.generators import HfGeneratorConfig, OpenAiGeneratorConfig, VllmGeneratorConfig
-from arpo_engine.contract.events import DesktopsSeen, LogWritten, PhaseChanged
-from arpo_engine.contract.fleet import DesktopPhase, DesktopSeen
+from arpo_engine.contract.events import LogWritten, PhaseChanged
 from arpo_engine.contract.reporting import EventSink
 from arpo_engine.contract.tasks import Task
 from arpo_engine.desktops.host import DesktopHost
@@ -33,7 +31,8 @@ from arpo_engine.rollout.plans import Planner
 from arpo_engine.rollout.prompts import History
 from arpo_engine.rollout.scheduler import Scheduler
 from arpo_engine.runtime.agent_fit import mismatch
-from arpo_engine.runtime.executor import Executor, names_of_desktops
+from arpo_engine.runtime.coming import tell_coming
+from arpo_engine.runtime.executor import Executor
 from arpo_engine.runtime.task_source import load_tasks
 from arpo_engine.runtime.vllm_engines import open_vllm
 
@@ -149,7 +148,7 @@ async def open_context(
     sampler = await GENERATORS[config.generator.kind](config, config.generator, sink)
     policy, generator = sampler.policy, sampler.generator
     sink.emit(PhaseChanged(phase="preparing", detail=f"starting {config.desktops.count} desktops"))
-    sink.emit(DesktopsSeen(desktops=_starting(config)))
+    tell_coming(config, sink)
     pool: DesktopPool | None = None
     try:
         pool = await _open_pool(config, sink, executor, wrappers)
@@ -180,15 +179,6 @@ async def open_context(
             await pool.close()
         await executor.close()
         await generator.close()
-
-
-def _starting(config: RunConfig) -> list[DesktopSeen]:
-    """The desktops that are coming, on machines that are not known yet."""
-    now, desktops = datetime.now(UTC), config.desktops
-    return [
-        DesktopSeen(name=name, machine="", phase=DesktopPhase.STARTING, since=now)
-        for name in names_of_desktops(desktops.kind, desktops.count, desktops.per_process)
-    ]
 
 
 async def _open_pool(config: RunConfig, sink: EventSink, executor: Executor, wrappers: Wrappers) -> DesktopPool:

@@ -34,9 +34,3 @@ def split_evenly(count: int, per_process: int) -> list[int]:
     """Desktops of each process, so that none has more than `per_process` and all have nearly the same number."""
     processes = -(-count // per_process)
     return [count // processes + (number < count % processes) for number in range(processes)]
-
-
-def names_of_desktops(kind: str, count: int, per_process: int) -> list[str]:
-    """How desktops will be called: the process, its number among those of this kind, and the place in it."""
-    sizes = split_evenly(count, per_process)
-    return [f"{kind}-{number}/{place}" for number, size in enumerate(sizes) for place in range(size)]
