@@ -52,22 +52,25 @@ class DesktopPool:
 
     @property
     def size(self) -> int:
-        """Desktops that are not given up."""
-        return sum(slot.host.size for slot in self.slots if not slot.given_up)
+        """Desktops that episodes may have: neither given up nor taken out by a person."""
+        usable = [slot for slot in self.slots if not (slot.given_up or slot.draining)]
+        return sum(not seat.barred for slot in usable for seat in slot.seats)
 
     async def lease(self, task: Task | None = None) -> Lease:
         """A healthy desktop, as soon as there is one; at best one that stands ready for the task.
 
         Raises:
-            DesktopLost: all processes of desktops were given up.
+            DesktopLost: all processes of desktops were given up, but for what a person took out.
         """
         while self.size:
             lease = await self._queue.take(task.id if task is not None else None)
             if lease is not None and lease.alive:
                 return self._hand_out(lease)
+        dead = [slot for slot in self.slots if slot.given_up]
+        others = "" if len(dead) == len(self.slots) else ", and the others are drained or in quarantine"
         raise DesktopLost(
-            f"no desktop is left: each of the {len(self.slots)} desktop processes died more than "
-            f"{self._restarts} times in a row; run `python -m arpo_engine preflight` to see why"
+            f"no desktop is left: each of {len(dead)} desktop processes died more than {self._restarts} times in a "
+            f"row{others}; run `python -m arpo_engine preflight` to see why"
         )
 
     async def lease_idle(self) -> Lease | None:

@@ -173,6 +173,24 @@ def test_the_last_desktops_are_not_taken_from_a_run():
     with_foreman(work, 2)
 
 
+def test_a_run_whose_other_desktops_die_is_told_and_does_not_wait_for_drained_ones():
+    async def work(pool, foreman, hosts) -> None:
+        def dies(index: int, request: object) -> None:
+            raise DesktopLost("the process has died")
+
+        told(foreman, "drain", "left")
+        assert pool.size == 1
+        hosts[1].trouble, hosts[1].broken_restarts = dies, 99
+        lease = await pool.lease()
+        waiting = asyncio.create_task(pool.lease())
+        with pytest.raises(DesktopLost):
+            await lease.reset(make_task())
+        with pytest.raises(DesktopLost, match="each of 1 desktop processes died.*the others are drained"):
+            await waiting
+
+    with_foreman(work, 2, 1, machines=("left", "right"))
+
+
 def test_an_order_that_comes_again_is_carried_out_once_and_answered_once():
     async def work(pool, foreman, hosts) -> None:
         order = DesktopOrder(id="7", action=OrderAction.RESTART, target="fake-0/0")

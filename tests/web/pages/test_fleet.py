@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from arpo_engine.contract.events import HostSampled
@@ -212,3 +217,25 @@ def test_many_desktops_are_shown_up_to_a_bound(
 ) -> None:
     monkeypatch.setattr("webapp.fleet.selectors.desktops.MOST_SHOWN", 2)
     assert "The first 2 of 3 are shown" in page(as_runner)
+
+
+def test_the_page_asks_the_database_no_more_often_for_many_desktops(
+    as_runner: Client, engine: Engine, django_assert_max_num_queries: Callable[..., AbstractContextManager[Any]]
+) -> None:
+    with CaptureQueriesContext(connection) as few:
+        page(as_runner)
+    for place in range(20):
+        engine.episode(f"a1-m{place}", "mail-send-anna", 1, None, shade=place, ends=False)
+    leased = [
+        seen(
+            f"pocket-2/{place}",
+            DesktopPhase.ACTING,
+            episode_id=f"a1-m{place}",
+            step=1,
+            failures={Fault.DESKTOP_LOST: 1},
+        )
+        for place in range(20)
+    ]
+    engine.say(fleet(*leased))
+    with django_assert_max_num_queries(len(few.captured_queries)):
+        assert page(as_runner).count("<img") == 21

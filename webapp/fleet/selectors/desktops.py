@@ -155,7 +155,7 @@ def fleet_state(person: Person, run_ids: set[str]) -> list[tuple[Any, ...]]:
         desktops.values_list("pk", "phase", "task_id", "episode_key", "step", "failures_count", "note", "machine")
     )
     machines = machines_visible_to(person).filter(run__in=run_ids).order_by("pk")
-    orders = Order.objects.filter(run__in=machines.values("run"), state=Order.State.WAITING).order_by("pk")
+    orders = Order.objects.filter(run__in=desktops.values("run"), state=Order.State.WAITING).order_by("pk")
     frames = Frame.objects.filter(run__in=desktops.values("run"), stored_at__isnull=False).order_by("-stored_at")
     return [*rows, *machines.values_list("pk", "draining"), *orders.values_list("pk"), *frames.values_list("pk")[:1]]
 
