@@ -185,7 +185,7 @@ def test_a_run_whose_other_desktops_die_is_told_and_does_not_wait_for_drained_on
         waiting = asyncio.create_task(pool.lease())
         with pytest.raises(DesktopLost):
             await lease.reset(make_task())
-        with pytest.raises(DesktopLost, match="each of 1 desktop processes died.*the others are drained"):
+        with pytest.raises(DesktopLost, match=r"each of 1 desktop processes died.*the others are drained"):
             await waiting
 
     with_foreman(work, 2, 1, machines=("left", "right"))
