@@ -176,3 +176,14 @@ def test_the_fleet_fits_a_phone_and_a_desk_in_light_and_dark(page: Page, person:
                 if SHOTS:
                     page.screenshot(path=Path(SHOTS) / f"fleet_{view}_{theme}_{name}.png", full_page=True)
                 assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0, (name, view)
+    page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    for view in ("grid", "table"):
+        page.goto(f"/fleet/?view={view}")
+        live(page)
+        for place in (0, 1):
+            page.locator(".desk-menu summary").nth(place).click()
+            box = page.locator(".desk-menu[open] .menu-list").bounding_box()
+            assert box is not None and box["x"] >= 0 and box["x"] + box["width"] <= PHONE["width"], (view, place)
+            if SHOTS:
+                page.screenshot(path=Path(SHOTS) / f"fleet_menu_{view}_{place}.png")
+            page.keyboard.press("Escape")
