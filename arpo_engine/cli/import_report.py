@@ -103,7 +103,9 @@ def _show_plan(plan: Plan, console: Console) -> None:
     if plan.memory:
         console.print(table)
     measured = "an unknown number" if plan.measured is None else f"{plan.measured:,}"
-    console.print(f"Episodes: {plan.rollouts:,} to learn from, {measured} of validation.")
+    tries = "an unknown number" if plan.tries is None else f"{plan.tries:,}"
+    before = f", {tries} of tasks.selection before them" if plan.tries != 0 else ""
+    console.print(f"Episodes: {plan.rollouts:,} to learn from{before}, {measured} of validation.")
     if plan.desktop_hours is not None and plan.least_hours is not None:
         console.print(
             f"Desktop-hours: at least {plan.desktop_hours:,.0f}, so at least {plan.least_hours:,.1f} hours on these "

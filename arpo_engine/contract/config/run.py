@@ -17,6 +17,7 @@ from arpo_engine.contract.config.generators import (
     OpenAiGeneratorConfig,
     VllmGeneratorConfig,
 )
+from arpo_engine.contract.config.learner import LearnerConfig
 from arpo_engine.contract.config.parts import (
     AgentConfig,
     CheckpointConfig,
@@ -59,6 +60,7 @@ class RunConfig(Strict):
     reward: RewardConfig = RewardConfig()
     algorithm: AlgorithmConfig = ArpoConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
+    learner: LearnerConfig = LearnerConfig()
     validation: ValidationConfig = ValidationConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
     guard: GuardConfig = GuardConfig()

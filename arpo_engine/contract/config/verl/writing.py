@@ -32,6 +32,8 @@ _SAME: dict[str, str] = {
     "worker.actor.clip_ratio_dual": "algorithm.clip.dual",
     "worker.actor.ppo_epochs": "algorithm.epochs",
     "worker.actor.model.model_path": "model.path",
+    "worker.actor.padding_free": "learner.padding_free",
+    "worker.actor.model.enable_gradient_checkpointing": "learner.gradient_checkpointing",
     "worker.actor.model.trust_remote_code": "model.trust_remote_code",
     "worker.actor.model.freeze_vision_tower": "model.freeze_vision",
     "worker.actor.optim.lr": "optimizer.lr",
