@@ -34,6 +34,7 @@ class BlindHost:
         self._inner = inner
         self.name = inner.name
         self.size = inner.size
+        self.machine = inner.machine
 
     async def call(self, index: int, request: Request) -> Answer:
         answer = await self._inner.call(index, request)

@@ -131,7 +131,7 @@ class SimulatedDesktops:
     """Implements `DesktopHost`: desktops that take their time and show one picture."""
 
     def __init__(self, size: int, latencies: Latencies, clock: Clock, seed: int) -> None:
-        self.name, self.size = "simulated", size
+        self.name, self.size, self.machine = "simulated", size, "simulated"
         self._latencies, self._clock, self._seed = latencies, clock, seed
         self._resets: Counter[str] = Counter()
         self._chances: dict[int, random.Random] = {}

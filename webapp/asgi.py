@@ -12,11 +12,12 @@ from channels.auth import AuthMiddlewareStack
 from channels.routing import ProtocolTypeRouter, URLRouter
 from channels.security.websocket import AllowedHostsOriginValidator
 
-from webapp.runs.routing import websocket_urlpatterns
+from webapp.fleet.routing import websocket_urlpatterns as fleet_sockets
+from webapp.runs.routing import websocket_urlpatterns as run_sockets
 
 application = ProtocolTypeRouter(
     {
         "http": http_application,
-        "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns))),
+        "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter([*run_sockets, *fleet_sockets]))),
     }
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -21,6 +22,7 @@ from arpo_engine.contract.events import (
     TasksSelected,
     ValidationFinished,
 )
+from arpo_engine.contract.fleet import DesktopOrder
 from arpo_engine.contract.outcomes import Directive
 from arpo_engine.contract.reporting import EventSink, PixelArray
 from arpo_engine.evaluation.selection import in_words
@@ -57,6 +59,11 @@ class ProgressSink:
     def directive(self) -> Directive:
         """The console's word."""
         return self._inner.directive
+
+    @property
+    def orders(self) -> Sequence[DesktopOrder]:
+        """The console's orders for desktops."""
+        return self._inner.orders
 
     def emit(self, event: Event) -> None:
         """Pass the event on, and show it if it is for people."""

@@ -15,6 +15,7 @@ from arpo_engine.contract.actions import Action
 from arpo_engine.contract.agreement import FIRST_VERSION
 from arpo_engine.contract.base import Wire
 from arpo_engine.contract.figures import Report
+from arpo_engine.contract.fleet import DesktopOrder, DesktopSeen, MachineSeen, OrderOutcome
 from arpo_engine.contract.outcomes import Directive, EndedBy, Fault, RunOutcome, Split
 from arpo_engine.contract.selection import Choice
 
@@ -286,6 +287,18 @@ class HostSampled(Wire):
     gpus: list[dict[str, float | str]] = Field(default_factory=list)
 
 
+class DesktopsSeen(Wire):
+    """The desktops of the run that changed since the last such event; at most one of these every few seconds."""
+
+    kind: Literal["DesktopsSeen"] = "DesktopsSeen"
+    whole: bool = False
+    """All desktops of the attempt are named, not only those that changed."""
+    desktops: list[DesktopSeen] = Field(default_factory=list)
+    machines: list[MachineSeen] = Field(default_factory=list)
+    orders: list[OrderOutcome] = Field(default_factory=list)
+    """What came of the console's orders."""
+
+
 class LogWritten(Wire):
     """A log record worth showing beside the run."""
 
@@ -320,6 +333,7 @@ Event = Annotated[
     | CollapseNoticed
     | FaultNoticed
     | HostSampled
+    | DesktopsSeen
     | LogWritten
     | RunEnded,
     Field(discriminator="kind"),
@@ -346,3 +360,5 @@ class IngestAnswer(Wire):
     last_seq: int
     """Highest seq of the attempt that is stored with none missing below it."""
     missing_frames: list[str] = Field(default_factory=list)
+    orders: list[DesktopOrder] = Field(default_factory=list)
+    """For the desktops, oldest first; each is repeated until a `DesktopsSeen` says what came of it."""

@@ -72,6 +72,8 @@ class DesktopHost(Protocol):
     name: str
     size: int
     """Desktops in it."""
+    machine: str
+    """Name of the machine that it runs on."""
 
     async def call(self, index: int, request: Request) -> Answer:
         """Ask one desktop.

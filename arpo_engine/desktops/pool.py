@@ -9,91 +9,22 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from arpo_engine.contract.actions import SingleAction
-from arpo_engine.contract.errors import DesktopLost, DesktopStuck, SetupFailed
+from arpo_engine.contract.errors import DesktopLost, SetupFailed
 from arpo_engine.contract.events import FaultNoticed
+from arpo_engine.contract.fleet import DesktopPhase
 from arpo_engine.contract.outcomes import Fault
 from arpo_engine.contract.reporting import EventSink
 from arpo_engine.contract.tasks import Task
-from arpo_engine.desktops.host import Act, Answer, DesktopHost, Request, Reset, Score
+from arpo_engine.desktops.host import DesktopHost
+from arpo_engine.desktops.lease import Lease
 from arpo_engine.desktops.queue import DesktopQueue
-from arpo_engine.types import Observation
+from arpo_engine.desktops.seats import BARRED, Slot
 
 log = logging.getLogger(__name__)
 
 RESTART_TIMEOUT_S = 180.0
 """Longest wait for a process to come up again. Executors give up sooner by themselves; this holds for any of them."""
-
-
-@dataclass(slots=True)
-class _Slot:
-    """A host and its health. `life` counts its processes: a seat of an earlier life is dead."""
-
-    host: DesktopHost
-    life: int = 0
-    failures: int = 0
-    """Deaths since an episode last went well on it."""
-    given_up: bool = False
-
-
-class Lease:
-    """One desktop in the hands of one episode."""
-
-    def __init__(self, pool: DesktopPool, slot: _Slot, index: int) -> None:
-        self._pool = pool
-        self._slot = slot
-        self._life = slot.life
-        self._index = index
-        self._ready: tuple[str, Observation] | None = None
-        self.name = f"{slot.host.name}/{index}"
-
-    async def reset(self, task: Task) -> Observation:
-        """See `Desktop.reset`; at once, if the desktop was prepared for this task."""
-        ready, self._ready = self._ready, None
-        if ready is not None and ready[0] == task.id:
-            return ready[1]
-        return _seen(await self._ask(Reset(task), self._pool.reset_timeout_s))
-
-    async def prepare(self, task: Task) -> None:
-        """Reset the desktop for a task that somebody will bring later."""
-        self._ready = (task.id, await self.reset(task))
-
-    @property
-    def prepared_for(self) -> str | None:
-        """Id of the task that the desktop stands ready for."""
-        return self._ready[0] if self._ready is not None else None
-
-    async def step(self, action: SingleAction) -> Observation:
-        """See `Desktop.step`."""
-        return _seen(await self._ask(Act(action), self._pool.step_timeout_s))
-
-    async def score(self, last_action: SingleAction | None) -> float:
-        """See `Desktop.score`."""
-        answer = await self._ask(Score(last_action), self._pool.step_timeout_s)
-        if not isinstance(answer, float | int):
-            raise DesktopLost(f"{self.name} answered a score with {type(answer).__name__}; its program is broken")
-        return float(answer)
-
-    @property
-    def alive(self) -> bool:
-        """Whether its process is still the one that the lease was given for."""
-        return self._life == self._slot.life and not self._slot.given_up
-
-    async def _ask(self, request: Request, timeout_s: float) -> Answer:
-        if not self.alive:
-            raise DesktopLost(f"{self.name} was lost with its process")
-        try:
-            async with asyncio.timeout(timeout_s):
-                return await self._slot.host.call(self._index, request)
-        except TimeoutError as error:
-            message = f"{self.name} did not answer a {type(request).__name__.lower()} within {timeout_s:g} s"
-            self._pool.lost(self._slot, self._life, Fault.DESKTOP_STUCK, message)
-            raise DesktopStuck(message) from error
-        except DesktopLost as error:
-            self._pool.lost(self._slot, self._life, Fault.DESKTOP_LOST, str(error))
-            raise
 
 
 class DesktopPool:
@@ -112,30 +43,34 @@ class DesktopPool:
         self.step_timeout_s = step_timeout_s
         self._restarts = restarts
         self._sink = sink
-        self._slots = [_Slot(host) for host in hosts]
+        self.slots = [Slot(host) for host in hosts]
         self._queue = DesktopQueue[Lease]()
         self._healing: set[asyncio.Task[None]] = set()
-        for slot in self._slots:
+        self._held: set[Lease] = set()
+        for slot in self.slots:
             self._seat(slot)
 
     @property
     def size(self) -> int:
-        """Desktops that are not given up."""
-        return sum(slot.host.size for slot in self._slots if not slot.given_up)
+        """Desktops that episodes may have: neither given up nor taken out by a person."""
+        usable = [slot for slot in self.slots if not (slot.given_up or slot.draining)]
+        return sum(not seat.barred for slot in usable for seat in slot.seats)
 
     async def lease(self, task: Task | None = None) -> Lease:
         """A healthy desktop, as soon as there is one; at best one that stands ready for the task.
 
         Raises:
-            DesktopLost: all processes of desktops were given up.
+            DesktopLost: all processes of desktops were given up, but for what a person took out.
         """
         while self.size:
             lease = await self._queue.take(task.id if task is not None else None)
             if lease is not None and lease.alive:
-                return lease
+                return self._hand_out(lease)
+        dead = [slot for slot in self.slots if slot.given_up]
+        others = "" if len(dead) == len(self.slots) else ", and the others are drained or in quarantine"
         raise DesktopLost(
-            f"no desktop is left: each of the {len(self._slots)} desktop processes died more than "
-            f"{self._restarts} times in a row; run `python -m arpo_engine preflight` to see why"
+            f"no desktop is left: each of {len(dead)} desktop processes died more than {self._restarts} times in a "
+            f"row{others}; run `python -m arpo_engine preflight` to see why"
         )
 
     async def lease_idle(self) -> Lease | None:
@@ -143,7 +78,7 @@ class DesktopPool:
         while self.size:
             lease = await self._queue.take_idle()
             if lease is not None and lease.alive:
-                return lease
+                return self._hand_out(lease)
         return None
 
     async def prepare(self, lease: Lease, task: Task) -> None:
@@ -158,30 +93,59 @@ class DesktopPool:
             self._queue.end_preparing(task.id)
 
     def give_back(self, lease: Lease) -> None:
-        """Return a desktop; one whose process died meanwhile is dropped, as its successor is already coming."""
+        """Return a desktop; one that was lost or taken out meanwhile is dropped, as its successor is already coming."""
+        self._held.discard(lease)
+        lease.expires = None
         if lease.alive:
-            lease._slot.failures = 0
-            self._queue.offer(lease)
+            lease.slot.failures = 0
+            self._free(lease)
 
-    def lost(self, slot: _Slot, life: int, fault: Fault, message: str) -> None:
+    def lost(self, slot: Slot, life: int, fault: Fault, message: str) -> None:
         """Note a loss once per process, and start its replacement."""
         if slot.life != life or slot.given_up:
             return
-        slot.life += 1
         slot.failures += 1
+        self.renew(slot, fault, message)
+
+    def renew(self, slot: Slot, fault: Fault, message: str) -> None:
+        """End a process for this reason and start another in its place; whoever holds a desktop in it loses it."""
+        slot.life += 1
+        slot.given_up, slot.healing = False, True
+        slot.turn(DesktopPhase.QUARANTINED, message)
         task = asyncio.get_running_loop().create_task(self._heal(slot, fault, message))
         self._healing.add(task)
         task.add_done_callback(self._healing.discard)
+
+    def take_back_overdue(self) -> None:
+        """Declare stuck what is held past its deadline: its episode should have ended by itself long before."""
+        now = asyncio.get_running_loop().time()
+        for lease in [lease for lease in self._held if lease.expires is not None and lease.expires < now]:
+            self._held.discard(lease)
+            if lease.alive:
+                lease.seat.failures[Fault.DESKTOP_STUCK] += 1
+                message = f"{lease.name} was not given back by the deadline of its lease"
+                self.lost(lease.slot, lease.slot.life, Fault.DESKTOP_STUCK, message)
+
+    def take_seat(self, slot: Slot, index: int) -> None:
+        """Make a desktop of a live process free again, in a new term; unless a person took it or its machine out."""
+        seat = slot.seats[index]
+        seat.term += 1
+        seat.empty()
+        if seat.barred:
+            seat.turn(DesktopPhase.QUARANTINED, BARRED)
+        else:
+            self._free(Lease(self, slot, index))
 
     async def close(self) -> None:
         """End every process."""
         for task in list(self._healing):
             task.cancel()
         await asyncio.gather(*self._healing, return_exceptions=True)
-        await asyncio.gather(*(slot.host.close() for slot in self._slots))
+        await asyncio.gather(*(slot.host.close() for slot in self.slots))
 
-    async def _heal(self, slot: _Slot, fault: Fault, message: str) -> None:
+    async def _heal(self, slot: Slot, fault: Fault, message: str) -> None:
         reason = message
+        slot.turn(DesktopPhase.RESTARTING, message)
         while slot.failures <= self._restarts:
             try:
                 async with asyncio.timeout(RESTART_TIMEOUT_S):
@@ -189,24 +153,36 @@ class DesktopPool:
             except (DesktopLost, TimeoutError) as error:
                 reason = str(error) or f"{slot.host.name} did not start again within {RESTART_TIMEOUT_S:g} s"
                 slot.failures += 1
+                slot.turn(DesktopPhase.RESTARTING, reason)
                 continue
+            slot.healing = False
             self._notice(fault, slot, f"{message}; its {slot.host.size} desktops were started again in a new process")
             self._seat(slot)
             return
-        slot.given_up = True
-        self._notice(fault, slot, f"{reason}; died {slot.failures} times in a row, so its desktops are given up")
+        slot.given_up, slot.healing = True, False
+        given_up = f"{reason}; died {slot.failures} times in a row, so its desktops are given up"
+        slot.turn(DesktopPhase.GONE, given_up)
+        self._notice(fault, slot, given_up)
         self._queue.wake_all()
 
-    def _seat(self, slot: _Slot) -> None:
-        for index in range(slot.host.size):
-            self._queue.offer(Lease(self, slot, index))
+    def _seat(self, slot: Slot) -> None:
+        for index, seat in enumerate(slot.seats):
+            seat.machine = slot.host.machine
+            self.take_seat(slot, index)
 
-    def _notice(self, fault: Fault, slot: _Slot, message: str) -> None:
+    def _hand_out(self, lease: Lease) -> Lease:
+        lease.seat.held = True
+        lease.seat.turn(DesktopPhase.RESETTING)
+        self._held.add(lease)
+        return lease
+
+    def _free(self, lease: Lease) -> None:
+        """Nobody has it: it is for whoever comes, or stands by while its machine is being drained."""
+        lease.seat.empty(lease.prepared_for or "")
+        lease.seat.turn(DesktopPhase.DRAINED if lease.slot.draining else DesktopPhase.SPARE)
+        if not lease.slot.draining:
+            self._queue.offer(lease)
+
+    def _notice(self, fault: Fault, slot: Slot, message: str) -> None:
         log.warning("desktops lost", extra={"desktop": slot.host.name, "fault": fault.value, "reason": message})
         self._sink.emit(FaultNoticed(fault=fault, desktop=slot.host.name, message=message))
-
-
-def _seen(answer: Answer) -> Observation:
-    if not isinstance(answer, Observation):
-        raise DesktopLost(f"a desktop answered with {type(answer).__name__}, not a screenshot; its program is broken")
-    return answer

@@ -27,7 +27,8 @@ from arpo_engine.contract.errors import (
 )
 from arpo_engine.contract.outcomes import EndedBy, Fault, Split
 from arpo_engine.contract.reporting import EventSink
-from arpo_engine.desktops.pool import DesktopPool, Lease
+from arpo_engine.desktops.lease import Lease
+from arpo_engine.desktops.pool import DesktopPool
 from arpo_engine.inference.base import Completion, Generator, Prompt
 from arpo_engine.models.chat import ChatFormat
 from arpo_engine.rollout.pace import OwnPace, Pace
@@ -37,6 +38,9 @@ from arpo_engine.rollout.telling import EpisodeTeller
 from arpo_engine.types import Observation, Pixels, Step, Trajectory
 
 log = logging.getLogger(__name__)
+
+LEASE_GRACE_S = 30.0
+"""How much longer than its own limit of time an episode may hold a desktop: time to come to its end."""
 
 FAULTS: tuple[tuple[type[Exception], Fault], ...] = (
     (DesktopStuck, Fault.DESKTOP_STUCK),
@@ -111,9 +115,11 @@ class EpisodeRunner:
             return self._ended(plan, course, _Verdict(EndedBy.FAULT, None, Fault.DESKTOP_LOST, str(error)), 0.0)
         started = time.monotonic()
         self._tell.began(plan, lease.name)
+        lease.at(plan.episode_id, 0)
         member = self._pace.join()
         try:
             verdict = await self._until_over(plan, lease, course, member)
+            lease.hold_for(None)
             self._pace.leave(member)
             if verdict.fault is None:
                 await self._pace.rest()
@@ -130,28 +136,33 @@ class EpisodeRunner:
 
     async def _until_over(self, plan: Plan, lease: Lease, course: _Course, member: int) -> _Verdict:
         try:
+            lease.hold_for(self._timeout_s + LEASE_GRACE_S)
             async with asyncio.timeout(self._timeout_s) as limit:
-                ended_by = await self._play(plan, lease, course, partial(self._in_turn, limit, member))
+                ended_by = await self._play(plan, lease, course, partial(self._in_turn, limit, lease, member))
                 return _Verdict(ended_by, score=await lease.score(course.last_action))
         except TimeoutError:
+            lease.failed(Fault.DESKTOP_STUCK)
             note = f"the episode was not over after rollout.episode_timeout_s = {self._timeout_s:g} s"
             return self._fault(plan, lease, Fault.DESKTOP_STUCK, note)
         except tuple(kind for kind, _ in FAULTS) as error:
             fault = next(fault for kind, fault in FAULTS if isinstance(error, kind))
             return self._fault(plan, lease, fault, str(error))
 
-    async def _in_turn(self, limit: asyncio.Timeout, member: int) -> None:
+    async def _in_turn(self, limit: asyncio.Timeout, lease: Lease, member: int) -> None:
         """Wait for the others, where the pace asks for it; that time is not the episode's own."""
         clock = asyncio.get_running_loop().time
         left = (limit.when() or 0.0) - clock()
         limit.reschedule(None)
+        lease.hold_for(None)
         await self._pace.turn(member)
         limit.reschedule(clock() + left)
+        lease.hold_for(left + LEASE_GRACE_S)
 
     async def _play(self, plan: Plan, lease: Lease, course: _Course, in_turn: Callable[[], Awaitable[None]]) -> EndedBy:
         seen = await lease.reset(plan.task)
         while course.actions < plan.max_steps:
             course.last_seen = seen.pixels
+            lease.at(plan.episode_id, len(course.steps))
             prompt = next_prompt(self._agent, self._chat, self._history, plan, course.steps, seen)
             await in_turn()
             try:

@@ -25,6 +25,7 @@ from arpo_engine.contract.resize import PixelLimits
 from arpo_engine.contract.tasks import Task
 from arpo_engine.desktops.host import DesktopHost
 from arpo_engine.desktops.pool import DesktopPool
+from arpo_engine.desktops.watch import PoolWatch
 from arpo_engine.evaluation.evaluator import Evaluator
 from arpo_engine.inference.base import Generator
 from arpo_engine.inference.hf import HfGenerator
@@ -36,6 +37,7 @@ from arpo_engine.rollout.plans import Planner
 from arpo_engine.rollout.prompts import History
 from arpo_engine.rollout.scheduler import Scheduler
 from arpo_engine.runtime.agent_fit import mismatch
+from arpo_engine.runtime.coming import tell_coming
 from arpo_engine.runtime.devices import own_device
 from arpo_engine.runtime.executor import Executor
 from arpo_engine.runtime.oracle import OracleGenerator, read_oracles
@@ -169,6 +171,7 @@ async def open_context(
     sampler = await GENERATORS[config.generator.kind](config, config.generator, sink)
     policy, generator = sampler.policy, sampler.generator
     sink.emit(PhaseChanged(phase="preparing", detail=f"starting {config.desktops.count} desktops"))
+    tell_coming(config, sink)
     pool: DesktopPool | None = None
     try:
         pool = await _open_pool(config, sink, executor, wrappers)
@@ -180,19 +183,20 @@ async def open_context(
             max_steps=config.rollout.max_steps,
             sample_every=config.frames.sample_every,
         )
-        yield Context(
-            config=config,
-            run_dir=run_dir,
-            train_tasks=train,
-            held_out_tasks=held_out,
-            policy=policy,
-            generator=generator,
-            pool=pool,
-            scheduler=scheduler,
-            planner=planner,
-            evaluator=Evaluator(scheduler, planner, sink, run_dir / RESULTS),
-            sink=sink,
-        )
+        async with PoolWatch(pool, sink, every_s=config.records.desktops_every_s):
+            yield Context(
+                config=config,
+                run_dir=run_dir,
+                train_tasks=train,
+                held_out_tasks=held_out,
+                policy=policy,
+                generator=generator,
+                pool=pool,
+                scheduler=scheduler,
+                planner=planner,
+                evaluator=Evaluator(scheduler, planner, sink, run_dir / RESULTS),
+                sink=sink,
+            )
     finally:
         if pool is not None:
             await pool.close()

@@ -62,6 +62,7 @@ class LocalHost:
         self.size = size
         self._config = config
         self._child: _Child | None = None
+        self.machine = socket.gethostname()
 
     @property
     def pid(self) -> int | None:

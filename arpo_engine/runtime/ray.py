@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import socket
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -61,9 +62,9 @@ class DesktopActor:
     def __init__(self, config: DesktopsConfig, count: int) -> None:
         self._row = build_row(config, count)
 
-    def begin(self) -> tuple[int, str, dict[str, str]]:
-        """Process id, node, and the versions of what is installed there; also the sign that the desktops are there."""
-        return os.getpid(), _own_node(), versions()
+    def begin(self) -> tuple[int, str, str, dict[str, str]]:
+        """Process id, node, machine, and the versions of what is there; also the sign that the desktops are there."""
+        return os.getpid(), _own_node(), socket.gethostname(), versions()
 
     def run(self, calls: list[tuple[int, Request]]) -> list[Answer | ArpoError]:
         """Carry out calls in their order."""
@@ -83,6 +84,7 @@ class RayHost:
     def __init__(self, name: str, config: DesktopsConfig, place: Place) -> None:
         self.name = name
         self.size = place.size
+        self.machine = ""
         self.pid: int | None = None
         self.node = ""
         """Id of the node that it runs on."""
@@ -133,7 +135,7 @@ class RayHost:
                     raise NoRoom(f"the node {self._place.resources[0]} is gone")
                 if time.monotonic() > until:
                     raise DesktopLost(f"{self.name} did not start as a Ray actor within {START_TIMEOUT_S:g} s")
-            self.pid, self.node, there = begun.result()
+            self.pid, self.node, self.machine, there = begun.result()
             refuse_other_versions(self.name, here=versions(), there=there)
         except BaseException as error:
             begun.cancel()

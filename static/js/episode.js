@@ -1,19 +1,24 @@
-// The episode viewer: arrow keys, a scrubber, play, and a deep link to each step. All data is in the page already.
+// The episode viewer: arrow keys, a scrubber, play, and a deep link to each step. All data is in the page already; of an
+// episode under way it comes anew with each step, and who looks at the last step goes along.
 import { isTyping, pageData } from "./dom.js";
+import { followEpisode } from "./episode_live.js";
 import { number } from "./format.js";
 import { drawOverlay } from "./overlay.js";
 
 const STEP_MS = 1000;
 const SPEEDS = [0.5, 1, 2, 4];
 const SMALL_SCREEN = 640;
+const ASK_AGAIN_AFTER_MS = [500, 1000, 2000, 4000];
 
-const data = pageData("episode-data");
+let data = pageData("episode-data");
 const byId = (id) => document.getElementById(id);
 
 if (data && byId("viewer")) start();
+else if (data?.live) followEpisode(data.live, (page) => page.getElementById("viewer") && location.reload());
 
 function start() {
-  const last = data.ended ? data.steps.length : data.steps.length - 1;
+  const lastPlace = () => (data.ended ? data.steps.length : data.steps.length - 1);
+  let last = lastPlace();
   const state = { at: 0, overlay: true, playing: null, speed: 1 };
   byId("scrubber").max = String(last);
 
@@ -92,6 +97,18 @@ function start() {
     show(state.at, { scroll: false });
   }
 
+  /** The page as it is now, of an episode that went on. */
+  function renew(page) {
+    const fresh = page.getElementById("episode-data");
+    if (!fresh) return;
+    const follows = state.at === last && !state.playing;
+    data = JSON.parse(fresh.textContent);
+    last = lastPlace();
+    for (const part of [".episode-head", ".step-list ol"]) document.querySelector(part).replaceWith(page.querySelector(part));
+    byId("scrubber").max = String(last);
+    show(follows ? last : state.at, { scroll: follows });
+  }
+
   const go = (address) => address && location.assign(address);
   const KEYS = {
     ArrowLeft: () => show(state.at - 1),
@@ -121,18 +138,16 @@ function start() {
   byId("overlay").addEventListener("click", toggleOverlay);
   byId("speed").addEventListener("click", () => changeSpeed(state.speed === SPEEDS.at(-1) ? -SPEEDS.length : 1));
   byId("scrubber").addEventListener("input", (event) => show(Number(event.target.value)));
-  for (const link of document.querySelectorAll("[data-step]")) {
-    link.addEventListener("click", (event) => {
-      event.preventDefault();
-      show(Number(link.dataset.step));
-    });
-  }
-  byId("frame").addEventListener("error", () => {
-    byId("frame").hidden = true;
-    byId("no-frame").hidden = false;
+  document.querySelector(".step-list").addEventListener("click", (event) => {
+    const link = event.target.closest("[data-step]");
+    if (!link) return;
+    event.preventDefault();
+    show(Number(link.dataset.step));
   });
+  byId("frame").addEventListener("error", missed);
   window.addEventListener("hashchange", () => show(placeInAddress(), { scroll: true }));
   show(placeInAddress(), { scroll: location.hash !== "" });
+  if (data.live) followEpisode(data.live, renew);
 
   function placeInAddress() {
     if (location.hash === "#end") return last;
@@ -142,11 +157,28 @@ function start() {
   }
 }
 
+/** The bytes of a step that was just taken may still be on their way. */
+function missed() {
+  const image = byId("frame");
+  const address = image.getAttribute("src");
+  const wait = data.ended ? undefined : ASK_AGAIN_AFTER_MS[Number(image.dataset.tries ?? 0)];
+  if (wait === undefined) {
+    image.hidden = true;
+    byId("no-frame").hidden = false;
+    return;
+  }
+  image.dataset.tries = String(Number(image.dataset.tries ?? 0) + 1);
+  setTimeout(() => {
+    if (image.getAttribute("src") === address) image.src = address;
+  }, wait);
+}
+
 function picture(address, width, height, words) {
   const image = byId("frame");
   byId("no-frame").hidden = Boolean(address);
   image.hidden = !address;
   if (!address) return;
+  if (image.getAttribute("src") !== address) image.dataset.tries = "0";
   image.src = address;
   image.alt = words;
   fitBox(width, height);

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from arpo_engine.contract import events as wire
 from arpo_engine.contract.actions import Click, Drag, Fail, Finished, Hotkey, Scroll, TypeText, Wait
+from arpo_engine.contract.fleet import DesktopPhase, DesktopSeen, MachineSeen, OrderOutcome
 from arpo_engine.contract.outcomes import EndedBy, Fault, RunOutcome, Split
 from arpo_engine.contract.selection import Choice, JudgedTask, Rule, Verdict
 
@@ -66,6 +67,24 @@ EVENTS = [
     wire.CheckpointSaved(step=1, path="checkpoints/1", best=True, export_path="checkpoints/1/hf"),
     wire.CollapseNoticed(step=1, signal="format", value=-0.9, bound=-0.5, returned_to_step=0, message="replies broke"),
     wire.FaultNoticed(fault=Fault.EVALUATOR_ERROR, message="no result file"),
+    wire.DesktopsSeen(
+        whole=True,
+        desktops=[
+            DesktopSeen(
+                name="pocket-0/1",
+                machine="bench",
+                phase=DesktopPhase.ACTING,
+                since=AT,
+                task_id="t",
+                episode_id="e",
+                step=2,
+                deadline=AT,
+                failures={Fault.DESKTOP_STUCK: 1},
+            )
+        ],
+        machines=[MachineSeen(name="bench", draining=True)],
+        orders=[OrderOutcome(id="7", done=False, message="these are the last desktops")],
+    ),
     wire.HostSampled(
         host="h",
         cpu_percent=150.0,
@@ -135,3 +154,9 @@ def test_a_frame_is_named_by_a_hash_and_nothing_else(sha256: str) -> None:
 def test_an_action_that_is_not_in_the_union_is_refused() -> None:
     with pytest.raises(ValidationError):
         wire.EpisodeStepTaken.model_validate({"episode_id": "e", "index": 0, "action": {"kind": "shell", "text": "rm"}})
+
+
+def test_a_desktop_at_rest_is_told_in_few_bytes():
+    seen = DesktopSeen(name="pocket-0/1", machine="bench", phase=DesktopPhase.SPARE, since=AT)
+    assert set(json.loads(seen.model_dump_json())) == {"name", "machine", "phase", "since"}
+    assert DesktopSeen.model_validate_json(seen.model_dump_json()) == seen

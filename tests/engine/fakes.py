@@ -67,6 +67,7 @@ class ClickingDesktops:
     def __init__(self, name: str = "fake-0", size: int = 4) -> None:
         self.name = name
         self.size = size
+        self.machine = "here"
         self.restarts = 0
         self.closed = False
         self.clicks: dict[int, int] = {}

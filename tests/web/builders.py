@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,6 +14,7 @@ from PIL import Image
 from arpo_engine.contract import events as wire
 from arpo_engine.contract.actions import Click
 from arpo_engine.contract.config import RunConfig
+from arpo_engine.contract.fleet import DesktopPhase, DesktopSeen, MachineSeen, OrderOutcome
 from arpo_engine.contract.outcomes import EndedBy, RunOutcome, Split
 from webapp.accounts.models import Membership, Role, Team, User
 from webapp.accounts.services import create_team
@@ -147,3 +148,15 @@ def one_step(number: int, total: int = 10, successes: int = 3, attempts: int = 8
 def ended(outcome: RunOutcome = RunOutcome.FINISHED, step: int = 10, reason: str = "") -> wire.RunEnded:
     """The last word of an attempt."""
     return wire.RunEnded(outcome=outcome, step=step, reason=reason)
+
+
+def seen(name: str, phase: DesktopPhase = DesktopPhase.SPARE, **changes: Any) -> DesktopSeen:
+    """One desktop at something, on the machine `bench-1`."""
+    fields: dict[str, Any] = {"machine": "bench-1", "process": name.partition("/")[0], "since": datetime.now(UTC)}
+    return DesktopSeen(name=name, phase=phase, **(fields | changes))
+
+
+def fleet(*desktops: DesktopSeen, draining: bool = False, orders: Sequence[OrderOutcome] = ()) -> wire.DesktopsSeen:
+    """What an engine says of its desktops, all on `bench-1`."""
+    machines = [MachineSeen(name="bench-1", draining=draining)]
+    return wire.DesktopsSeen(desktops=list(desktops), machines=machines, orders=list(orders))

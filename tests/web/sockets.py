@@ -10,7 +10,8 @@ from channels.routing import URLRouter
 from django.contrib.auth.models import AnonymousUser
 
 from webapp.accounts.models import User
-from webapp.runs.routing import websocket_urlpatterns
+from webapp.fleet.routing import websocket_urlpatterns as fleet_sockets
+from webapp.runs.routing import websocket_urlpatterns as run_sockets
 
 WAIT_S = 10.0
 
@@ -28,7 +29,7 @@ class Page(ApplicationCommunicator):  # type: ignore[misc]  # asgiref ships no t
             "subprotocols": [],
             "user": person,
         }
-        super().__init__(URLRouter(websocket_urlpatterns), scope)
+        super().__init__(URLRouter([*run_sockets, *fleet_sockets]), scope)
 
     async def open(self) -> None:
         await self.send_input({"type": "websocket.connect"})

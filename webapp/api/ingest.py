@@ -18,6 +18,7 @@ from webapp.api.attempt_auth import AttemptRefused, ContractDiffers, attempt_of_
 from webapp.api.ndjson import BodyTooLarge, BodyUnreadable, parse_envelopes, read_body
 from webapp.api.replies import refusal, typed
 from webapp.episodes import services as episodes
+from webapp.fleet import services as fleet
 from webapp.metrics.services import PointRow, record_points
 from webapp.runs.models import Run, RunAttempt
 from webapp.runs.services.attempts import extend_lease
@@ -75,7 +76,11 @@ def ingest(
         shipped = attempts[envelopes[-1].attempt] if envelopes else own
         missing = episodes.missing_frames(run, again=all_frames)
         answer = IngestAnswer(
-            contract=WIRE_VERSION, directive=_directive(run, own), last_seq=shipped.last_seq, missing_frames=missing
+            contract=WIRE_VERSION,
+            directive=_directive(run, own),
+            last_seq=shipped.last_seq,
+            missing_frames=missing,
+            orders=fleet.orders_for(run, own.number),
         )
     return answer, gap
 
@@ -115,6 +120,7 @@ def _store(run: Run, attempt: RunAttempt, fresh: Sequence[Envelope]) -> None:
     attempt.last_seq = fresh[-1].seq
     attempt.save(update_fields=["last_seq"])
     episodes.record_events(run, attempt.number, fresh)
+    fleet.record_events(run, attempt.number, fresh)
     record_points(run.pk, _points(fresh))
     record_events(run, fresh)
     apply_events(run, attempt, fresh)

@@ -17,6 +17,8 @@ class RecordsConfig(Strict):
     """What is written about a run besides its results."""
 
     telemetry_every_s: float = Field(5.0, gt=0)
+    desktops_every_s: float = Field(2.0, ge=0.5)
+    """Shortest time between two looks at what the desktops are at; each tells only what changed."""
     tokens: bool = True
     """Keep ids, log-probs and weight versions of every step in the run folder."""
     mirrors: tuple[MirrorKind, ...] = ()

@@ -12,12 +12,14 @@ import os
 import queue
 import threading
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from arpo_engine.contract.config.parts import FramesConfig
 from arpo_engine.contract.errors import SpoolError
 from arpo_engine.contract.events import CheckpointSaved, Event, FrameRef, LogWritten, RunEnded
+from arpo_engine.contract.fleet import DesktopOrder
 from arpo_engine.contract.outcomes import Directive
 from arpo_engine.contract.reporting.console import ConsoleClient
 from arpo_engine.contract.reporting.frames import FRAMES_NAME, FrameStore, FrameTicket
@@ -76,6 +78,11 @@ class RunRecorder:
     def directive(self) -> Directive:
         """What the console wants; `run` without one."""
         return self._reporter.directive if self._reporter else Directive.RUN
+
+    @property
+    def orders(self) -> Sequence[DesktopOrder]:
+        """What the console wants done to desktops; nothing without one."""
+        return self._reporter.orders if self._reporter else ()
 
     def emit(self, event: Event) -> None:
         """Record an event; never blocks and never raises."""

@@ -10,9 +10,11 @@ import random
 import threading
 import time
 from collections import Counter, OrderedDict
+from collections.abc import Sequence
 from pathlib import Path
 
 from arpo_engine.contract.events import IngestAnswer
+from arpo_engine.contract.fleet import DesktopOrder
 from arpo_engine.contract.outcomes import Directive
 from arpo_engine.contract.reporting.console import (
     BatchTooLarge,
@@ -48,6 +50,7 @@ class Reporter:
     def __init__(self, run_dir: Path, spool: Spool, client: ConsoleClient) -> None:
         """Nothing is sent before `start`."""
         self.directive = Directive.RUN
+        self.orders: Sequence[DesktopOrder] = ()
         self._spool = spool
         self._client = client
         self._outbox = Outbox(spool.path, f"{client.host}:{client.port}{client.base}")
@@ -179,6 +182,7 @@ class Reporter:
         if answer.directive != self.directive:
             log.info("the console wants the run to %s", answer.directive.value.replace("_", " "))
         self.directive = answer.directive
+        self.orders = tuple(answer.orders)
         for sha256 in answer.missing_frames:
             if sha256 not in self._unavailable:
                 self._wanted[sha256] = None

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import Protocol
 
 from arpo_engine.contract.events import Event, FrameRef
+from arpo_engine.contract.fleet import DesktopOrder
 from arpo_engine.contract.outcomes import Directive
 
 
@@ -30,6 +32,11 @@ class EventSink(Protocol):
         """What the console wants the run to do next; `run` where there is no console."""
         ...
 
+    @property
+    def orders(self) -> Sequence[DesktopOrder]:
+        """What the console wants done to desktops and has not heard the outcome of, oldest first."""
+        ...
+
     def emit(self, event: Event) -> None:
         """Record an event. Events keep the order in which they were emitted."""
         ...
@@ -50,6 +57,7 @@ class MemorySink:
         self.events: list[Event] = []
         self.frames: dict[str, bytes] = {}
         self.directive = Directive.RUN
+        self.orders: Sequence[DesktopOrder] = ()
         self.closed = False
 
     def emit(self, event: Event) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from arpo_engine.contract.config import RunConfig
 from arpo_engine.contract.config.records import MirrorKind
 from arpo_engine.contract.events import Event, FrameRef, LogWritten, MetricsLogged, RunEnded, RunStarted
+from arpo_engine.contract.fleet import DesktopOrder
 from arpo_engine.contract.outcomes import Directive, RunOutcome
 from arpo_engine.contract.published_metrics import named
 from arpo_engine.contract.reporting import EventSink, PixelArray
@@ -54,6 +55,11 @@ class MirroringSink:
     def directive(self) -> Directive:
         """The console's word."""
         return self._inner.directive
+
+    @property
+    def orders(self) -> Sequence[DesktopOrder]:
+        """The console's orders for desktops."""
+        return self._inner.orders
 
     def emit(self, event: Event) -> None:
         """Pass the event on, and its numbers to the mirrors."""

@@ -32,6 +32,7 @@ class ConsoleUnderTest:
     heartbeats: int = 0
     answered: int = 0
     directive: str = "run"
+    orders: list[dict[str, str]] = field(default_factory=list)
     ask_for_frames: bool = True
     frames_at_once: int = 1000
     asked_for: set[str] = field(default_factory=set)
@@ -164,6 +165,7 @@ class _Handler(BaseHTTPRequestHandler):
             "directive": console.directive,
             "last_seq": console.last_seq(attempt),
             "missing_frames": console.missing_frames(again=self.path.endswith("?frames=all")),
+            **({"orders": console.orders} if console.orders else {}),  # an older console knows of none
         }
 
     def _answer(self, status: int, tree: dict[str, Any]) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from arpo_engine.contract.config.parts import FramesConfig
+from arpo_engine.contract.fleet import DesktopOrder, OrderAction
 from arpo_engine.contract.outcomes import Directive
 from arpo_engine.contract.reporting import RunRecorder
 from arpo_engine.contract.reporting import outbox as outbox_module
@@ -200,6 +201,20 @@ def test_a_quiet_run_sends_heartbeats_and_hears_the_directive(tmp_path: Path, co
         before = console.heartbeats
         console.wait_for(lambda: console.heartbeats >= before + 2)
         assert recorder.directive is Directive.STOP_GRACEFULLY
+
+
+def test_orders_for_desktops_come_with_an_answer_and_leave_with_one(tmp_path: Path, console: ConsoleUnderTest) -> None:
+    with reporting(tmp_path, console) as recorder:
+        console.wait_for(lambda: console.heartbeats >= 1)
+        assert recorder.orders == ()
+        console.orders = [{"id": "5", "action": "restart", "target": "pocket-0/1"}]
+        before = console.heartbeats
+        console.wait_for(lambda: console.heartbeats >= before + 2)
+        assert recorder.orders == (DesktopOrder(id="5", action=OrderAction.RESTART, target="pocket-0/1"),)
+        console.orders = []
+        before = console.heartbeats
+        console.wait_for(lambda: console.heartbeats >= before + 2)
+        assert recorder.orders == ()
 
 
 def test_closing_does_not_wait_for_a_console_that_never_comes(

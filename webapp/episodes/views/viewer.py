@@ -58,6 +58,7 @@ def _data(run: Run, episode: Episode, steps: list[Step], siblings: list[str]) ->
         "before": _address(run, siblings[place - 1]) if place else None,
         "after": _address(run, siblings[place + 1]) if place is not None and place + 1 < len(siblings) else None,
         "ended": bool(episode.ended_by),
+        "live": None if episode.ended_by else {"run": run.pk, "key": episode.key, "cursor": run.last_cursor},
     }
 
 

@@ -17,6 +17,7 @@ SPARKLINE_LENGTH: Final = 48
 """When the sparkline is twice as long, neighbours are averaged."""
 
 HEAVY_FIELDS: Final[dict[str, set[str]]] = {
+    "DesktopsSeen": {"desktops"},
     "EpisodeStepTaken": {"raw_text"},
     "ValidationFinished": {"by_task"},
 }

@@ -1,0 +1,23 @@
+"""Tells the console which desktops are coming, before any of them is up. Knows the config; starts nothing."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from arpo_engine.contract.config import RunConfig
+from arpo_engine.contract.events import DesktopsSeen
+from arpo_engine.contract.fleet import DesktopPhase, DesktopSeen
+from arpo_engine.contract.reporting import EventSink
+from arpo_engine.runtime.executor import split_evenly
+
+
+def tell_coming(config: RunConfig, sink: EventSink) -> None:
+    """Name the desktops as executors do on one machine; where nodes divide them otherwise, the first look says so."""
+    desktops, now = config.desktops, datetime.now(UTC)
+    sizes = split_evenly(desktops.count, desktops.per_process)
+    coming = [
+        DesktopSeen(name=f"{desktops.kind}-{number}/{place}", machine="", phase=DesktopPhase.STARTING, since=now)
+        for number, size in enumerate(sizes)
+        for place in range(size)
+    ]
+    sink.emit(DesktopsSeen(desktops=coming))
