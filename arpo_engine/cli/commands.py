@@ -15,11 +15,14 @@ COMMANDS = {
     "results": ("arpo_engine.cli.results", "figures of finished measurements: ours, OSWorld's folders, ARPO's files"),
     "metrics": ("arpo_engine.cli.metrics", "numbers by step as CSV, of our runs and of old logs side by side"),
     "preflight": ("arpo_engine.cli.preflight", "say whether a run can start here, and what to do if not"),
+    "plan": ("arpo_engine.cli.plan", "what a run needs: memory by component, hours, desktops, disk"),
     "import-config": ("arpo_engine.cli.import_config", "what a command of ARPO or EasyR1 becomes here; starts nothing"),
     "import-checkpoint": (
         "arpo_engine.cli.import_checkpoint",
         "weights of an ARPO or EasyR1 checkpoint as a model folder",
     ),
+    "import-osworld": ("arpo_engine.cli.import_osworld", "OSWorld's tasks as a task set: what runs where, and why not"),
+    "assets": ("arpo_engine.cli.assets", "the files that tasks fetch: fetch, verify, list"),
     "film": ("arpo_engine.cli.film", "one task before and after training, side by side, as a moving picture"),
     "conformance": (
         "arpo_engine.cli.conformance",

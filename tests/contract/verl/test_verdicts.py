@@ -114,6 +114,7 @@ def test_units_of_a_batch_are_explained() -> None:
         ("algorithm.adv_estimator=ppo", "use grpo, rloo, remax, reinforce_plus_plus"),
         ("algorithm.kl_penalty=full", "use low_var_kl"),
         ("worker.actor.ulysses_sequence_parallel_size=2", "use 1"),
+        ("worker.actor.ulysses_sequence_parallel_size=2", "LoRA (worker.actor.model.lora.rank=32) or offload"),
         ("worker.actor.ulysses_size=4", "use 1"),
         ("data.train_files=hiyouga/math12k@train", "EasyR1"),
         ("data.train_files=tasks.parquet", "no JSON list"),

@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Any
 
 from arpo_engine.contract.config.verl.rules_ranks import RULES as RANK_RULES
-from arpo_engine.contract.config.verl.shapes import says_thousandths
 from arpo_engine.contract.config.verl.verdicts import (
     Judgement,
     Reading,
@@ -25,6 +24,7 @@ from arpo_engine.contract.config.verl.verdicts import (
     truth_to,
     whole_to,
 )
+from arpo_engine.contract.plan.known_models import says_thousandths
 
 _ONE_LEARNER = "how ranks share the weights is decided by the learner here, and changes no result"
 _NO_CRITIC = "only the estimator gae has a critic"
@@ -212,7 +212,11 @@ _ACTOR: dict[str, Rule] = {
     "actor.dynamic_batching": done_by_itself("always done: trajectories share passes of at most so many tokens"),
     "actor.use_torch_compile": done_by_itself("only speed; it changes no result"),
     "actor.ulysses_sequence_parallel_size": only(
-        1, "a trajectory stays on one device", "a sequence is not spread over devices yet; use 1"
+        1,
+        "a trajectory stays on one device",
+        "the tokens of a trajectory are not spread over devices (no sequence parallelism); use 1, and where a long one "
+        "does not fit, LoRA (worker.actor.model.lora.rank=32) or offload (learner.offload=true); ./arpo plan says what "
+        "fits",
     ),
     "actor.model.model_path": _model,
     "actor.model.tokenizer_path": _tokenizer,
