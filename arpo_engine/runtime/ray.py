@@ -178,7 +178,8 @@ class RankCluster:
 
     def gpus(self) -> int:
         """See `Cluster`."""
-        return int(ray.cluster_resources().get("GPU", 0))
+        untyped: Any = ray
+        return int(untyped.cluster_resources().get("GPU", 0))
 
     def actor(self, kind: type, gpus: int) -> Any:
         """See `Cluster`."""

@@ -26,6 +26,7 @@ def cluster() -> Iterator[None]:
     ray.shutdown()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("cluster")
 def test_two_actors_learn_and_one_that_dies_is_named(tmp_path: Path):
     small_policy().save(tmp_path / "small")
@@ -33,7 +34,7 @@ def test_two_actors_learn_and_one_that_dies_is_named(tmp_path: Path):
     executor = RayExecutor()
 
     async def start() -> RayRanks:
-        ranks = await executor.start_ranks(config(tmp_path / "small"))
+        ranks = await executor.start_ranks(config(tmp_path / "small", start_timeout_s=300.0))
         assert isinstance(ranks, RayRanks)
         return ranks
 
