@@ -20,6 +20,8 @@ COMMANDS = {
         "arpo_engine.cli.import_checkpoint",
         "weights of an ARPO or EasyR1 checkpoint as a model folder",
     ),
+    "import-osworld": ("arpo_engine.cli.import_osworld", "OSWorld's tasks as a task set: what runs where, and why not"),
+    "assets": ("arpo_engine.cli.assets", "the files that tasks fetch: fetch, verify, list"),
     "film": ("arpo_engine.cli.film", "one task before and after training, side by side, as a moving picture"),
     "conformance": (
         "arpo_engine.cli.conformance",

@@ -59,6 +59,10 @@ class SetupFailed(ArpoError):
     """A desktop could not be brought into the state in which a task begins."""
 
 
+class AssetMissing(SetupFailed):
+    """A file that a task needs is not on this machine and cannot be fetched."""
+
+
 class EvaluatorError(ArpoError):
     """A task could not be scored; there is no score, which is not a score of zero."""
 

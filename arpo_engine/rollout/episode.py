@@ -17,6 +17,7 @@ from arpo_engine.contract.actions import ENDING, Action, Fail, SingleAction, unf
 from arpo_engine.contract.config.parts import RewardConfig
 from arpo_engine.contract.errors import (
     ActionUnreadable,
+    AssetMissing,
     ContextFull,
     DesktopLost,
     DesktopStuck,
@@ -40,6 +41,7 @@ log = logging.getLogger(__name__)
 FAULTS: tuple[tuple[type[Exception], Fault], ...] = (
     (DesktopStuck, Fault.DESKTOP_STUCK),
     (DesktopLost, Fault.DESKTOP_LOST),
+    (AssetMissing, Fault.ASSET_MISSING),
     (SetupFailed, Fault.SETUP_FAILED),
     (EvaluatorError, Fault.EVALUATOR_ERROR),
     (GeneratorLost, Fault.GENERATOR_LOST),

@@ -1,6 +1,6 @@
 """The program of a desktop process: reads requests from a socket, answers them one by one, ends when the socket does.
 
-Started as `python -m arpo_engine.runtime.desktop_process FD KIND COUNT`. Must not import torch: it is small and starts
+Started as `python -m arpo_engine.runtime.desktop_process FD COUNT CONFIG`. Must not import torch: it is small and starts
 quickly. When the engine dies, however it dies, the socket closes and this process goes too.
 """
 
@@ -13,7 +13,7 @@ from multiprocessing.connection import Connection
 
 from arpo_engine.contract.errors import ArpoError, DesktopLost, EvaluatorError, SetupFailed
 from arpo_engine.desktops.host import Answer, DesktopRow, Request, Reset, Score, carry_out
-from arpo_engine.runtime.rows import build_row
+from arpo_engine.runtime.rows import build_row, from_word
 
 log = logging.getLogger(__name__)
 
@@ -51,11 +51,11 @@ def serve(connection: Connection, row: DesktopRow) -> None:
 
 def main(arguments: list[str]) -> int:
     """Build the desktops, say that they are ready (or why not), and serve."""
-    descriptor, kind, count = int(arguments[0]), arguments[1], int(arguments[2])
+    descriptor, count, config = int(arguments[0]), int(arguments[1]), from_word(arguments[2])
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     connection = Connection(descriptor)
     try:
-        row = build_row(kind, count)
+        row = build_row(config, count)
     except (ArpoError, ImportError, OSError) as error:
         connection.send(str(error))
         return 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from arpo_engine.contract.config.parts import PocketDesktopsConfig
+from arpo_engine.contract.config.desktops import DesktopsConfig
 from arpo_engine.desktops.host import DesktopHost
 
 
@@ -17,7 +17,7 @@ class Executor(Protocol):
         """Processes of the run that are not children of this one."""
         ...
 
-    async def start_desktops(self, config: PocketDesktopsConfig) -> Sequence[DesktopHost]:
+    async def start_desktops(self, config: DesktopsConfig) -> Sequence[DesktopHost]:
         """Start as many desktop processes as the config asks for; each is ready when this returns.
 
         Raises:

@@ -17,11 +17,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 
-from arpo_engine.contract.config.parts import PocketDesktopsConfig
+from arpo_engine.contract.config.desktops import DesktopsConfig
 from arpo_engine.contract.errors import DesktopLost
 from arpo_engine.desktops.host import Answer, DesktopHost, Request
 from arpo_engine.runtime.desktop_process import READY
 from arpo_engine.runtime.executor import split_evenly
+from arpo_engine.runtime.rows import as_word
 
 log = logging.getLogger(__name__)
 
@@ -50,10 +51,10 @@ class _Child:
 class LocalHost:
     """Implements `DesktopHost` for a child process."""
 
-    def __init__(self, name: str, kind: str, size: int) -> None:
+    def __init__(self, name: str, config: DesktopsConfig, size: int) -> None:
         self.name = name
         self.size = size
-        self._kind = kind
+        self._config = config
         self._child: _Child | None = None
 
     @property
@@ -82,8 +83,8 @@ class LocalHost:
                     "-m",
                     "arpo_engine.runtime.desktop_process",
                     str(there.fileno()),
-                    self._kind,
                     str(self.size),
+                    as_word(self._config),
                 ],
                 pass_fds=[there.fileno()],
                 stdin=subprocess.DEVNULL,
@@ -138,10 +139,10 @@ class LocalExecutor:
         """None: children are found without help."""
         return []
 
-    async def start_desktops(self, config: PocketDesktopsConfig) -> Sequence[DesktopHost]:
+    async def start_desktops(self, config: DesktopsConfig) -> Sequence[DesktopHost]:
         """Start all desktop processes side by side."""
         sizes = split_evenly(config.count, config.per_process)
-        self._hosts = [LocalHost(f"{config.kind}-{number}", config.kind, size) for number, size in enumerate(sizes)]
+        self._hosts = [LocalHost(f"{config.kind}-{number}", config, size) for number, size in enumerate(sizes)]
         await asyncio.gather(*(host.restart() for host in self._hosts))
         return self._hosts
 

@@ -20,7 +20,7 @@ import numpy as np
 import ray
 from ray.exceptions import GetTimeoutError, RayError
 
-from arpo_engine.contract.config.parts import PocketDesktopsConfig
+from arpo_engine.contract.config.desktops import DesktopsConfig
 from arpo_engine.contract.errors import ArpoError, DesktopLost
 from arpo_engine.desktops.host import Answer, DesktopHost, Request
 from arpo_engine.runtime.desktop_process import answer
@@ -39,8 +39,8 @@ TOGETHER = 16
 class DesktopActor:
     """The body of a desktop actor; the same row of desktops as in a child process."""
 
-    def __init__(self, kind: str, count: int) -> None:
-        self._row = build_row(kind, count)
+    def __init__(self, config: DesktopsConfig, count: int) -> None:
+        self._row = build_row(config, count)
 
     def pid(self) -> int:
         """Process id; also the sign that the desktops are there."""
@@ -61,11 +61,11 @@ class _Call:
 class RayHost:
     """Implements `DesktopHost` for an actor."""
 
-    def __init__(self, name: str, kind: str, size: int) -> None:
+    def __init__(self, name: str, config: DesktopsConfig, size: int) -> None:
         self.name = name
         self.size = size
         self.pid: int | None = None
-        self._kind = kind
+        self._config = config
         self._actor: Any = None
         self._waiting: deque[_Call] = deque()
         self._pump: asyncio.Task[None] | None = None
@@ -84,7 +84,7 @@ class RayHost:
         """Start a fresh actor; the old one is killed first."""
         await self.close()
         # Ray's types do not know the methods of an actor's handle.
-        actor: Any = ray.remote(DesktopActor).options(num_cpus=0, max_restarts=0).remote(self._kind, self.size)
+        actor: Any = ray.remote(DesktopActor).options(num_cpus=0, max_restarts=0).remote(self._config, self.size)
         try:
             self.pid = await asyncio.wait_for(_settled(actor.pid.remote()), START_TIMEOUT_S)
         except TimeoutError as error:
@@ -135,13 +135,13 @@ class RayExecutor:
         """Processes of the actors, for telemetry."""
         return [host.pid for host in self._hosts if host.pid is not None]
 
-    async def start_desktops(self, config: PocketDesktopsConfig) -> Sequence[DesktopHost]:
+    async def start_desktops(self, config: DesktopsConfig) -> Sequence[DesktopHost]:
         """Start all desktop actors side by side."""
         if not ray.is_initialized():
             ray.init(include_dashboard=False, log_to_driver=False, configure_logging=False)
             self._connected = True
         sizes = split_evenly(config.count, config.per_process)
-        self._hosts = [RayHost(f"{config.kind}-{number}", config.kind, size) for number, size in enumerate(sizes)]
+        self._hosts = [RayHost(f"{config.kind}-{number}", config, size) for number, size in enumerate(sizes)]
         await asyncio.gather(*(host.restart() for host in self._hosts))
         return self._hosts
 

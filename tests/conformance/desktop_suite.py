@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +25,30 @@ class SampleTasks:
     infeasible: Task
 
 
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What one of `EFFECTIVE` does on the provider under test: in which task, where it is seen, and what is seen."""
+
+    task: Task
+    seen: Callable[[Desktop], object]
+    expected: object
+    at: tuple[int, int] = (200, 150)
+    """Where it is done."""
+
+
+EFFECTIVE: Mapping[str, Callable[[int, int], Action]] = {
+    "click": lambda x, y: Click(x=x, y=y),
+    "right_click": lambda x, y: Click(x=x, y=y, button="right"),
+    "double_click": lambda x, y: Click(x=x, y=y, count=2),
+    "type": lambda x, y: TypeText(text="Abc, <x> & 'y'!"),
+    "type_unicode": lambda x, y: TypeText(text="née 漢字 € „ß“ Ω"),
+    "hotkey": lambda x, y: Hotkey(keys=("ctrl", "s")),
+    "key": lambda x, y: Hotkey(keys=("enter",)),
+    "scroll": lambda x, y: Scroll(x=x, y=y, direction="down", clicks=3),
+    "drag": lambda x, y: Drag(x=x, y=y, to_x=x + 100, to_y=y + 100),
+}
+"""Actions whose effect must arrive in an application."""
+
 EVERY_ACTION: tuple[Action, ...] = (
     Click(x=3, y=3),
     Click(x=3, y=3, button="right"),
@@ -46,6 +70,34 @@ class DesktopSuite:
     @pytest.fixture
     def samples(self) -> SampleTasks:
         raise NotImplementedError("give tasks that the provider under test can carry out")
+
+    @pytest.fixture
+    def effects(self) -> Mapping[str, Effect]:
+        raise NotImplementedError("say what each of EFFECTIVE does; leave out what no application there can show")
+
+    @pytest.mark.parametrize("name", EFFECTIVE)
+    def test_an_action_arrives_in_the_application(
+        self, desktop: Desktop, effects: Mapping[str, Effect], name: str
+    ) -> None:
+        if name not in effects:
+            pytest.skip(f"no application of this provider shows the effect of {name}")
+        effect = effects[name]
+        desktop.reset(effect.task)
+        before = effect.seen(desktop)
+        desktop.step(EFFECTIVE[name](*effect.at))
+        assert before != effect.expected
+        assert effect.seen(desktop) == effect.expected
+
+    def test_a_fresh_episode_knows_nothing_of_the_last_one(
+        self, desktop: Desktop, effects: Mapping[str, Effect]
+    ) -> None:
+        effect = effects["click"]
+        desktop.reset(effect.task)
+        fresh = effect.seen(desktop)
+        desktop.step(EFFECTIVE["click"](*effect.at))
+        assert effect.seen(desktop) != fresh
+        desktop.reset(effect.task)
+        assert effect.seen(desktop) == fresh
 
     def test_reset_shows_an_rgb_screenshot(self, desktop: Desktop, samples: SampleTasks) -> None:
         pixels = desktop.reset(samples.feasible).pixels

@@ -239,6 +239,8 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "import-checkpoint": Command(
         does="weights of an ARPO or EasyR1 checkpoint as a model folder", run=_engine("import-checkpoint")
     ),
+    "import-osworld": Command(does="OSWorld's tasks as a task set of ours", run=_engine("import-osworld")),
+    "assets": Command(does="files that tasks fetch: assets fetch|verify|list", run=_engine("assets")),
     "evaluate": Command(does="measure a policy: attempts per task, success with n/N", run=_engine("evaluate")),
     "results": Command(does="figures of what was measured: a run folder, OSWorld's, ARPO's", run=_engine("results")),
     "conformance": Command(does="cases of the published code beside our answers", run=_engine("conformance")),

@@ -58,20 +58,6 @@ class TasksConfig(Strict):
     order: OrderConfig = EpochsConfig()
 
 
-class PocketDesktopsConfig(Strict):
-    """Real Qt widgets drawn offscreen; no X server, no container. Starts in a second."""
-
-    kind: Literal["pocket"] = "pocket"
-    count: int = Field(48, ge=1, le=512)
-    """Desktops alive at once."""
-    per_process: int = Field(64, ge=1, le=256)
-    """Desktops that share one process."""
-    reset_timeout_s: float = Field(30.0, gt=0)
-    step_timeout_s: float = Field(30.0, gt=0)
-    restarts: int = Field(5, ge=0)
-    """Times in a row that a process of desktops is started again after it died, before its desktops are given up."""
-
-
 class VisionAgentConfig(Strict):
     """What all agents share that look at screenshots and answer in words."""
 

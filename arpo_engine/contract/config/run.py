@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 from arpo_engine.contract.base import Strict
 from arpo_engine.contract.config.algorithm import AlgorithmConfig, ArpoConfig
 from arpo_engine.contract.config.choices import choices_of
+from arpo_engine.contract.config.desktops import DesktopsConfig, PocketDesktopsConfig
 from arpo_engine.contract.config.generators import (
     GeneratorConfig,
     HfGeneratorConfig,
@@ -26,7 +27,6 @@ from arpo_engine.contract.config.parts import (
     LimitsConfig,
     ModelConfig,
     OptimizerConfig,
-    PocketDesktopsConfig,
     RewardConfig,
     RolloutConfig,
     TasksConfig,
@@ -52,7 +52,7 @@ class RunConfig(Strict):
 
     model: ModelConfig = ModelConfig()
     tasks: TasksConfig = TasksConfig()
-    desktops: PocketDesktopsConfig = PocketDesktopsConfig()
+    desktops: DesktopsConfig = PocketDesktopsConfig()
     agent: AgentConfig = UiTarsAgentConfig()
     generator: GeneratorConfig = HfGeneratorConfig()
     rollout: RolloutConfig = RolloutConfig()

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from arpo_engine.contract.actions import SingleAction
+from arpo_engine.contract.config.desktops import DesktopsConfig
 from arpo_engine.contract.errors import DesktopLost
 from arpo_engine.contract.tasks import Task
 from arpo_engine.desktops.pocket.desktop import PocketDesktop
@@ -59,3 +60,8 @@ class PocketHost:
     def _check(self, index: int) -> None:
         if not 0 <= index < self.count:
             raise DesktopLost(f"there is no desktop {index}; this host has 0 to {self.count - 1}")
+
+
+def build(_config: DesktopsConfig, count: int) -> PocketHost:
+    """`count` desktops; nothing in the config changes how one looks."""
+    return PocketHost(count)

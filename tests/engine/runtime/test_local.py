@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from arpo_engine.contract.actions import Click, Finished
-from arpo_engine.contract.config.parts import PocketDesktopsConfig
+from arpo_engine.contract.config.desktops import PocketDesktopsConfig
 from arpo_engine.contract.errors import DesktopLost, SetupFailed
 from arpo_engine.contract.outcomes import Fault
 from arpo_engine.contract.reporting import MemorySink
@@ -135,9 +135,10 @@ def test_a_child_that_stopped_reading_does_not_hold_up_the_engine():
 def test_desktops_end_when_the_engine_is_killed():
     script = (
         "import asyncio\n"
+        "from arpo_engine.contract.config.desktops import PocketDesktopsConfig\n"
         "from arpo_engine.runtime.local import LocalHost\n"
         "async def main():\n"
-        "    host = LocalHost('pocket-0', 'pocket', 1)\n"
+        "    host = LocalHost('pocket-0', PocketDesktopsConfig(), 1)\n"
         "    await host.restart()\n"
         "    print(host.pid, flush=True)\n"
         "    await asyncio.Event().wait()\n"
@@ -153,7 +154,7 @@ def test_desktops_end_when_the_engine_is_killed():
 
 def test_a_child_that_cannot_start_says_why():
     async def main() -> None:
-        host = LocalHost("odd-0", "no-such-kind", 1)
+        host = LocalHost("odd-0", PocketDesktopsConfig.model_construct(kind="no-such-kind"), 1)
         try:
             with pytest.raises(DesktopLost, match=r"odd-0 .*died"):
                 await host.restart()

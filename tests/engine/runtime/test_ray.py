@@ -11,7 +11,7 @@ import pytest
 import ray
 
 from arpo_engine.contract.actions import Click, Finished
-from arpo_engine.contract.config.parts import PocketDesktopsConfig
+from arpo_engine.contract.config.desktops import PocketDesktopsConfig
 from arpo_engine.contract.errors import DesktopLost, SetupFailed
 from arpo_engine.contract.tasks import SetupStep, Task
 from arpo_engine.desktops.host import Act, Reset, Score

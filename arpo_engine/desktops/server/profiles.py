@@ -1,0 +1,58 @@
+"""Settings that a fresh home begins with, so that applications open without tips, wizards and questions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+LIBREOFFICE = """<?xml version="1.0" encoding="UTF-8"?>
+<oor:items xmlns:oor="http://openoffice.org/2001/registry" xmlns:xs="http://www.w3.org/2001/XMLSchema" \
+xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">
+<item oor:path="/org.openoffice.Office.Common/Misc"><prop oor:name="FirstRun" oor:op="fuse"><value>false</value>\
+</prop></item>
+<item oor:path="/org.openoffice.Office.Common/Misc"><prop oor:name="ShowTipOfTheDay" oor:op="fuse">\
+<value>false</value></prop></item>
+<item oor:path="/org.openoffice.Office.Common/Misc"><prop oor:name="PerformFileExtCheck" oor:op="fuse">\
+<value>false</value></prop></item>
+<item oor:path="/org.openoffice.Setup/Product"><prop oor:name="ooSetupLastVersion" oor:op="fuse">\
+<value>99.0</value></prop></item>
+<item oor:path="/org.openoffice.Setup/Product"><prop oor:name="LastTimeGetInvolvedShown" oor:op="fuse">\
+<value>4102444800</value></prop></item>
+<item oor:path="/org.openoffice.Setup/Product"><prop oor:name="LastTimeDonateShown" oor:op="fuse">\
+<value>4102444800</value></prop></item>
+<item oor:path="/org.openoffice.Office.Recovery/RecoveryInfo"><prop oor:name="Enabled" oor:op="fuse">\
+<value>false</value></prop></item>
+</oor:items>
+"""
+CHROME_PREFERENCES = """{"browser":{"has_seen_welcome_page":true,"check_default_browser":false},\
+"distribution":{"skip_first_run_ui":true},"profile":{"exit_type":"Normal"}}
+"""
+VLC = """[qt]
+qt-privacy-ask=0
+[core]
+metadata-network-access=0
+"""
+XFCE_TERMINAL = """[Configuration]
+MiscDefaultGeometry=100x28
+MiscConfirmClose=FALSE
+MiscShowUnsafePasteDialog=FALSE
+MiscCursorBlinks=FALSE
+MiscMenubarDefault=FALSE
+"""
+FILES = {
+    ".config/libreoffice/4/user/registrymodifications.xcu": LIBREOFFICE,
+    ".config/google-chrome/First Run": "",
+    ".config/google-chrome/Default/Preferences": CHROME_PREFERENCES,
+    ".config/vlc/vlcrc": VLC,
+    ".config/xfce4/terminal/terminalrc": XFCE_TERMINAL,
+    ".config/user-dirs.locale": "C\n",
+}
+"""Path below the home to its content; paths as OSWorld's machine has them."""
+
+
+def write_profiles(home: Path) -> None:
+    """Write what is not there yet."""
+    for name, content in FILES.items():
+        path = home / name
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(content, encoding="utf-8")

@@ -1,0 +1,1 @@
+"""Desktops with real applications on virtual displays of this host."""

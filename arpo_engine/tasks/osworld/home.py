@@ -1,0 +1,107 @@
+"""Where OSWorld's own code is installed, as whom it runs, and what it sees of this machine. Imports none of it."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import stat
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from arpo_engine.contract.errors import TaskError
+
+ROOT: Final = Path(__file__).resolve().parents[3]
+PYTHON: Final = "ARPO_OSWORLD_PYTHON"
+"""Environment variable that names a Python with desktop-env. Never a setting of a run: a run may come from the web."""
+OWN: Final = ROOT / ".venv-osworld" / "bin" / "python"
+"""Where `./arpo setup osworld` puts it."""
+USER: Final = "ARPO_OSWORLD_USER"
+USUAL_USER: Final = "nobody"
+PEER: Final = Path(__file__).resolve().parent
+"""The folder that holds the package `peer`."""
+START: Final = f"import sys; sys.path.append({str(PEER)!r}); from peer.program import main; sys.exit(main())"
+PASSED_ON: Final = ("LANG", "LC_ALL", "TZ", "PLAYWRIGHT_BROWSERS_PATH")
+"""All that it sees of our environment: neither tokens nor proxies that a getter could hand to a page."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoringHome:
+    """A Python with desktop-env, and the user that it runs as."""
+
+    python: Path
+    user: str | None
+    """None: as whoever runs the engine, who is not root."""
+
+    @property
+    def command(self) -> list[str]:
+        """What is started; `-I` keeps our own packages and settings out of it."""
+        return [str(self.python), "-I", "-c", START]
+
+    def environment(self, scratch: Path) -> Mapping[str, str]:
+        """What the program sees."""
+        passed = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+        home = {"HOME": str(scratch), "TMPDIR": str(scratch), "PATH": "/usr/local/bin:/usr/bin:/bin"}
+        # OSWorld's code reads the nearest .env above its own files, which may be the one of the console.
+        return {"LANG": "C.UTF-8", **passed, **home, "PYTHON_DOTENV_DISABLED": "1", "OMP_NUM_THREADS": "1"}
+
+    def scratch(self) -> Path:
+        """A new folder that only the program's user can look into; it is named after us, so that it can be reaped."""
+        folder = Path(tempfile.mkdtemp(prefix=f"arpo-osworld-{os.getpid()}-"))
+        self.give(folder)
+        return folder
+
+    def give(self, folder: Path) -> None:
+        """Make the program's user the owner of a folder and of what is in it."""
+        if self.user is None:
+            return
+        entry = pwd.getpwnam(self.user)
+        for path in (folder, *folder.rglob("*")):
+            os.chown(path, entry.pw_uid, entry.pw_gid)
+
+
+def scoring_home() -> ScoringHome:
+    """The Python that is named, or the one of `./arpo setup osworld`; root runs it as `nobody`.
+
+    Raises:
+        TaskError: there is none, or it lies where its user cannot read it.
+    """
+    named = os.environ.get(PYTHON)
+    python = Path(named) if named else OWN
+    if not os.access(python, os.X_OK):
+        cure = f"name a Python that has desktop-env with {PYTHON}" if named else "run ./arpo setup osworld"
+        raise TaskError(f"OSWorld's own code is not installed: there is no {python}; {cure}")
+    user = os.environ.get(USER, USUAL_USER) if os.geteuid() == 0 else None
+    if user is not None:
+        _refuse_unknown(user)
+        for path in (python, PEER):
+            _refuse_closed(path, user)
+    return ScoringHome(python=python, user=user)
+
+
+def _refuse_unknown(user: str) -> None:
+    try:
+        entry = pwd.getpwnam(user)
+    except KeyError as error:
+        raise TaskError(f"{USER} is {user!r}, and there is no such user; name one, or unset it") from error
+    if entry.pw_uid == 0:
+        raise TaskError(f"{USER} is {user!r}, which is root; code that comes with tasks runs as it, so name another")
+
+
+def _refuse_closed(path: Path, user: str) -> None:
+    """A venv in root's own home cannot be entered by another user; Python would only say that it has no encodings."""
+    entry = pwd.getpwnam(user)
+    for folder in (*reversed(path.resolve().parents), *reversed(path.parents)):
+        status = folder.stat()
+        allowed = stat.S_IXOTH
+        if status.st_uid == entry.pw_uid:
+            allowed = stat.S_IXUSR
+        elif status.st_gid == entry.pw_gid:
+            allowed = stat.S_IXGRP
+        if not status.st_mode & allowed:
+            raise TaskError(
+                f"{folder} is closed to the user {user}, as whom OSWorld's code runs; open it with chmod o+x {folder}, "
+                f"or put the environment elsewhere and name its Python with {PYTHON}"
+            )

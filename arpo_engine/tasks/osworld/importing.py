@@ -1,0 +1,167 @@
+"""Makes a task set of ours from a checkout of OSWorld: counted, judged, written with its splits, and its files adopted.
+
+Knows the report (`contract.osworld`) and the form in which task sets lie; the checkout itself is only read.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Final
+
+from arpo_engine.contract.errors import TaskError
+from arpo_engine.contract.osworld import (
+    AssetCount,
+    DomainCount,
+    ImportedTask,
+    OsworldReport,
+    ProviderCount,
+    Reason,
+    SplitCount,
+)
+from arpo_engine.contract.tasks import Task
+from arpo_engine.tasks.loading import EXAMPLES, task_set_hash
+from arpo_engine.tasks.osworld.assets import AssetCache, is_local
+from arpo_engine.tasks.osworld.needs import PROVIDERS, Network, network_of, obstacles
+from arpo_engine.tasks.osworld.reading import Checkout, Reading, ReadTask
+from arpo_engine.tasks.osworld.task_files import files_of
+
+NAMES: Final = {"today": "osworld", "arpo": "osworld-arpo"}
+"""The folder of a task set by the wording of its tasks."""
+REPORT: Final = Path("about") / "report.json"
+RUNNABLE: Final = "runnable_{provider}"
+"""Splits of what can be done and runs on a provider."""
+ADOPTED: Final = "osworld cache"
+
+
+def report_on(reading: Reading, cache: AssetCache) -> OsworldReport:
+    """Count and judge; writes nothing and fetches nothing."""
+    tasks = [read.task for read in reading.tasks]
+    told = tuple(_told(task) for task in tasks)
+    urls = {file.url for task in tasks for file in files_of(task)}
+    return OsworldReport(
+        source=str(reading.checkout.examples),
+        edition=edition_of(tasks),
+        task_set_hash=task_set_hash(tasks),
+        tasks=told,
+        refused=reading.refused,
+        domains=_domains(told),
+        providers=tuple(_provider(name, told) for name in PROVIDERS),
+        splits=tuple(_split(name, index, {task.id for task in tasks}) for name, index in reading.splits.items()),
+        assets=AssetCount(addresses=len(urls), here=sum(cache.find(url) is not None for url in urls)),
+        machines={provider: str(path) for provider, path in reading.checkout.machines.items()},
+    )
+
+
+def write_task_set(reading: Reading, report: OsworldReport, folder: Path) -> None:
+    """Write `folder` anew: task files byte for byte, the splits without what is refused, the report; all or nothing.
+
+    Raises:
+        TaskError: the folder is something else, or cannot be written.
+    """
+    if folder.exists() and not (folder / REPORT).is_file():
+        raise TaskError(f"{folder} exists and was not written by import-osworld; give another --name")
+    side = folder.with_name(f".{folder.name}.{os.getpid()}")
+    try:
+        _write(reading, report, side)
+        if folder.exists():
+            shutil.rmtree(folder)
+        side.rename(folder)
+    except OSError as error:
+        raise TaskError(f"the task set cannot be written to {folder}: {error.strerror}; make room there") from error
+    finally:
+        shutil.rmtree(side, ignore_errors=True)
+
+
+def adopt_files(checkout: Checkout, tasks: Iterable[ReadTask], cache: AssetCache) -> int:
+    """Take over what earlier runs of the checkout fetched, under the names that OSWorld gave it; how many were new."""
+    caches = checkout.caches
+    adopted = 0
+    for read in tasks:
+        for file in (file for file in files_of(read.task) if not is_local(file.url)):
+            found = [place for base in caches if (place := base / read.task.id / file.name).is_file()]
+            if found and cache.find(file.url) is None:
+                adopted += cache.adopt(file.url, found[0], ADOPTED)
+    return adopted
+
+
+def edition_of(tasks: Iterable[Task]) -> str:
+    """`today` or `arpo`: today's files say of each task whether it needs a proxy, those of spring 2025 do not."""
+    says = Counter("proxy" in (task.model_extra or {}) for task in tasks)
+    return "today" if says[True] >= says[False] else "arpo"
+
+
+def _told(task: Task) -> ImportedTask:
+    return ImportedTask(
+        id=task.id,
+        domain=task.domain,
+        instruction=task.instruction,
+        content_hash=task.content_hash,
+        infeasible=task.infeasible,
+        network=network_of(task).value,
+        obstacles={provider: tuple(obstacles(task, provider)) for provider in PROVIDERS},
+    )
+
+
+def _domains(tasks: tuple[ImportedTask, ...]) -> tuple[DomainCount, ...]:
+    counts = Counter(task.domain for task in tasks)
+    return tuple(
+        DomainCount(
+            domain=domain,
+            tasks=count,
+            infeasible=sum(task.infeasible for task in tasks if task.domain == domain),
+            live=sum(task.network == Network.LIVE for task in tasks if task.domain == domain),
+        )
+        for domain, count in sorted(counts.items())
+    )
+
+
+def _provider(name: str, tasks: tuple[ImportedTask, ...]) -> ProviderCount:
+    runnable = [task for task in tasks if not task.obstacles[name]]
+    why: dict[str, list[str]] = {}
+    for task in tasks:
+        for reason in task.obstacles[name]:
+            why.setdefault(reason, []).append(task.id)
+    reasons = [Reason(why=reason, tasks=len(ids), example=ids[0]) for reason, ids in why.items()]
+    return ProviderCount(
+        provider=name,
+        runnable=len(runnable),
+        feasible=sum(not task.infeasible for task in runnable),
+        reasons=tuple(sorted(reasons, key=lambda reason: -reason.tasks)),
+    )
+
+
+def _split(name: str, index: Mapping[str, list[str]], there: set[str]) -> SplitCount:
+    ids = [task for listed in index.values() for task in listed]
+    kept = sum(task in there for task in ids)
+    return SplitCount(split=name, tasks=kept, left_out=len(ids) - kept)
+
+
+def _write(reading: Reading, report: OsworldReport, folder: Path) -> None:
+    for read in reading.tasks:
+        target = folder / EXAMPLES / read.task.domain / read.file.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(read.file, target)
+    for name, index in {**reading.splits, **_runnable(report)}.items():
+        there = {(read.task.domain, read.task.id) for read in reading.tasks}
+        kept = {domain: [task for task in ids if (domain, task) in there] for domain, ids in index.items()}
+        if any(kept.values()):
+            (folder / f"{name}.json").write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+    about = folder / REPORT
+    about.parent.mkdir()
+    about.write_text(report.model_dump_json(indent=1) + "\n", encoding="utf-8")
+
+
+def _runnable(report: OsworldReport) -> dict[str, dict[str, list[str]]]:
+    """For each provider the tasks that can be done there, by domain."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for provider in PROVIDERS:
+        index = found.setdefault(RUNNABLE.format(provider=provider.replace("-", "_")), {})
+        for task in report.tasks:
+            if not task.obstacles[provider] and not task.infeasible:
+                index.setdefault(task.domain, []).append(task.id)
+    return found

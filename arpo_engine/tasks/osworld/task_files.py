@@ -1,0 +1,80 @@
+"""Which files a task fetches from elsewhere, and the names under which OSWorld's code looks for them before it does.
+
+Knows the task's JSON and the naming of OSWorld's task folder (`cache/<task id>/`); fetches nothing.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+from arpo_engine.contract.tasks import Task
+
+EMPTY_HISTORY = (
+    "https://huggingface.co/datasets/xlangai/ubuntu_osworld_file_cache/resolve/main/chrome/"
+    "44ee5668-ecd5-4366-a6ce-c1c9b8d4e938/history_empty.sqlite?download=true"
+)
+"""What the setup step `update_browse_history` fetches; its address is in OSWorld's code, not in the task."""
+HISTORY_NAME = "history_new.sqlite"
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFile:
+    """One file that comes from an address."""
+
+    url: str
+    name: str
+    """Where it lies in the task's folder."""
+
+
+def files_of(task: Task) -> tuple[TaskFile, ...]:
+    """The files of a task's setup, of its last steps before scoring and of its scoring, each once.
+
+    Source: `SetupController._download_setup`, `get_cloud_file` of desktop-env 1.0.2.
+    """
+    found = [*_of_steps(steps_of(task)), *_of_getters(getters_of(task))]
+    return tuple(dict.fromkeys(found))
+
+
+def steps_of(task: Task) -> Iterator[Mapping[str, Any]]:
+    """All setup steps: those before the episode, then those before its scoring."""
+    for step in task.config:
+        yield {"type": step.type, "parameters": step.parameters}
+    for step in postconfig_of(task):
+        yield step if isinstance(step, Mapping) else {"type": repr(step), "parameters": {}}
+
+
+def postconfig_of(task: Task) -> list[Any]:
+    """The steps before the scoring, as they are written."""
+    found = (task.evaluator.model_extra or {}).get("postconfig")
+    return found if isinstance(found, list) else []
+
+
+def getters_of(task: Task) -> Iterator[Mapping[str, Any]]:
+    """What is read from the desktop and what it is compared with; empty ones are left out."""
+    for part in (task.evaluator.result, task.evaluator.expected):
+        yield from (getter for getter in (part if isinstance(part, list) else [part]) if getter)
+
+
+def _of_steps(steps: Iterator[Mapping[str, Any]]) -> Iterator[TaskFile]:
+    for step in steps:
+        parameters = step.get("parameters") or {}
+        if step.get("type") == "update_browse_history":
+            yield TaskFile(EMPTY_HISTORY, HISTORY_NAME)
+        if step.get("type") != "download":
+            continue
+        for file in parameters.get("files") or ():
+            url, path = str(file.get("url", "")), str(file.get("path", ""))
+            yield TaskFile(url, f"{uuid.uuid5(uuid.NAMESPACE_URL, url)}_{PurePosixPath(path).name}")
+
+
+def _of_getters(getters: Iterator[Mapping[str, Any]]) -> Iterator[TaskFile]:
+    for getter in getters:
+        if getter.get("type") != "cloud_file":
+            continue
+        urls, names = getter.get("path", ""), getter.get("dest", "")
+        pairs = zip(urls, names, strict=True) if isinstance(urls, list) else [(urls, names)]
+        yield from (TaskFile(str(url), str(name)) for url, name in pairs)
