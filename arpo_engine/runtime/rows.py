@@ -14,6 +14,7 @@ from arpo_engine.desktops.host import DesktopRow
 ROWS: Mapping[str, str] = {
     "pocket": "arpo_engine.desktops.pocket.host:build",
     "xvfb": "arpo_engine.desktops.xvfb.row:build",
+    "docker": "arpo_engine.desktops.docker.row:build",
 }
 """Kind to `module:function`; the function takes the config of the desktops and how many of them to make."""
 CONFIG: TypeAdapter[DesktopsConfig] = TypeAdapter(DesktopsConfig)
