@@ -34,18 +34,22 @@ class Effect:
     expected: object
     at: tuple[int, int] = (200, 150)
     """Where it is done."""
+    to: tuple[int, int] = (300, 250)
+    """Where a drag ends."""
+    first: tuple[Action, ...] = ()
+    """What is done before."""
 
 
-EFFECTIVE: Mapping[str, Callable[[int, int], Action]] = {
-    "click": lambda x, y: Click(x=x, y=y),
-    "right_click": lambda x, y: Click(x=x, y=y, button="right"),
-    "double_click": lambda x, y: Click(x=x, y=y, count=2),
-    "type": lambda x, y: TypeText(text="Abc, <x> & 'y'!"),
-    "type_unicode": lambda x, y: TypeText(text="née 漢字 € „ß“ Ω"),
-    "hotkey": lambda x, y: Hotkey(keys=("ctrl", "s")),
-    "key": lambda x, y: Hotkey(keys=("enter",)),
-    "scroll": lambda x, y: Scroll(x=x, y=y, direction="down", clicks=3),
-    "drag": lambda x, y: Drag(x=x, y=y, to_x=x + 100, to_y=y + 100),
+EFFECTIVE: Mapping[str, Callable[[Effect], Action]] = {
+    "click": lambda effect: Click(x=effect.at[0], y=effect.at[1]),
+    "right_click": lambda effect: Click(x=effect.at[0], y=effect.at[1], button="right"),
+    "double_click": lambda effect: Click(x=effect.at[0], y=effect.at[1], count=2),
+    "type": lambda effect: TypeText(text="Abc, <x> & 'y'!"),
+    "type_unicode": lambda effect: TypeText(text="née 漢字 € „ß“ Ω"),
+    "hotkey": lambda effect: Hotkey(keys=("ctrl", "s")),
+    "key": lambda effect: Hotkey(keys=("enter",)),
+    "scroll": lambda effect: Scroll(x=effect.at[0], y=effect.at[1], direction="down", clicks=3),
+    "drag": lambda effect: Drag(x=effect.at[0], y=effect.at[1], to_x=effect.to[0], to_y=effect.to[1]),
 }
 """Actions whose effect must arrive in an application."""
 
@@ -83,8 +87,10 @@ class DesktopSuite:
             pytest.skip(f"no application of this provider shows the effect of {name}")
         effect = effects[name]
         desktop.reset(effect.task)
+        for action in effect.first:
+            desktop.step(action)
         before = effect.seen(desktop)
-        desktop.step(EFFECTIVE[name](*effect.at))
+        desktop.step(EFFECTIVE[name](effect))
         assert before != effect.expected
         assert effect.seen(desktop) == effect.expected
 
@@ -94,7 +100,7 @@ class DesktopSuite:
         effect = effects["click"]
         desktop.reset(effect.task)
         fresh = effect.seen(desktop)
-        desktop.step(EFFECTIVE["click"](*effect.at))
+        desktop.step(EFFECTIVE["click"](effect))
         assert effect.seen(desktop) != fresh
         desktop.reset(effect.task)
         assert effect.seen(desktop) == fresh

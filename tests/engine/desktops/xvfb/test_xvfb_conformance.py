@@ -43,14 +43,14 @@ class TestXvfbDesktop(DesktopSuite):
             "double_click": Effect(LISTENING, lambda desktop: "double" in heard(desktop), True),
             "type": Effect(LISTENING, lambda desktop: "".join(_written(desktop)), "Abc, <x> & 'y'!"),
             "type_unicode": Effect(LISTENING, lambda desktop: "".join(_written(desktop)), "née 漢字 € „ß“ Ω"),
-            "hotkey": Effect(LISTENING, lambda desktop: heard(desktop)[-1], "key ctrl+s"),
+            "hotkey": Effect(LISTENING, lambda desktop: heard(desktop)[-1:], ["key ctrl+s"]),
             "key": Effect(LISTENING, heard, keys("Return")),
             "scroll": Effect(
                 LISTENING, heard, [f"{what} 5 200 150" for _ in range(3) for what in ("press", "release")]
             ),
             "drag": Effect(
                 LISTENING,
-                lambda desktop: [line for line in dict.fromkeys(heard(desktop))],
+                lambda desktop: list(dict.fromkeys(heard(desktop))),
                 ["press 1 200 150", "dragged", "release 1 300 250"],
             ),
         }
