@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from arpo_engine.contract.base import Strict
 
@@ -73,8 +73,10 @@ class OsworldDockerDesktopsConfig(MachineDesktopsConfig):
     disk_gb: int = Field(32, ge=1)
     """Size that its disk may grow to (GB)."""
     kvm: Literal["probe", "on", "off"] = "probe"
-    """`probe`: start a small machine on /dev/kvm and use it only if that one runs, since a device that is there may
-    still hang. `on` and `off` skip the trial."""
+    """`probe`: boot the first desktop on /dev/kvm against the clock, and go on without if it does not boot, since a
+    device that is there may still hang. `on` and `off` skip the trial."""
+    kvm_timeout_s: float = Field(120.0, gt=0)
+    """Longest boot of that trial. It is made once on each host, until that is started again."""
     pause_s: float = Field(2.0, ge=0, le=30)
     start_timeout_s: float = Field(300.0, gt=0)
     """Longest wait until the virtual machine has booted and sends a screenshot; OSWorld waits 300 seconds."""
@@ -102,3 +104,11 @@ class VmwareDesktopsConfig(MachineDesktopsConfig):
     start_timeout_s: float = Field(300.0, gt=0)
     """Longest wait until a machine is back in its snapshot and sends a screenshot."""
     reset_timeout_s: float = Field(600.0, gt=0)
+
+    @model_validator(mode="after")
+    def _a_machine_for_each_desktop(self) -> Self:
+        if self.count > len(self.machines):
+            raise ValueError(
+                f"count is {self.count} and machines names {len(self.machines)}; each desktop needs a .vmx file of its own"
+            )
+        return self

@@ -61,6 +61,10 @@ class DockerApi(Protocol):
         """Kill it and remove what it wrote."""
         ...
 
+    def logs(self, container: str, *, tail: int) -> bytes:
+        """The last lines that a container said."""
+        ...
+
     def containers(self, *, all: bool, filters: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Those that fit."""
         ...
