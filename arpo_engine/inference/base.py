@@ -37,6 +37,8 @@ class Prompt:
     """The next turn of an episode: only what was added to its context since the last reply."""
 
     episode_id: str
+    task_id: str = ""
+    """For what knows tasks beforehand, as an oracle does; models are told nothing of it."""
     new_ids: tuple[int, ...]
     """Ids to append to the episode's context, image placeholders among them; see `earlier`."""
     pixels: Pixels

@@ -46,6 +46,7 @@ def next_prompt(
         words = _opening(agent, instruction, agent.caption(instruction, ()))
     return Prompt(
         episode_id=plan.episode_id,
+        task_id=plan.task.id,
         new_ids=_ids(chat, history, words, steps, seen, earlier) if chat is not None else (),
         pixels=seen.pixels,
         words=words,

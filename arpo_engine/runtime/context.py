@@ -12,7 +12,13 @@ from arpo_engine.agents.base import Agent
 from arpo_engine.agents.qwen_vl import QwenVlAgent
 from arpo_engine.agents.ui_tars import UiTarsAgent
 from arpo_engine.contract.config import RunConfig
-from arpo_engine.contract.config.generators import HfGeneratorConfig, OpenAiGeneratorConfig, VllmGeneratorConfig
+from arpo_engine.contract.config.generators import (
+    HfGeneratorConfig,
+    OpenAiGeneratorConfig,
+    OracleGeneratorConfig,
+    VllmGeneratorConfig,
+)
+from arpo_engine.contract.config.parts import UiTarsAgentConfig
 from arpo_engine.contract.events import LogWritten, PhaseChanged
 from arpo_engine.contract.reporting import EventSink
 from arpo_engine.contract.tasks import Task
@@ -31,6 +37,7 @@ from arpo_engine.rollout.prompts import History
 from arpo_engine.rollout.scheduler import Scheduler
 from arpo_engine.runtime.agent_fit import mismatch
 from arpo_engine.runtime.executor import Executor
+from arpo_engine.runtime.oracle import OracleGenerator
 from arpo_engine.runtime.task_source import load_tasks
 from arpo_engine.runtime.vllm_engines import open_vllm
 
@@ -88,6 +95,15 @@ async def _served(config: RunConfig, generator: OpenAiGeneratorConfig, sink: Eve
     return Sampler(generator=served, limits=limits, policy=None)
 
 
+async def _scripted(config: RunConfig, generator: OracleGeneratorConfig, sink: EventSink) -> Sampler:
+    sink.emit(PhaseChanged(phase="preparing", detail="reading the oracles of the tasks"))
+    train, held_out = load_tasks(config)
+    assert isinstance(config.agent, UiTarsAgentConfig), "the config refuses any other"
+    limits = PixelLimits()
+    oracle = OracleGenerator([*train, *held_out], UiTarsAgent(config.agent, limits), act=generator.act)
+    return Sampler(generator=oracle, limits=limits, policy=None)
+
+
 async def _beside(config: RunConfig, generator: VllmGeneratorConfig, sink: EventSink) -> Sampler:
     policy = _load_policy(config, sink)
     detail = f"starting {generator.replicas} engines of vLLM; this takes half a minute or more"
@@ -100,6 +116,7 @@ async def _beside(config: RunConfig, generator: VllmGeneratorConfig, sink: Event
 GENERATORS: Mapping[str, Callable[[RunConfig, Any, EventSink], Awaitable[Sampler]]] = {
     "hf": _local,
     "openai": _served,
+    "oracle": _scripted,
     "vllm": _beside,
 }
 

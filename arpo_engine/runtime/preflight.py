@@ -18,7 +18,7 @@ from typing import Any, Literal
 import psutil
 
 from arpo_engine.contract.config import RunConfig
-from arpo_engine.contract.config.generators import OpenAiGeneratorConfig, VllmGeneratorConfig
+from arpo_engine.contract.config.generators import OpenAiGeneratorConfig, OracleGeneratorConfig, VllmGeneratorConfig
 from arpo_engine.contract.errors import ArpoError
 from arpo_engine.contract.tasks import Task
 from arpo_engine.desktops.host import Reset
@@ -60,7 +60,7 @@ class Check:
 async def preflight(config: RunConfig, *, run_dir: Path, executor: Executor) -> list[Check]:
     """All checks, in the order in which a person would mend them."""
     checks = [_packages(config), await _guarded("model", _model, config)]
-    if checks[-1].status != "fail" and not isinstance(config.generator, OpenAiGeneratorConfig):
+    if checks[-1].status != "fail" and not isinstance(config.generator, OpenAiGeneratorConfig | OracleGeneratorConfig):
         checks.append(_agent(config))
     checks.append(await _guarded("tasks", _tasks, config))
     if checks[-1].status != "fail":
@@ -108,6 +108,8 @@ def check_mirrors(config: RunConfig) -> Check:
 async def _model(config: RunConfig) -> Check:
     if isinstance(config.generator, OpenAiGeneratorConfig):
         return await _served_model(config.generator)
+    if isinstance(config.generator, OracleGeneratorConfig):
+        return Check("model", "ok", "none: each task's own oracle acts")
     folder = locate(config.model.path)
     kind, count = family_of(folder).title, count_parameters(folder)
     return Check("model", "ok", f"{config.model.path}: a {kind} of {count / 1e6:.2f} million parameters in {folder}")

@@ -97,13 +97,24 @@ class VllmGeneratorConfig(Strict):
     """Longest wait for one reply or for one push of weights; an engine that takes longer is replaced."""
 
 
+class OracleGeneratorConfig(Strict):
+    """No model at all: each task's own `oracle`, the actions that its author wrote down to prove that it can be done. Only
+    to measure with; success below 100 % is then a fault of the desktops, the tasks or their scoring."""
+
+    kind: Literal["oracle"] = "oracle"
+    act: bool = True
+    """Off: it says at once that it has finished, and proves that no task is solved before it is begun."""
+    max_new_tokens: int = Field(2000, ge=1)
+    """Longest reply; nothing is cut off by it."""
+
+
 def _hf_unless_named(value: Any) -> Any:
     """Configs from before there was a choice name no kind."""
     return {"kind": "hf", **value} if isinstance(value, Mapping) else value
 
 
 GeneratorConfig = Annotated[
-    HfGeneratorConfig | OpenAiGeneratorConfig | VllmGeneratorConfig,
+    HfGeneratorConfig | OpenAiGeneratorConfig | OracleGeneratorConfig | VllmGeneratorConfig,
     Field(discriminator="kind"),
     BeforeValidator(_hf_unless_named),
 ]

@@ -16,6 +16,7 @@ from arpo_engine.contract.config.generators import (
     GeneratorConfig,
     HfGeneratorConfig,
     OpenAiGeneratorConfig,
+    OracleGeneratorConfig,
     VllmGeneratorConfig,
 )
 from arpo_engine.contract.config.parts import (
@@ -70,6 +71,8 @@ class RunConfig(Strict):
     @property
     def model_name(self) -> str:
         """What results are filed under: the model at the server that samples, or the path of the local one."""
+        if isinstance(self.generator, OracleGeneratorConfig):
+            return "oracle"
         return self.generator.model if isinstance(self.generator, OpenAiGeneratorConfig) else self.model.path
 
     @field_validator("agent", mode="before")
@@ -126,6 +129,7 @@ class RunConfig(Strict):
         if self.kind == "train":
             yield from self._unfit_to_train()
         yield from self._stream_contradictions()
+        yield from self._oracle_contradictions()
         if self.validation.only and not (self.validation.every_steps and self.validation.before_training):
             yield (
                 "validation.only",
@@ -148,6 +152,14 @@ class RunConfig(Strict):
                 f"{self.rollout.top_p:g}, and vLLM then gives log-probs among the likeliest tokens only, which are not "
                 "those that are learnt from; use 1, or algorithm.old_logprobs = recomputed",
             )
+
+    def _oracle_contradictions(self) -> Iterator[tuple[str, str]]:
+        if not isinstance(self.generator, OracleGeneratorConfig):
+            return
+        if self.kind == "train":
+            yield "generator.kind", "'oracle' has nothing to learn with; use hf or vllm, or kind = evaluate"
+        if self.agent.kind != "ui_tars":
+            yield "generator.kind", "'oracle' writes its actions as UI-TARS does; use agent.kind = ui_tars"
 
     def _stream_contradictions(self) -> Iterator[tuple[str, str]]:
         if self.rollout.mode == "stream" and choices_of(self.algorithm).old_logprobs == "recomputed":

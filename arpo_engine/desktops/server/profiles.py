@@ -38,6 +38,14 @@ MiscShowUnsafePasteDialog=FALSE
 MiscCursorBlinks=FALSE
 MiscMenubarDefault=FALSE
 """
+OPENBOX = Path("/etc/xdg/openbox/rc.xml")
+MAXIMIZED = """
+<application class="libreoffice*" type="normal"><maximized>yes</maximized></application>
+<application class="Soffice" type="normal"><maximized>yes</maximized></application>
+<application class="Gimp*" type="normal"><maximized>yes</maximized></application>
+<application class="thunderbird*" type="normal"><maximized>yes</maximized></application>
+"""
+"""Windows that open over the whole screen, as they do on OSWorld's machine."""
 FILES = {
     ".config/libreoffice/4/user/registrymodifications.xcu": LIBREOFFICE,
     ".config/google-chrome/First Run": "",
@@ -56,3 +64,13 @@ def write_profiles(home: Path) -> None:
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(content, encoding="utf-8")
+    _write_openbox(home / ".config" / "openbox" / "rc.xml")
+
+
+def _write_openbox(path: Path) -> None:
+    """The system's own settings with our windows among them; Openbox reads one of the two files only."""
+    if OPENBOX.is_file() and not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        whole = OPENBOX.read_text(encoding="utf-8")
+        head, end, tail = whole.rpartition("</applications>")
+        path.write_text(f"{head}{MAXIMIZED if end else ''}{end}{tail}", encoding="utf-8")
