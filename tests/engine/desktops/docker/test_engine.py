@@ -86,5 +86,5 @@ def test_any_other_refusal_is_passed_on(tmp_path: Path, monkeypatch: pytest.Monk
     with SimulatedEngine(tmp_path / "docker.sock", images={"arpo-desktop"}) as engine:
         engine.refusal = "seccomp is odd"
         monkeypatch.setenv("DOCKER_HOST", engine.address)
-        with pytest.raises(DesktopLost, match="making a container was refused: seccomp is odd"):
+        with pytest.raises(DesktopLost, match="refuses making a container: seccomp is odd"):
             DockerProvider(CONFIG).start()
