@@ -57,11 +57,7 @@ class VmwareMachine:
             if self._closed:
                 return
             self._closed = True
-        try:
-            self.vmrun.stop(self.file, STOP_TIMEOUT_S)
-        except DesktopLost as error:
-            # It was off already, or VMware hangs; the next one to take it reverts it and is told.
-            log.warning("a machine could not be switched off", extra={"desktop": self.name, "reason": str(error)})
+        _switch_off(self.vmrun, self.file)
         os.close(self.lock)
 
 
@@ -82,6 +78,7 @@ class VmwareProvider:
             undone.callback(os.close, lock)
             self._vmrun.revert(file, config.snapshot, _left(deadline))
             self._vmrun.start(file, headless=config.headless, timeout_s=_left(deadline))
+            undone.callback(_switch_off, self._vmrun, file)
             host = self._vmrun.ip_address(file, _left(deadline))
             address = Address(host=host, server_port=SERVER_PORT, typed=False)
             machine = VmwareMachine(name=f"vmware:{file.stem}", address=address, file=file, vmrun=self._vmrun, lock=lock)
@@ -118,6 +115,14 @@ class VmwareProvider:
         finally:
             client.close()
         raise DesktopLost(f"{machine.name} sent no screenshot within {self._config.start_timeout_s:g} s")
+
+
+def _switch_off(vmrun: Vmrun, file: Path) -> None:
+    try:
+        vmrun.stop(file, STOP_TIMEOUT_S)
+    except DesktopLost as error:
+        # It was off already, or VMware hangs; the next one to take it reverts it, and is told.
+        log.warning("a machine could not be switched off", extra={"desktop": file.stem, "reason": str(error)})
 
 
 def _until(deadline: float) -> Iterator[None]:
