@@ -1,8 +1,8 @@
 """The seam of providers: a machine is a fresh desktop somewhere whose server answers; a provider starts them.
 
 A provider is all that differs between a display of this host, a container, and a virtual machine; what is done with a
-desktop (`osworld.py`) and how it is spoken to (`desktop_client.py`) is the same. A machine serves one episode and is then
-ended, so each provider says here how a state becomes fresh: by starting another one.
+desktop (`osworld.py`) and how it is spoken to (`desktop_client.py`) is the same. A machine serves one episode and is
+then ended, so each provider says here how a state becomes fresh: by starting another one.
 """
 
 from __future__ import annotations

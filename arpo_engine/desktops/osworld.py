@@ -1,7 +1,7 @@
 """A desktop with real applications behind the `Desktop` protocol, whatever machine it is on.
 
-A fresh machine for every episode; its setup and its score are what a `TaskKeeper` makes of them, which for OSWorld's tasks
-is OSWorld's own code. Knows no provider.
+A fresh machine for every episode; its setup and its score are what a `TaskKeeper` makes of them, which for OSWorld's
+tasks is OSWorld's own code. Knows no provider.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ class RealDesktop:
         return self._look()
 
     def step(self, action: SingleAction) -> Observation:
-        """Carry an action out, wait, and look. What the desktop refuses, such as a key that no keyboard has, does nothing."""
+        """Carry an action out, wait, and look. What the desktop refuses, such as an unknown key, does nothing."""
         client = self._ready_client()
         if not isinstance(action, ENDING):
             try:

@@ -32,7 +32,9 @@ def pyautogui_code(action: SingleAction, screen: tuple[int, int]) -> str | None:
     """
     match action:
         case Click(x=x, y=y, button=button, count=count):
-            return f"{PREFIX}pyautogui.click({_place(x, y, screen)}, clicks={count!r}, button={button!r}, interval=0.05)"
+            return (
+                f"{PREFIX}pyautogui.click({_place(x, y, screen)}, clicks={count!r}, button={button!r}, interval=0.05)"
+            )
         case Move(x=x, y=y):
             return f"{PREFIX}pyautogui.moveTo({_place(x, y, screen)})"
         case Drag(x=x, y=y, to_x=to_x, to_y=to_y):

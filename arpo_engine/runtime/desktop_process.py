@@ -1,7 +1,7 @@
 """The program of a desktop process: reads requests from a socket, answers them one by one, ends when the socket does.
 
-Started as `python -m arpo_engine.runtime.desktop_process FD COUNT CONFIG`. Must not import torch: it is small and starts
-quickly. When the engine dies, however it dies, the socket closes and this process goes too.
+Started as `python -m arpo_engine.runtime.desktop_process FD COUNT CONFIG`. Must not import torch: it is small and
+starts quickly. When the engine dies, however it dies, the socket closes and this process goes too.
 """
 
 from __future__ import annotations

@@ -98,8 +98,8 @@ class VllmGeneratorConfig(Strict):
 
 
 class OracleGeneratorConfig(Strict):
-    """No model at all: each task's own `oracle`, the actions that its author wrote down to prove that it can be done. Only
-    to measure with; success below 100 % is then a fault of the desktops, the tasks or their scoring."""
+    """No model at all: each task's own `oracle`, the actions that its author wrote down to prove that it can be done.
+    Only to measure with; success below 100 % is then a fault of the desktops, the tasks or their scoring."""
 
     kind: Literal["oracle"] = "oracle"
     act: bool = True

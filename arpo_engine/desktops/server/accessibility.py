@@ -136,7 +136,8 @@ def _terminal_text(pyatspi: Any) -> str:
         if application is None or application.name not in TERMINALS:
             continue
         found = pyatspi.findDescendant(
-            application, lambda node: node.getRoleName() == "terminal" and node.getState().contains(pyatspi.STATE_FOCUSED)
+            application,
+            lambda node: node.getRoleName() == "terminal" and node.getState().contains(pyatspi.STATE_FOCUSED),
         )
         if found is not None:
             return str(found.queryText().getText(0, -1)).rstrip()

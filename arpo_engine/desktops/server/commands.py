@@ -1,7 +1,7 @@
 """Runs programs in the desktop: to their end, in the background, or as Python. As the desktop's user, and only here.
 
-OSWorld's client acts by `python -c "import pyautogui; …"`, which takes a second for the imports alone; such a command is
-given to an interpreter that has them already (`warm.py`), and its answer is the same.
+OSWorld's client acts by `python -c "import pyautogui; …"`, which takes a second for the imports alone; such a command
+is given to an interpreter that has them already (`warm.py`), and its answer is the same.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A small HTTP server: routes, token, one answer per request id. Knows no desktop.
 
-A POST that carries `X-Request-Id` is carried out once: sent again, for whatever reason, it is answered as the first time,
-or waits for that answer. So a client may repeat what it does not know the fate of, and nothing is clicked twice.
+A POST that carries `X-Request-Id` is carried out once: sent again, for whatever reason, it is answered as the first
+time, or waits for that answer. So a client may repeat what it does not know the fate of, and nothing is clicked twice.
 """
 
 from __future__ import annotations

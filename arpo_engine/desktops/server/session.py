@@ -1,7 +1,7 @@
 """One desktop session: X display, session bus, window manager; started in order, and ready when it acts and sees.
 
-Readiness is never a process that runs: it is a pointer that was moved and is where it was moved to, and a picture of the
-screen with something on it. Knows no HTTP.
+Readiness is never a process that runs: it is a pointer that was moved and is where it was moved to, and a picture of
+the screen with something on it. Knows no HTTP.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Windows by name or class, through wmctrl, as OSWorld's own server finds them; and files opened by their application."""
+"""Windows by name or class, through wmctrl, as OSWorld's own server finds them; files opened by their application."""
 
 from __future__ import annotations
 

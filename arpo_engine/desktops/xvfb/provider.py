@@ -1,7 +1,7 @@
 """Starts desktops on this host: a server and its display in namespaces of their own, under a user without rights.
 
-The ports are chosen by the kernel and bound here, before the desktop starts, which inherits them; so none is scanned for
-and none is taken meanwhile. A desktop lives as long as this process holds the writing end of its standard input.
+The ports are chosen by the kernel and bound here, before the desktop starts, which inherits them; so none is scanned
+for and none is taken meanwhile. A desktop lives as long as this process holds the writing end of its standard input.
 """
 
 from __future__ import annotations

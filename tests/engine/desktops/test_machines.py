@@ -1,0 +1,100 @@
+"""Spares: what is ready, what was lost meanwhile, and what nobody took."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from arpo_engine.contract.errors import DesktopLost
+from arpo_engine.desktops.machines import Address, FreshMachines
+
+
+class Counted:
+    """A machine that only counts."""
+
+    def __init__(self, number: int) -> None:
+        self.name = f"machine-{number}"
+        self.address = Address(server_port=number)
+        self.reason = ""
+        self.closed = False
+
+    def gone(self) -> str:
+        return self.reason
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class Provider:
+    def __init__(self, *, start_s: float = 0.0, problem: str = "") -> None:
+        self.made: list[Counted] = []
+        self.problem = problem
+        self._start_s = start_s
+        self._lock = threading.Lock()
+
+    def start(self) -> Counted:
+        time.sleep(self._start_s)
+        if self.problem:
+            raise DesktopLost(self.problem)
+        with self._lock:
+            self.made.append(Counted(len(self.made)))
+            return self.made[-1]
+
+
+def test_a_spare_is_given_at_once_and_replaced():
+    provider = Provider(start_s=0.2)
+    machines = FreshMachines(provider, 1)
+    machines.fill(5)
+    began = time.monotonic()
+    machines.take()
+    assert time.monotonic() - began < 0.1
+    machines.fill(5)
+    assert len(provider.made) == 2
+    machines.close()
+
+
+def test_no_machine_is_given_twice():
+    machines = FreshMachines(Provider(), 2)
+    assert len({machines.take().name for _ in range(10)}) == 10
+    machines.close()
+
+
+def test_whoever_comes_while_a_spare_starts_waits_for_that_one():
+    provider = Provider(start_s=0.2)
+    machines = FreshMachines(provider, 1)
+    threading.Thread(target=machines.fill, args=(5,)).start()
+    time.sleep(0.05)
+    assert machines.take().name == "machine-0"
+    machines.fill(5)
+    machines.close()
+
+
+def test_a_spare_that_was_lost_is_passed_over():
+    provider = Provider()
+    machines = FreshMachines(provider, 1)
+    machines.fill(5)
+    provider.made[0].reason = "killed"
+    assert machines.take().name != "machine-0"
+    assert provider.made[0].closed
+    machines.close()
+
+
+def test_what_nobody_took_is_ended_with_the_rest():
+    provider = Provider()
+    machines = FreshMachines(provider, 3)
+    machines.fill(5)
+    taken = machines.take()
+    machines.fill(5)
+    machines.close()
+    assert [machine.name for machine in provider.made if not machine.closed] == [taken.name]
+
+
+def test_spares_that_cannot_start_say_why():
+    machines = FreshMachines(Provider(problem="this machine lacks Xvfb; run ./arpo setup xvfb"), 2)
+    with pytest.raises(DesktopLost, match="lacks Xvfb"):
+        machines.fill(5)
+    with pytest.raises(DesktopLost, match="lacks Xvfb"):
+        machines.take()
+    machines.close()
