@@ -3,10 +3,12 @@
 A container without a network is reached through Unix sockets in a folder that it shares with the engine's machine; one
 with a network through ports that the Docker engine publishes. Which of the two is said by ARPO_DESKTOP_DOORS, a list of
 ports that get a socket each. With ARPO_DESKTOP_LIFELINE=stdin all ends when standard input does: whoever started the
-container is then gone, however that happened.
+container is then gone, however that happened. Whoever it is says so by a first byte; without one they were gone before
+the container ran, and its input stays open for nobody.
 """
 
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -16,6 +18,7 @@ import threading
 SOCKETS = "/run/arpo-sockets"
 SERVER_PORT = "5000"
 WAITING = 64
+FIRST_BYTE_S = 30.0
 
 
 def door(port: str) -> int:
@@ -31,7 +34,8 @@ def door(port: str) -> int:
 
 def end_with_standard_input() -> None:
     """The first process of a container takes every other one with it."""
-    while os.read(0, 1):
+    readable, _, _ = select.select([0], [], [], FIRST_BYTE_S)
+    while readable and os.read(0, 1):
         pass
     os._exit(0)
 

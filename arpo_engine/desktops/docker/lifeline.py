@@ -38,6 +38,11 @@ class Lifeline:
         self._ended.wait(wait_s)
         return bytes(self._said).decode("utf-8", "replace").strip()
 
+    def take(self) -> None:
+        """Say that there is somebody: a container whose maker died before it ran would wait for one for ever."""
+        raw: socket.socket = getattr(self._stream, "_sock", self._stream)
+        raw.sendall(b"\n")
+
     def close(self) -> None:
         """Let go."""
         raw: socket.socket = getattr(self._stream, "_sock", self._stream)

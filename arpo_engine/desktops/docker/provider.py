@@ -23,6 +23,7 @@ from arpo_engine.desktops.docker.lifeline import Lifeline
 from arpo_engine.desktops.docker.names import new_name
 from arpo_engine.desktops.docker.ports import published
 from arpo_engine.desktops.docker.reaper import reap, remove
+from arpo_engine.desktops.docker.watch import Watch
 from arpo_engine.desktops.machines import Address
 
 log = logging.getLogger(__name__)
@@ -85,6 +86,7 @@ class DockerProvider:
         self._config = config
         self._lock = threading.Lock()
         self._api: DockerApi | None = None
+        self._watch: Watch | None = None
 
     def start(self) -> DockerMachine:
         """A fresh container; see `Provider.start`."""
@@ -110,6 +112,7 @@ class DockerProvider:
             if self._api is None:
                 api = connect()
                 reap(api)
+                self._watch = Watch()
                 self._api = api
             return self._api
 
@@ -131,6 +134,7 @@ class DockerProvider:
             with explained(f"starting the container {name}"):
                 lifeline = Lifeline(api, container)
                 api.start(container)
+                lifeline.take()
                 address = self._address(api, container, token, doors)
         except DesktopLost:
             remove(api, container)
