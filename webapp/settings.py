@@ -92,6 +92,7 @@ INSTALLED_APPS = [
     "channels",
     "ninja",
     "webapp.accounts",
+    "webapp.fleet",
     "webapp.runs",
     "webapp.metrics",
     "webapp.episodes",

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,7 +25,8 @@ from arpo_engine.contract.config.desktops import DesktopsConfig
 from arpo_engine.contract.errors import ArpoError, DesktopLost
 from arpo_engine.desktops.host import Answer, DesktopHost, Request
 from arpo_engine.runtime.desktop_process import answer
-from arpo_engine.runtime.executor import split_evenly
+from arpo_engine.runtime.placement import DesktopNode, NoRoom, Place, another_place, desktop_nodes, place, stands
+from arpo_engine.runtime.provenance import REPOSITORY, versions
 from arpo_engine.runtime.rows import build_row
 from arpo_engine.types import Observation
 
@@ -34,6 +36,12 @@ START_TIMEOUT_S = 180.0
 """A worker process of Ray imports Ray first; on a laptop with much to do that alone may take a minute."""
 TOGETHER = 16
 """Most calls in one message: enough to make its cost small, few enough that the first answers do not wait for all."""
+LOOK_S = 2.0
+"""How often somebody who waits for an actor looks whether its node still lives; Ray itself would wait for ever."""
+MUST_EQUAL = ("numpy", "pillow", "pydantic", "pyside6-essentials")
+"""Packages that decide what a desktop shows and how that is said; a node's must be those of the run."""
+RAY_JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"
+"""Variable that Ray sets in the driver of a job, whose code has come with it."""
 
 
 class DesktopActor:
@@ -42,9 +50,9 @@ class DesktopActor:
     def __init__(self, config: DesktopsConfig, count: int) -> None:
         self._row = build_row(config, count)
 
-    def pid(self) -> int:
-        """Process id; also the sign that the desktops are there."""
-        return os.getpid()
+    def begin(self) -> tuple[int, dict[str, str]]:
+        """Process id and the versions of what is installed there; also the sign that the desktops are there."""
+        return os.getpid(), versions()
 
     def run(self, calls: list[tuple[int, Request]]) -> list[Answer | ArpoError]:
         """Carry out calls in their order."""
@@ -61,11 +69,12 @@ class _Call:
 class RayHost:
     """Implements `DesktopHost` for an actor."""
 
-    def __init__(self, name: str, config: DesktopsConfig, size: int) -> None:
+    def __init__(self, name: str, config: DesktopsConfig, place: Place) -> None:
         self.name = name
-        self.size = size
+        self.size = place.size
         self.pid: int | None = None
         self._config = config
+        self._place = place
         self._actor: Any = None
         self._waiting: deque[_Call] = deque()
         self._pump: asyncio.Task[None] | None = None
@@ -81,19 +90,45 @@ class RayHost:
         return await call.answer
 
     async def restart(self) -> None:
-        """Start a fresh actor; the old one is killed first."""
+        """Start a fresh actor, on another node if its own is gone; the old one is killed first."""
         await self.close()
+        until = time.monotonic() + START_TIMEOUT_S
+        while True:
+            try:
+                self._place = another_place(self._place, _nodes())
+                self._actor = await self._start(until)
+                return
+            except NoRoom:
+                if time.monotonic() + LOOK_S > until:
+                    raise
+                await asyncio.sleep(LOOK_S)  # a node that is started again brings its room back
+
+    async def _start(self, until: float) -> Any:
+        """An actor whose desktops are there.
+
+        Raises:
+            NoRoom: its node has gone meanwhile.
+            DesktopLost: it does not come up, or must not be used.
+        """
+        options = ray.remote(DesktopActor).options(num_cpus=0, max_restarts=0, resources=self._place.reserved)
         # Ray's types do not know the methods of an actor's handle.
-        actor: Any = ray.remote(DesktopActor).options(num_cpus=0, max_restarts=0).remote(self._config, self.size)
+        actor: Any = options.remote(self._config, self.size)
+        begun = asyncio.ensure_future(_settled(actor.begin.remote()))
         try:
-            self.pid = await asyncio.wait_for(_settled(actor.pid.remote()), START_TIMEOUT_S)
-        except TimeoutError as error:
+            while not (await asyncio.wait({begun}, timeout=LOOK_S))[0]:
+                if not stands(self._place, _nodes()):
+                    raise NoRoom(f"the node {self._place.resources[0]} is gone")
+                if time.monotonic() > until:
+                    raise DesktopLost(f"{self.name} did not start as a Ray actor within {START_TIMEOUT_S:g} s")
+            self.pid, there = begun.result()
+            _refuse_other_versions(self.name, there)
+        except BaseException as error:
+            begun.cancel()
             ray.kill(actor)
-            raise DesktopLost(f"{self.name} did not start as a Ray actor within {START_TIMEOUT_S:g} s") from error
-        except RayError as error:
-            ray.kill(actor)
-            raise DesktopLost(f"{self.name} cannot start as a Ray actor: {error}") from error
-        self._actor = actor
+            if isinstance(error, RayError):
+                raise DesktopLost(f"{self.name} cannot start as a Ray actor: {error}") from error
+            raise
+        return actor
 
     async def close(self) -> None:
         """Kill the actor; what waits for it is lost."""
@@ -138,10 +173,10 @@ class RayExecutor:
     async def start_desktops(self, config: DesktopsConfig) -> Sequence[DesktopHost]:
         """Start all desktop actors side by side."""
         if not ray.is_initialized():
-            ray.init(include_dashboard=False, log_to_driver=False, configure_logging=False)
+            ray.init(include_dashboard=False, log_to_driver=False, configure_logging=False, runtime_env=_own_code())
             self._connected = True
-        sizes = split_evenly(config.count, config.per_process)
-        self._hosts = [RayHost(f"{config.kind}-{number}", config, size) for number, size in enumerate(sizes)]
+        places = place(config.count, config.per_process, _nodes())
+        self._hosts = [RayHost(f"{config.kind}-{number}", config, where) for number, where in enumerate(places)]
         await asyncio.gather(*(host.restart() for host in self._hosts))
         return self._hosts
 
@@ -151,6 +186,33 @@ class RayExecutor:
         if self._connected:
             self._connected = False
             ray.shutdown()
+
+
+def _nodes() -> list[DesktopNode]:
+    """The living nodes for desktops."""
+    living = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    return desktop_nodes(living, ray.available_resources())
+
+
+def _own_code() -> dict[str, Any]:
+    """What the nodes of a cluster need to run our actors: this package. A job brings it, and one machine has it."""
+    if RAY_JOB in os.environ or not os.environ.get("RAY_ADDRESS"):
+        return {}
+    return {"py_modules": [str(REPOSITORY / "arpo_engine")], "excludes": ["__pycache__", "*.pyc"]}
+
+
+def _refuse_other_versions(name: str, there: dict[str, str]) -> None:
+    here = versions()
+    differ = [
+        f"{package} {there[package]}, not {here[package]}"
+        for package in MUST_EQUAL
+        if package in there and package in here and there[package] != here[package]
+    ]
+    if differ:
+        raise DesktopLost(
+            f"the node of {name} has {'; '.join(differ)}; run ./arpo setup there with this version of the "
+            "console, so that both have what is locked"
+        )
 
 
 async def _settled(reference: Any) -> Any:

@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 SOCKETS = "/run/arpo-sockets"
 SERVER_PORT = "5000"
@@ -27,7 +28,7 @@ def door(port: str) -> int:
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     listener.bind(path)
     # The engine may run as another user; its side of the folder is closed to everybody else.
-    os.chmod(path, 0o666)
+    Path(path).chmod(0o666)
     listener.listen(WAITING)
     return listener.detach()
 

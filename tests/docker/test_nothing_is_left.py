@@ -112,9 +112,9 @@ def test_a_killed_container_is_a_lost_desktop(engine: DockerApi, machine: Docker
 
 
 def test_what_was_done_to_one_container_is_not_in_the_next(provider: DockerProvider) -> None:
-    written = ("touch ~/tampered /tmp/tampered; echo 'exit 1' >> ~/.bashrc; rm -rf ~/Documents; "
-               "gsettings set org.gnome.desktop.interface text-scaling-factor 2.0")  # fmt: skip
-    asked = "ls ~/tampered /tmp/tampered ~/Documents; tail -1 ~/.bashrc; gsettings get org.gnome.desktop.interface text-scaling-factor"
+    scaling = "org.gnome.desktop.interface text-scaling-factor"
+    written = f"touch ~/tampered /tmp/tampered; echo odd >> ~/.bashrc; rm -rf ~/Documents; gsettings set {scaling} 2.0"
+    asked = f"ls ~/tampered /tmp/tampered ~/Documents; tail -1 ~/.bashrc; gsettings get {scaling}"
     seen = []
     for command in ("true", written, "true"):
         machine = provider.start()

@@ -38,7 +38,9 @@ def test_the_administrator_of_a_container_may_become_root_in_it() -> None:
     try:
         client = DesktopClient(machine, 30.0)
         assert shell(client, "echo password | sudo -S id -u 2>/dev/null") == "0"
-        assert shell(client, "echo password | sudo -S mount -t tmpfs none /mnt 2>&1 || echo refused").endswith("refused")
+        assert shell(client, "echo password | sudo -S mount -t tmpfs none /mnt 2>&1 || echo refused").endswith(
+            "refused"
+        )
     finally:
         machine.close()
 

@@ -1,4 +1,4 @@
-"""A *simulated* Docker engine on a Unix socket: the few requests of its HTTP API that our providers make, by way of the SDK.
+"""A *simulated* Docker engine on a Unix socket: the few requests of its HTTP API that our providers make.
 
 Written from the API's published description, for tests where no engine is. A container that is started is a simulated
 OSWorld server behind the ports that it asked for; it runs no image.

@@ -1,4 +1,4 @@
-"""A *simulated* OSWorld desktop server, written from what its protocol is known to be: a picture, and commands noted down.
+"""A *simulated* OSWorld desktop server, written from its protocol: it sends a picture, and notes commands down.
 
 No desktop is behind it. What it answers can be set by a test: `broken_for` answers begin with errors, as while booting.
 """

@@ -1,7 +1,7 @@
 """A *simulated* vmrun, written from how OSWorld calls it and not recorded from VMware: machines are files in a folder.
 
-Run as a program: `vmrun -T ws COMMAND …`. Its state is beside it: `running` lists the machines that run, `calls` every call,
-`address` is what every machine answers when asked where it is, and `broken` names a command that fails.
+Run as a program: `vmrun -T ws COMMAND …`. Its state is beside it: `running` lists the machines that run, `calls` every
+call, `address` is what every machine answers when asked where it is, and `broken` names a command that fails.
 """
 
 from __future__ import annotations
@@ -10,6 +10,10 @@ import sys
 from pathlib import Path
 
 HOME = Path(__file__).parent
+
+
+def say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
 
 
 def lines(name: str) -> list[str]:
@@ -27,24 +31,24 @@ def main(words: list[str]) -> int:
     write("calls", [*lines("calls"), " ".join([command, *(Path(word).name for word in rest)])])
     running = lines("running")
     if command in lines("broken"):
-        print(f"Error: The operation was canceled ({command})")
+        say(f"Error: The operation was canceled ({command})")
         return 255
     if command == "list":
-        print("\n".join([f"Total running VMs: {len(running)}", *running]))
+        say("\n".join([f"Total running VMs: {len(running)}", *running]))
     elif command == "revertToSnapshot":
         if rest[1] != "init_state":
-            print("Error: The snapshot does not exist")
+            say("Error: The snapshot does not exist")
             return 255
         write("running", [one for one in running if one != rest[0]])
     elif command == "start":
         write("running", [*running, rest[0]])
     elif command == "stop":
         if rest[0] not in running:
-            print("Error: The virtual machine is not powered on")
+            say("Error: The virtual machine is not powered on")
             return 255
         write("running", [one for one in running if one != rest[0]])
     elif command == "getGuestIPAddress":
-        print(lines("address")[0])
+        say(lines("address")[0])
     return 0
 
 

@@ -48,6 +48,20 @@ def can_administer(person: Person, team: Team) -> bool:
     return has_role(person, team, Role.ADMIN)
 
 
+def can_administer_console(person: Person) -> bool:
+    """Change what all teams share: which machines are in the cluster."""
+    return isinstance(person, User) and person.is_active and person.is_superuser
+
+
+def require_console_admin(person: Person, doing: str) -> None:
+    """Raise PermissionRefused unless the person administers the console; `doing` reads as in "let machines join"."""
+    if not can_administer_console(person):
+        raise PermissionRefused(
+            f"To {doing} you need to be an administrator of the console, since all teams share its machines. Ask "
+            "the one who runs it."
+        )
+
+
 def require_role(person: Person, team: Team, least: Role, doing: str) -> None:
     """Raise PermissionRefused unless the person's role reaches `least`; `doing` reads as in "start a run"."""
     role = role_of(person, team)

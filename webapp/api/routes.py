@@ -10,7 +10,7 @@ from ninja import NinjaAPI, Query
 from ninja.errors import HttpError
 
 from webapp.accounts.permissions import PermissionRefused
-from webapp.api import ingest
+from webapp.api import ingest, joining
 from webapp.api.people_auth import PEOPLE, acting_person, visible_runs
 from webapp.api.schemas import CurveData, EventData, EventPage, RunDetail, RunLine, RunPage, Said
 from webapp.metrics.series import MAX_POINTS, keys_of, series
@@ -98,6 +98,12 @@ def get_events(
 def post_events(request: HttpRequest, run_id: str) -> HttpResponse:
     """For engines: a batch of envelopes as NDJSON, with the attempt's own token."""
     return ingest.post_events(request, run_id)
+
+
+@api.post("/join", auth=None)
+def join(request: HttpRequest) -> HttpResponse:
+    """For machines: how to join the cluster, with a join token."""
+    return joining.post_join(request)
 
 
 @api.post("/runs/{run_id}/stop", response=Said)

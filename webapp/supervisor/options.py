@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 DEFAULT_PORT = 8000
+LOOPBACK = "127.0.0.1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,3 +19,5 @@ class UpOptions:
     browser: bool = True
     demo: bool = False
     install_system_packages: bool = False
+    node_ip: str = LOOPBACK
+    """Address of this machine at which other machines reach its Ray head; by default none can."""

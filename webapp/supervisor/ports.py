@@ -42,3 +42,15 @@ def choose_port(host: str, wanted: int, tries: int = 20) -> int:
         if is_free(host, port):
             return port
     return free_port(host)
+
+
+def require_own_address(address: str) -> None:
+    """Raise unless this machine has the address."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((address, 0))
+        except OSError as error:
+            raise SupervisorError(
+                f"--node-ip is {address}, and this machine has no such address ({error.strerror or error}); give one "
+                "of its own (`ip address` or `ifconfig` lists them)"
+            ) from error

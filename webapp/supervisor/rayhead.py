@@ -1,4 +1,7 @@
-"""The local Ray head: one node on 127.0.0.1 with a token of its own, its processes below one foreground parent.
+"""The local Ray head: one node with a token of its own, its processes below one foreground parent.
+
+It listens on 127.0.0.1, or on an address of this machine that others reach and join (`./arpo up --node-ip`). Jobs are
+submitted from this machine only, so its dashboard stays on 127.0.0.1 either way.
 
 Token authentication is set explicitly: left to its defaults, Ray turns it on or off by what else lies in the home.
 """
@@ -20,12 +23,19 @@ from typing import Final
 from webapp.env import BASE_DIR, envint, secret_file
 from webapp.supervisor.child import Spec
 from webapp.supervisor.logs import RotatingLog
-from webapp.supervisor.ports import LOOPBACK, free_port
+from webapp.supervisor.ports import LOOPBACK, choose_port, free_port
 from webapp.supervisor.process import Program
 
 READY_WITHIN_S: Final = 210.0
 RAYLET_START_WITHIN_S: Final = 150
 AGENT_START_WITHIN_MS: Final = 120_000
+USUAL_PORT: Final = 6379
+PATIENCE: Final = {
+    "RAY_raylet_start_wait_time_s": str(RAYLET_START_WITHIN_S),
+    "RAY_agent_register_timeout_ms": str(AGENT_START_WITHIN_MS),
+    "RAY_USAGE_STATS_ENABLED": "0",
+}
+"""Variables of every node that we start: a machine with much to do may take its time."""
 START: Final = ("start", "--head", "--block", "--include-dashboard=true", "--disable-usage-stats", "--no-monitor")
 WARM_UP: Final = "import ray.dashboard.agent, ray.dashboard.head, ray._private.runtime_env.agent.main"
 """Ray gives its helpers 15 s to import all they need; fresh files, not yet compiled, may take longer than that."""
@@ -45,10 +55,12 @@ def warm_up() -> None:
 class RayHead:
     """One Ray head for one data dir."""
 
-    def __init__(self, data: Path, logs: Path) -> None:
+    def __init__(self, data: Path, logs: Path, node_ip: str = LOOPBACK) -> None:
         self.data = data
         self.log = RotatingLog(logs / "ray.log")
-        self.port = free_port()
+        self.node_ip = node_ip
+        # Others find it where Ray's heads usually are, so that a firewall can be told.
+        self.port = free_port() if node_ip == LOOPBACK else choose_port(node_ip, USUAL_PORT)
         self.dashboard_port = free_port()
         self.token = secret_file(data / "secrets" / "ray_token", length=32)
 
@@ -56,6 +68,11 @@ class RayHead:
     def address(self) -> str:
         """Where jobs are submitted."""
         return f"http://{LOOPBACK}:{self.dashboard_port}"
+
+    @property
+    def joined_at(self) -> str:
+        """Where other machines join, as host:port."""
+        return f"{self.node_ip}:{self.port}"
 
     @property
     def folder(self) -> Path:
@@ -118,7 +135,7 @@ class RayHead:
         ray = Path(sys.executable).with_name("ray")
         words = {
             "--port": self.port,
-            "--node-ip-address": LOOPBACK,
+            "--node-ip-address": self.node_ip,
             "--num-cpus": envint("ARPO_RAY_CPUS", os.cpu_count() or 1, minimum=1),
             "--temp-dir": self.folder,
             "--dashboard-host": LOOPBACK,
@@ -129,14 +146,10 @@ class RayHead:
             "--runtime-env-agent-port": free_port(),
             "--ray-client-server-port": free_port(),
         }
-        settings = {
-            "RAY_raylet_start_wait_time_s": str(RAYLET_START_WITHIN_S),
-            "RAY_agent_register_timeout_ms": str(AGENT_START_WITHIN_MS),
-            "RAY_USAGE_STATS_ENABLED": "0",
+        settings = PATIENCE | {"RAY_TMPDIR": str(self.folder)}
+        if self.node_ip == LOOPBACK:
             # Off means: this node is 127.0.0.1 to itself. A laptop that changes its network keeps its head.
-            "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
-            "RAY_TMPDIR": str(self.folder),
-        }
+            settings["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
         # The head must not take itself for a client of a cluster that the environment names.
         inherited = {key: value for key, value in environment.items() if key != "RAY_ADDRESS"}
         return Program(

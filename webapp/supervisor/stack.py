@@ -42,7 +42,8 @@ class Stack:
         own_database, own_bus = not os.environ.get("DATABASE_URL"), not os.environ.get("VALKEY_URL")
         self.postgres = Postgres(self.data) if own_database else None
         self.valkey = Valkey(self.data) if own_bus else None
-        self.ray = None if os.environ.get("RAY_ADDRESS") else rayhead.RayHead(self.data, self.logs)
+        own_cluster = not os.environ.get("RAY_ADDRESS")
+        self.ray = rayhead.RayHead(self.data, self.logs, options.node_ip) if own_cluster else None
 
     @property
     def address(self) -> str:
@@ -55,12 +56,12 @@ class Stack:
         found = {
             "DATABASE_URL": self.postgres.url if self.postgres else os.environ["DATABASE_URL"],
             "VALKEY_URL": self.valkey.url if self.valkey else os.environ["VALKEY_URL"],
-            "ARPO_REPORT_URL": os.environ.get("ARPO_REPORT_URL") or self._loopback_address(),
+            "ARPO_REPORT_URL": os.environ.get("ARPO_REPORT_URL") or self._reporting_address(),
             "ARPO_PUBLIC_URL": self.address,
         }
         if self.ray is None:
             return found | {"RAY_ADDRESS": os.environ["RAY_ADDRESS"]}
-        return found | {"RAY_ADDRESS": self.ray.address} | self.ray.auth()
+        return found | {"RAY_ADDRESS": self.ray.address, "RAY_HEAD_ADDRESS": self.ray.joined_at} | self.ray.auth()
 
     def environment(self) -> dict[str, str]:
         """What every child of ours sees."""
@@ -156,6 +157,11 @@ class Stack:
             cwd=BASE_DIR,
             stop_within_s=15.0,
         )
+
+    def _reporting_address(self) -> str:
+        """Where engines find the console: from other machines too, if others may join."""
+        node_ip = self.options.node_ip
+        return self._loopback_address() if node_ip == LOOPBACK else f"http://{node_ip}:{self.port}"
 
     def _loopback_address(self) -> str:
         host = LOOPBACK if self.options.host in EVERY_ADDRESS else self.options.host

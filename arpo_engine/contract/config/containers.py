@@ -1,4 +1,4 @@
-"""Where the agents work when that is a container or a virtual machine: the light image, OSWorld's official one, VMware."""
+"""Where the agents work when that is a container or a virtual machine: our image, OSWorld's official one, VMware."""
 
 from __future__ import annotations
 
@@ -109,6 +109,7 @@ class VmwareDesktopsConfig(MachineDesktopsConfig):
     def _a_machine_for_each_desktop(self) -> Self:
         if self.count > len(self.machines):
             raise ValueError(
-                f"count is {self.count} and machines names {len(self.machines)}; each desktop needs a .vmx file of its own"
+                f"count is {self.count} and machines names {len(self.machines)}; "
+                "each desktop needs a .vmx file of its own"
             )
         return self

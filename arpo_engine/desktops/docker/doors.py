@@ -1,4 +1,4 @@
-"""Reaches a container that has no network: ports of this machine, each carried to a Unix socket that the container made.
+"""Reaches a container without a network: ports of this machine, each carried to a Unix socket that the container made.
 
 The ports are chosen by the kernel, and bound to 127.0.0.1 before the container starts; so none is scanned for, and none
 is taken meanwhile. The sockets lie in a folder that nobody but the engine's user can enter.
@@ -32,7 +32,9 @@ class Doors:
     def __init__(self, name: str, ports: Sequence[int]) -> None:
         self.folder = home() / name
         if len(str(self.folder)) > LONGEST_PATH:
-            raise DesktopLost(f"{self.folder} is too long a name for a socket; set TMPDIR to a shorter one, such as /tmp")
+            raise DesktopLost(
+                f"{self.folder} is too long a name for a socket; set TMPDIR to a shorter one, such as /tmp"
+            )
         self.folder.mkdir(mode=0o700)
         # The container's user makes its sockets here, whatever number that user has on this side.
         self.folder.chmod(0o777)

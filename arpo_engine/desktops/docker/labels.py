@@ -29,7 +29,7 @@ def labels(kind: str) -> dict[str, str]:
 def this_host() -> str:
     """Whoever has this name sees the same processes: machines may share an engine, and containers a machine's name."""
     try:
-        space = os.readlink("/proc/self/ns/pid")
+        space = str(Path("/proc/self/ns/pid").readlink())
     except OSError:
         space = ""
     machine = Path("/etc/machine-id")

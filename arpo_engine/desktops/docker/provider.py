@@ -193,4 +193,4 @@ def _way_in(doors: Doors | None) -> dict[str, Any]:
     """How the server is reached: through a shared folder, or by ports that the engine chooses for this machine only."""
     if doors is not None:
         return {"network_mode": "none", "binds": {str(doors.folder): {"bind": SOCKETS, "mode": "rw"}}}
-    return {"network_mode": "bridge", "port_bindings": {port: (LOOPBACK, None) for port in PORTS}}
+    return {"network_mode": "bridge", "port_bindings": dict.fromkeys(PORTS, (LOOPBACK, None))}

@@ -1,7 +1,7 @@
 """Remembers whether virtual machines run on this host's /dev/kvm, which is found out by booting one against the clock.
 
-A device that can be opened says little: on some hosts a machine is made, begins, and hangs. What was found holds until the
-host is started again.
+A device that can be opened says little: on some hosts a machine is made, begins, and hangs. What was found holds until
+the host is started again.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Starts OSWorld's official desktop through the Docker SDK, with the settings that OSWorld's own provider gives it.
 
-The disk is only read, so a container begins in the disk's state, always; a desktop is made fresh by removing its container
-and starting another. How the image behaves is known here from OSWorld's code (facts: environment, ports, capability, ready
-when /screenshot answers), not from running it: see docs/guides/desktops.md for what is unverified.
+The disk is only read, so a container begins in the disk's state, always; a desktop is made fresh by removing its
+container and starting another. How the image behaves is known here from OSWorld's code (environment, ports, capability,
+ready when /screenshot answers), not from running it: see docs/guides/desktops.md for what is unverified.
 """
 
 from __future__ import annotations
@@ -184,7 +184,9 @@ class OsworldDockerProvider:
                         raise DesktopLost(f"{machine.name} did not boot; {reason}: {self._log(machine)}") from error
                     if time.monotonic() > deadline:
                         how = "with KVM" if use_kvm else "without KVM, which is slow: raise desktops.start_timeout_s"
-                        raise DesktopLost(f"{machine.name} sent no screenshot within {timeout_s:g} s ({how})") from error
+                        raise DesktopLost(
+                            f"{machine.name} sent no screenshot within {timeout_s:g} s ({how})"
+                        ) from error
                 time.sleep(LOOK_EVERY_S)
         finally:
             client.close()
@@ -204,5 +206,5 @@ def _machine(disk: Path, use_kvm: bool) -> dict[str, Any]:
         "cap_add": ["NET_ADMIN"],
         "devices": ["/dev/kvm:/dev/kvm:rwm"] if use_kvm else [],
         "binds": {str(disk): {"bind": DISK_INSIDE, "mode": "ro"}},
-        "port_bindings": {port: (LOOPBACK, None) for port in (VIEWER_PORT, *PORTS)},
+        "port_bindings": dict.fromkeys((VIEWER_PORT, *PORTS), (LOOPBACK, None)),
     }

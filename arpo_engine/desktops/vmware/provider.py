@@ -1,7 +1,7 @@
 """Leads virtual machines of VMware back to a snapshot for every episode.
 
-A machine is in the hands of one process at a time: whoever holds the lock on the file beside its `.vmx`. The kernel lets
-go of it when that process dies, so the next one finds the machine free, and reverts it whatever state it is in.
+A machine is in the hands of one process at a time: whoever holds the lock on the file beside its `.vmx`. The kernel
+lets go of it when that process dies, so the next one finds the machine free, and reverts it whatever state it is in.
 """
 
 from __future__ import annotations
@@ -81,7 +81,9 @@ class VmwareProvider:
             undone.callback(_switch_off, self._vmrun, file)
             host = self._vmrun.ip_address(file, _left(deadline))
             address = Address(host=host, server_port=SERVER_PORT, typed=False)
-            machine = VmwareMachine(name=f"vmware:{file.stem}", address=address, file=file, vmrun=self._vmrun, lock=lock)
+            machine = VmwareMachine(
+                name=f"vmware:{file.stem}", address=address, file=file, vmrun=self._vmrun, lock=lock
+            )
             undone.pop_all()
         try:
             self._wait(machine, deadline)

@@ -1,4 +1,4 @@
-"""VMware's command-line program, called the way OSWorld calls it. Its answers are known from that code, not from VMware."""
+"""VMware's command-line program, called as OSWorld calls it. Its answers are known from that code, not from VMware."""
 
 from __future__ import annotations
 
@@ -61,7 +61,9 @@ class Vmrun:
                 check=False,
             )
         except subprocess.TimeoutExpired as error:
-            raise DesktopLost(f"vmrun {words[0]} took longer than {timeout_s:g} s; does VMware ask something?") from error
+            raise DesktopLost(
+                f"vmrun {words[0]} took longer than {timeout_s:g} s; does VMware ask something?"
+            ) from error
         except OSError as error:
             raise DesktopLost(f"{self._program} cannot be started: {error}") from error
         if done.returncode != 0:

@@ -65,9 +65,11 @@ def test_a_screenshot_that_is_none_is_a_lost_desktop(answer: Answer | None, word
 
 
 def test_a_png_that_is_garbage_is_a_lost_desktop():
-    with simulated(lambda *_: (200, {}, b"\x89PNG but not really"), typed=False) as machine:
-        with pytest.raises(DesktopLost, match="no picture"):
-            DesktopClient(machine, 5).look()
+    with (
+        simulated(lambda *_: (200, {}, b"\x89PNG but not really"), typed=False) as machine,
+        pytest.raises(DesktopLost, match="no picture"),
+    ):
+        DesktopClient(machine, 5).look()
 
 
 def test_an_answer_that_does_not_come_is_a_stuck_desktop():
@@ -117,16 +119,20 @@ def test_pyautogui_code_is_never_sent_twice():
 
 
 def test_a_refused_action_is_no_lost_desktop():
-    with simulated(lambda *_: (422, {}, json.dumps({"message": "there is no key 'hyper'"}).encode())) as machine:
-        with pytest.raises(ActionRefused, match="hyper"):
-            DesktopClient(machine, 5).act(Hotkey(keys=("hyper",)), SCREEN)
+    with (
+        simulated(lambda *_: (422, {}, json.dumps({"message": "there is no key 'hyper'"}).encode())) as machine,
+        pytest.raises(ActionRefused, match="hyper"),
+    ):
+        DesktopClient(machine, 5).act(Hotkey(keys=("hyper",)), SCREEN)
 
 
 def test_pyautogui_that_fails_is_reported():
     answer = {"status": "success", "output": "", "error": "SyntaxError: invalid syntax", "returncode": 1}
-    with simulated(lambda *_: (200, {}, json.dumps(answer).encode()), typed=False) as machine:
-        with pytest.raises(ActionRefused, match="SyntaxError"):
-            DesktopClient(machine, 5).act(Click(x=1, y=1), SCREEN)
+    with (
+        simulated(lambda *_: (200, {}, json.dumps(answer).encode()), typed=False) as machine,
+        pytest.raises(ActionRefused, match="SyntaxError"),
+    ):
+        DesktopClient(machine, 5).act(Click(x=1, y=1), SCREEN)
 
 
 @pytest.mark.parametrize("content", [b"<html>", b"[1, 2]", b'"text"'])
@@ -135,7 +141,7 @@ def test_an_answer_that_is_no_object_is_a_lost_desktop(content: bytes):
         DesktopClient(machine, 5).post("/execute", {"command": "ls"})
 
 
-# -- code for OSWorld's own server ---------------------------------------------------------------------------------------
+# -- code for OSWorld's own server -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

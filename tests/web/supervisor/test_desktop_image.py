@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from webapp.env import BASE_DIR
-from webapp.supervisor import desktop_image, install
+from webapp.supervisor import desktop_image, install, xvfb_setup
 from webapp.supervisor.desktop_image import Recipe, gather
 from webapp.supervisor.errors import SupervisorError
 
@@ -34,9 +35,10 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "packages"
-    for name in (*desktop_image.PACKAGE_NAMES, "mss-10.2.0.dist-info"):
+    for name in ("mss", "pyautogui", "mss-10.2.0.dist-info", ".arpo"):
         (folder / name).mkdir(parents=True)
-    monkeypatch.setattr(desktop_image, "PACKAGES", folder)
+    monkeypatch.setattr(xvfb_setup, "HOME", folder)
+    monkeypatch.setattr(xvfb_setup, "install_server_packages", lambda log, report: None)
     return folder
 
 
@@ -75,7 +77,7 @@ def test_the_context_has_the_server_and_its_packages_and_no_caches(packages: Pat
     found = {path.relative_to(tmp_path / "context").as_posix() for path in (tmp_path / "context").rglob("*")}
     assert {"Dockerfile", "start.py", "first_start.sh", "server/api.py", "server/bin/google-chrome"} <= found
     assert "packages/mss" in found
-    assert not [name for name in found if "dist-info" in name or "__pycache__" in name]
+    assert not [name for name in found if "dist-info" in name or "__pycache__" in name or ".arpo" in name]
 
 
 def test_every_argument_is_one_that_the_recipe_knows() -> None:
@@ -86,6 +88,13 @@ def test_every_argument_is_one_that_the_recipe_knows() -> None:
 def test_the_container_s_user_is_not_root() -> None:
     text = (BASE_DIR / "docker" / "desktop" / "Dockerfile").read_text(encoding="utf-8")
     assert [line for line in text.splitlines() if line.startswith("USER")][-1] == "USER user"
+
+
+def test_the_image_has_everything_that_desktops_of_this_machine_have() -> None:
+    text = (BASE_DIR / "docker" / "desktop" / "Dockerfile").read_text(encoding="utf-8")
+    of_a_host = {"util-linux", "python3"}
+    wanted = {*xvfb_setup.SERVER_PACKAGES, *xvfb_setup.APPLICATIONS} - of_a_host
+    assert wanted - set(re.findall(r"[a-z0-9.+-]+", text)) == set()
 
 
 def test_without_docker_there_is_a_way_round(programs: Path, packages: Path, tmp_path: Path) -> None:

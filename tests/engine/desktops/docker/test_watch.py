@@ -15,7 +15,13 @@ from tests.simulated.docker_engine import Container, SimulatedEngine
 
 pytest.importorskip("docker")
 
-WATCHED = "import time; from arpo_engine.desktops.docker.watch import Watch; w = Watch(); print('on', flush=True); time.sleep(600)"
+WATCHED = """
+import time
+from arpo_engine.desktops.docker.watch import Watch
+held = Watch()
+print("on", flush=True)
+time.sleep(600)
+"""
 
 
 def test_a_killed_process_is_cleaned_up_after(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

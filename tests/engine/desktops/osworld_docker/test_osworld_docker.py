@@ -1,4 +1,4 @@
-"""The provider of the official image against a *simulated* Docker engine, by way of the real SDK. See tests/simulated."""
+"""The provider of the official image against a *simulated* Docker engine, by the real SDK. See tests/simulated."""
 
 from __future__ import annotations
 
@@ -152,9 +152,7 @@ def test_no_device_means_no_trial(engine: SimulatedEngine, config: OsworldDocker
     machine.close()
 
 
-def test_a_choice_of_the_user_is_not_tried_out(
-    engine: SimulatedEngine, config: OsworldDockerDesktopsConfig
-) -> None:
+def test_a_choice_of_the_user_is_not_tried_out(engine: SimulatedEngine, config: OsworldDockerDesktopsConfig) -> None:
     engine.boots_with_kvm = False
     with pytest.raises(DesktopLost, match=r"no screenshot within 0\.3 s \(with KVM\)"):
         OsworldDockerProvider(config.model_copy(update={"kvm": "on", "start_timeout_s": 0.3})).start()

@@ -157,5 +157,5 @@ def test_a_program_that_is_not_where_it_was_said_to_be_is_named() -> None:
 
 
 def test_more_desktops_than_machines_are_refused_with_the_config() -> None:
-    with pytest.raises(ValidationError, match="needs a .vmx file of its own"):
+    with pytest.raises(ValidationError, match=r"needs a \.vmx file of its own"):
         VmwareDesktopsConfig(count=2, machines=("one.vmx",))

@@ -44,7 +44,9 @@ def test_a_task_that_tampers_leaves_nothing_to_the_next(real_desktop: RealDeskto
     assert real_desktop.score(None) == 0.0
     client = real_desktop._client
     assert client is not None
-    assert shell(client, "ls -d ~/Documents /tmp/x ~/.bashrc ~/.config/autostart 2>/dev/null") == "/home/user/Documents\n"
+    assert (
+        shell(client, "ls -d ~/Documents /tmp/x ~/.bashrc ~/.config/autostart 2>/dev/null") == "/home/user/Documents\n"
+    )
     assert shell(client, "pgrep -x sleep") == ""
 
 
@@ -70,7 +72,9 @@ def test_a_desktop_neither_reads_nor_writes_files_of_the_host(client: DesktopCli
     for folder in (tmp_path, *tmp_path.parents[:2]):
         folder.chmod(0o755)
     assert "of the host" not in shell(client, f"cat {secret} 2>&1")
-    assert shell(client, "touch /usr/x /etc/x /var/x /run/x 2>/dev/null; ls /usr/x /etc/x /var/x /run/x 2>/dev/null") == ""
+    assert (
+        shell(client, "touch /usr/x /etc/x /var/x /run/x 2>/dev/null; ls /usr/x /etc/x /var/x /run/x 2>/dev/null") == ""
+    )
 
 
 def test_a_full_disk_is_the_desktops_own(client: DesktopClient) -> None:

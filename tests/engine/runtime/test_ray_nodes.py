@@ -1,0 +1,100 @@
+"""A cluster of several nodes, started as ARPO starts them: desktops stand where their resources are, and move."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+import ray
+from ray.cluster_utils import Cluster
+
+from arpo_engine.contract.config.parts import PocketDesktopsConfig
+from arpo_engine.contract.errors import DesktopLost
+from arpo_engine.desktops.host import Reset
+from arpo_engine.runtime import ray as runtime_ray
+from arpo_engine.runtime.ray import RayExecutor
+from arpo_engine.tasks import load_split
+
+TASKS = load_split("configs/tasks/pocket", "train")
+EAST, WEST = "docker:10.0.0.2", "docker:10.0.0.3"
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    made.add_node(num_cpus=1, resources={EAST: 4})
+    ray.init(address=made.address, log_to_driver=False, configure_logging=False)
+    yield made
+    ray.shutdown()
+    made.shutdown()
+
+
+def test_desktops_reserve_their_place_and_give_it_back(cluster: Cluster):
+    async def main() -> None:
+        executor = RayExecutor()
+        hosts = await executor.start_desktops(PocketDesktopsConfig(count=3, per_process=2))
+        try:
+            await soon(lambda: free(EAST) == 1)
+            seen = await hosts[0].call(0, Reset(TASKS[0]))
+            assert seen.pixels.shape == (168, 224, 3)
+            with pytest.raises(DesktopLost, match=rf"room for 1 \({EAST} has 1\)"):
+                await RayExecutor().start_desktops(PocketDesktopsConfig(count=2))
+        finally:
+            await executor.close()
+        await soon(lambda: free(EAST) == 4)
+
+    asyncio.run(main())
+
+
+def test_desktops_of_a_dead_node_move_to_another_one(cluster: Cluster):
+    async def main() -> None:
+        west = cluster.add_node(num_cpus=1, resources={WEST: 8, "desktop": 8})
+        executor = RayExecutor()
+        hosts = await executor.start_desktops(PocketDesktopsConfig(count=6, per_process=3))
+        try:
+            assert (free(EAST), free(WEST), free("desktop")) == (1, 5, 5)
+            await asyncio.to_thread(cluster.remove_node, west)
+            (lost,) = [host for host in hosts if not await answers(host)]
+            with pytest.raises(DesktopLost, match="no other has room"):
+                await executor_without_patience(lost)
+            cluster.add_node(num_cpus=1, resources={"desktop": 3})
+            await lost.restart()
+            assert await answers(lost)
+        finally:
+            await executor.close()
+
+    asyncio.run(main())
+
+
+def test_a_node_with_another_version_is_refused(cluster: Cluster, monkeypatch: pytest.MonkeyPatch):
+    here = runtime_ray.versions()
+    monkeypatch.setattr(runtime_ray, "versions", lambda: {**here, "numpy": "1.0"})
+    with pytest.raises(DesktopLost, match=rf"has numpy {here['numpy']}, not 1.0; run ./arpo setup there"):
+        asyncio.run(RayExecutor().start_desktops(PocketDesktopsConfig(count=1)))
+
+
+async def executor_without_patience(host) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runtime_ray, "START_TIMEOUT_S", 1.0)
+        await host.restart()
+
+
+async def answers(host) -> bool:
+    try:
+        await asyncio.wait_for(host.call(0, Reset(TASKS[0])), 60)
+    except DesktopLost:
+        return False
+    return True
+
+
+def free(name: str) -> float:
+    return ray.available_resources().get(name, 0.0)
+
+
+async def soon(holds: Callable[[], bool], within_s: float = 30.0) -> None:
+    until = time.monotonic() + within_s
+    while not holds():
+        assert time.monotonic() < until, ray.available_resources()
+        await asyncio.sleep(0.1)
