@@ -29,6 +29,7 @@ the rest; see xvfb_setup.py."""
 SOURCES: Final = ("arpo_engine", "webapp", "workers", "tests", "benchmarks", "manage.py")
 BENCHMARKS: Final = {
     "learning": "does a run learn, and does it carry over; --compare: does replay help",
+    "desktops": "how fast are desktops, how many fit, what becomes of those that break",
     "rollout": "how much faster are rollouts that do not wait for each other",
 }
 SPELLED: Final = (
