@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Mapping
 from pathlib import Path
 
 from arpo_engine.desktops.owners import owner_of
@@ -13,6 +14,16 @@ DESKTOP = "arpo.desktop"
 RUN, ATTEMPT, HOST, OWNER = "arpo.run", "arpo.attempt", "arpo.host", "arpo.owner"
 RUN_VARIABLE, ATTEMPT_VARIABLE = "ARPO_RUN", "ARPO_ATTEMPT"
 """Environment of the engine's processes, set where a run begins."""
+
+
+def mark_process(run: str, attempt: int) -> None:
+    """Let this process, and those that it starts, be known as a run's."""
+    os.environ[RUN_VARIABLE], os.environ[ATTEMPT_VARIABLE] = run, str(attempt)
+
+
+def marks_of_process() -> Mapping[str, str]:
+    """What `mark_process` set, for processes that somebody else starts for us; empty outside of a run."""
+    return {name: os.environ[name] for name in (RUN_VARIABLE, ATTEMPT_VARIABLE) if name in os.environ}
 
 
 def labels(kind: str) -> dict[str, str]:

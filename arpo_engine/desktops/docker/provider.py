@@ -1,7 +1,7 @@
 """Starts light desktops, a container each: our server and real applications, without a network and without rights.
 
 A container is used for one episode and then removed with everything that was written in it; that is how a state becomes
-fresh. See docs/adr/0011-containers.md for how it is reached, limited and ended.
+fresh. See docs/adr/0012-containers.md for how it is reached, limited and ended.
 """
 
 from __future__ import annotations
