@@ -96,6 +96,7 @@ INSTALLED_APPS = [
     "webapp.runs",
     "webapp.metrics",
     "webapp.episodes",
+    "webapp.benchmarks",
     "webapp.api",
     "webapp.supervisor",
 ]

@@ -13,6 +13,7 @@ urlpatterns = [
     path("", include("webapp.episodes.urls")),
     path("", include("webapp.fleet.urls")),
     path("", include("webapp.metrics.urls")),
+    path("", include("webapp.benchmarks.urls")),
     path("", include("webapp.runs.urls")),
 ]
 

@@ -97,6 +97,12 @@ def submit_preflight(submission_id: str, config: dict[str, Any], folder: Path, *
     _get_or_submit(submission_id, command, variables, {"preflight": "1"})
 
 
+def submit_import(submission_id: str, path: str, *, only_look: bool) -> None:
+    """Start a job that reads OSWorld's tasks from a folder where runs run, and writes them down as a task set there."""
+    words = ["import-osworld", "--json", *(["--dry-run"] if only_look else []), path]
+    _get_or_submit(submission_id, _in_engine_dir(_engine(*words)), {"OMP_NUM_THREADS": "1"}, {"import": "1"})
+
+
 def attempt_command(run: Run, attempt: RunAttempt, *, preflight: bool) -> str:
     """The shell command of an attempt: its config written down, checked if asked for, and the engine."""
     folder, path = run_dir(run.pk), config_path(run.pk)

@@ -6,7 +6,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from webapp.runs import queue
-from workers import housekeeping, preflights, reconciler, schedule, scheduler
+from workers import housekeeping, imports, preflights, reconciler, schedule, scheduler
 
 schedule.install()
 
@@ -26,6 +26,12 @@ def run_preflight(report_id: str, begun_at: float = 0.0) -> None:
     begun_at = begun_at or timezone.now().timestamp()
     if preflights.advance_preflight(report_id, begun_at):
         run_preflight.apply_async((report_id, begun_at), countdown=preflights.LOOK_EVERY_S)
+
+
+@shared_task(name=queue.IMPORT_TASK_SET)
+def import_task_set(number: str) -> None:
+    if imports.advance_import(number):
+        import_task_set.apply_async((number,), countdown=imports.LOOK_EVERY_S)
 
 
 @shared_task(name=schedule.RECONCILE)

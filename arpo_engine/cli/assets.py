@@ -6,13 +6,12 @@ import argparse
 import json
 from collections.abc import Iterable
 from dataclasses import asdict
-from pathlib import Path
 
 from arpo_engine.contract.errors import AssetMissing, TaskError
 from arpo_engine.contract.tasks import Task
 from arpo_engine.tasks import load_split
-from arpo_engine.tasks.osworld.assets import AssetCache, is_local
-from arpo_engine.tasks.osworld.task_files import files_of
+from arpo_engine.tasks.osworld.assets import AssetCache
+from arpo_engine.tasks.osworld.task_files import files_of, is_local
 from arpo_engine.tasks.places import asset_folder, is_offline
 
 MB = 1_000_000
@@ -28,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Do it; 1 where a file is missing or has changed."""
-    cache = AssetCache(asset_folder(), offline=is_offline(), local=Path(arguments.tasks) if arguments.tasks else None)
+    cache = AssetCache(asset_folder(), offline=is_offline())
     if arguments.what == "verify":
         return _verify(cache)
     urls = _addresses(load_split(arguments.tasks, arguments.split)) if arguments.tasks else None
@@ -73,9 +72,8 @@ def _list(cache: AssetCache, urls: list[str] | None, *, as_json: bool) -> int:
         print(f"{asset.sha256[:12]}  {asset.size / MB:9.3f} MB  {asset.fetched_at}  {asset.origin:<13}  {asset.url}")
     for url in missing:
         print(f"missing: {url}")
-    print(
-        f"{len(shown)} files, {sum(asset.size for asset in shown) / MB:,.1f} MB in {cache.folder}; {len(missing)} missing"
-    )
+    size_mb = sum(asset.size for asset in shown) / MB
+    print(f"{len(shown)} files, {size_mb:,.1f} MB in {cache.folder}; {len(missing)} missing")
     return 1 if missing else 0
 
 

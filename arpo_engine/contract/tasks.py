@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 
 class SetupStep(BaseModel):
@@ -40,6 +41,18 @@ class Task(BaseModel):
     config: list[SetupStep] = Field(default_factory=list)
     related_apps: list[str] = Field(default_factory=list)
     evaluator: Evaluator
+    _folder: Path | None = PrivateAttr(None)
+
+    def from_folder(self, folder: Path) -> Self:
+        """The same task, read from a task set in `folder`. Where it lies is no part of what it is."""
+        task = self.model_copy()
+        task._folder = folder
+        return task
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder of the task set, below which files lie that the task names by a path; none where it was made."""
+        return self._folder
 
     @property
     def infeasible(self) -> bool:

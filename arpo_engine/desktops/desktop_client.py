@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from arpo_engine.contract.actions import SingleAction
+from arpo_engine.contract.actions import SingleAction, TypeText
 from arpo_engine.contract.errors import DesktopLost, DesktopStuck
 from arpo_engine.desktops.machines import Address, Machine
 from arpo_engine.desktops.pyautogui_code import pyautogui_code
@@ -30,6 +30,8 @@ REQUEST_ID = "X-Request-Id"
 REFUSED_KEY = 422
 LARGEST_SIDE = 16_384
 WORDS_OF_ANSWER = 300
+CHARACTERS_AT_ONCE = 500
+"""Longer text is typed in pieces, so that a long text is not taken for a desktop that hangs."""
 
 
 class ActionRefused(Exception):
@@ -74,6 +76,10 @@ class DesktopClient:
             ActionRefused: it was not done; the desktop is fine.
             DesktopLost: nobody knows whether it was done.
         """
+        if isinstance(action, TypeText) and len(action.text) > CHARACTERS_AT_ONCE:
+            for start in range(0, len(action.text), CHARACTERS_AT_ONCE):
+                self.act(TypeText(text=action.text[start : start + CHARACTERS_AT_ONCE]), screen)
+            return
         if self.address.typed:
             self._ask("POST", "/act", action.model_dump(mode="json"), may_refuse=True)
             return

@@ -10,7 +10,7 @@ import logging
 import time
 from typing import Protocol
 
-from arpo_engine.contract.actions import ENDING, Fail, SingleAction
+from arpo_engine.contract.actions import ENDING, Fail, SingleAction, Wait
 from arpo_engine.contract.errors import DesktopLost, EvaluatorError
 from arpo_engine.contract.tasks import Task
 from arpo_engine.desktops.desktop_client import ActionRefused, DesktopClient
@@ -18,6 +18,9 @@ from arpo_engine.desktops.machines import Address, FreshMachines, Machine
 from arpo_engine.types import Observation
 
 log = logging.getLogger(__name__)
+
+LONGEST_WAIT_S = 60.0
+"""A policy may ask for more; nothing on a desktop takes longer."""
 
 
 class TaskKeeper(Protocol):
@@ -98,7 +101,9 @@ class RealDesktop:
     def step(self, action: SingleAction) -> Observation:
         """Carry an action out, wait, and look. What the desktop refuses, such as an unknown key, does nothing."""
         client = self._ready_client()
-        if not isinstance(action, ENDING):
+        if isinstance(action, Wait):
+            time.sleep(min(action.seconds, LONGEST_WAIT_S))
+        elif not isinstance(action, ENDING):
             try:
                 client.act(action, self._screen)
             except ActionRefused as refusal:

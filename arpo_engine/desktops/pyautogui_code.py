@@ -53,9 +53,7 @@ def pyautogui_code(action: SingleAction, screen: tuple[int, int]) -> str | None:
             return _typing(text)
         case Hotkey(keys=keys):
             return f"{PREFIX}pyautogui.hotkey({', '.join(map(repr, keys))})"
-        case Wait(seconds=seconds):
-            return f"import time; time.sleep({seconds!r})"
-        case Finished() | Fail():
+        case Wait() | Finished() | Fail():
             return None
 
 

@@ -37,8 +37,8 @@ from arpo_engine.rollout.prompts import History
 from arpo_engine.rollout.scheduler import Scheduler
 from arpo_engine.runtime.agent_fit import mismatch
 from arpo_engine.runtime.executor import Executor
-from arpo_engine.runtime.oracle import OracleGenerator
-from arpo_engine.runtime.task_source import load_tasks
+from arpo_engine.runtime.oracle import OracleGenerator, read_oracles
+from arpo_engine.runtime.task_source import find_source, load_tasks
 from arpo_engine.runtime.vllm_engines import open_vllm
 
 RESULTS = "results"
@@ -100,7 +100,9 @@ async def _scripted(config: RunConfig, generator: OracleGeneratorConfig, sink: E
     train, held_out = load_tasks(config)
     assert isinstance(config.agent, UiTarsAgentConfig), "the config refuses any other"
     limits = PixelLimits()
-    oracle = OracleGenerator([*train, *held_out], UiTarsAgent(config.agent, limits), act=generator.act)
+    known = {} if generator.file is None else read_oracles(find_source(generator.file))
+    tasks = [*train, *held_out]
+    oracle = OracleGenerator(tasks, UiTarsAgent(config.agent, limits), act=generator.act, known=known)
     return Sampler(generator=oracle, limits=limits, policy=None)
 
 

@@ -6,7 +6,10 @@ through the agent's words and grammar like those of any policy, so nothing else 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -24,8 +27,10 @@ ACTIONS: TypeAdapter[tuple[Action, ...]] = TypeAdapter(tuple[Action, ...])
 class OracleGenerator:
     """Implements `Generator` without a model. Behind its last action a task's oracle says that it has finished."""
 
-    def __init__(self, tasks: Iterable[Task], agent: UiTarsAgent, *, act: bool) -> None:
-        self._actions = {task.id: oracle_of(task) if act else () for task in tasks}
+    def __init__(
+        self, tasks: Iterable[Task], agent: UiTarsAgent, *, act: bool, known: Mapping[str, Any] | None = None
+    ) -> None:
+        self._actions = {task.id: oracle_of(task, known or {}) if act else () for task in tasks}
         self._agent = agent
         self._turns: dict[str, int] = {}
 
@@ -56,13 +61,28 @@ class OracleGenerator:
         """Nothing is held."""
 
 
-def oracle_of(task: Task) -> tuple[Action, ...]:
-    """The actions that solve a task.
+def read_oracles(path: Path) -> dict[str, Any]:
+    """A file of oracles: task id to list of actions.
+
+    Raises:
+        TaskError: it cannot be read, or is something else.
+    """
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise TaskError(f"the oracles {path} cannot be read: {error}; mend generator.file") from error
+    if not isinstance(found, dict):
+        raise TaskError(f"{path} holds no oracles; it needs a JSON object of task ids, each with its list of actions")
+    return found
+
+
+def oracle_of(task: Task, known: Mapping[str, Any]) -> tuple[Action, ...]:
+    """The actions that solve a task: its own, or those that are known of it.
 
     Raises:
         TaskError: it has none, or they are not actions.
     """
-    given = (task.model_extra or {}).get(FIELD)
+    given = (task.model_extra or {}).get(FIELD, known.get(task.id))
     if given is None:
         raise TaskError(f"task {task.id} has no {FIELD!r}; add the list of its actions, or leave the task out")
     try:

@@ -28,6 +28,7 @@ from arpo_engine.models.folder import family_of, locate
 from arpo_engine.runtime.agent_fit import described, mismatch
 from arpo_engine.runtime.executor import Executor
 from arpo_engine.runtime.mirrors import checks as mirrors
+from arpo_engine.runtime.task_checks import check_tasks
 from arpo_engine.runtime.task_source import find_source, load_tasks
 from arpo_engine.trainer.hub import obstacle
 from arpo_engine.types import Observation
@@ -36,7 +37,8 @@ MB = 1_000_000
 LEAST_DISK_MB = 300
 LEAST_MEMORY_MB = 1_500
 """Python, torch and transformers with a small model."""
-MB_PER_DESKTOP = 2.0
+MB_PER_DESKTOP = {"pocket": 2.0, "xvfb": 350.0}
+"""By kind; a display with LibreOffice open in it takes that much, its spare less."""
 BYTES_TO_TRAIN = 16
 """Per parameter that learns: weights, gradients and two moments in float32."""
 BYTES_TO_KEEP = 12
@@ -63,6 +65,9 @@ async def preflight(config: RunConfig, *, run_dir: Path, executor: Executor) -> 
     if checks[-1].status != "fail" and not isinstance(config.generator, OpenAiGeneratorConfig | OracleGeneratorConfig):
         checks.append(_agent(config))
     checks.append(await _guarded("tasks", _tasks, config))
+    if checks[-1].status != "fail" and config.desktops.kind != "pocket":
+        tasks = [task for split in load_tasks(config) for task in split]
+        checks += [Check(*finding) for finding in check_tasks(tasks, config.desktops.kind, config.tasks.source)]
     if checks[-1].status != "fail":
         checks.append(await _guarded("desktops", _desktops, config, executor))
     if isinstance(config.generator, VllmGeneratorConfig):
@@ -194,7 +199,7 @@ def _memory(config: RunConfig, parameters: int, learnt: int) -> Check:
     available = psutil.virtual_memory().available / MB
     frozen = parameters if config.model.lora.rank else parameters - learnt
     weights = learnt * BYTES_TO_TRAIN + frozen * BYTES_TO_LOAD
-    wanted = LEAST_MEMORY_MB + config.desktops.count * MB_PER_DESKTOP + weights / MB
+    wanted = LEAST_MEMORY_MB + config.desktops.count * MB_PER_DESKTOP[config.desktops.kind] + weights / MB
     message = f"{available:,.0f} MB of memory available; this run needs about {wanted:,.0f} MB"
     if available < wanted:
         return Check("memory", "fail", message, "close other programs, use a smaller model or fewer desktops")

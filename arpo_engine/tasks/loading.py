@@ -105,7 +105,7 @@ def _task(entry: Any, place: int, path: Path) -> Task:
             f"{path}: entry {place} is {json.dumps(entry)[:60]}, not a task; it needs id, instruction, evaluator"
         )
     try:
-        return Task.model_validate(entry)
+        return Task.model_validate(entry).from_folder(path.parent)
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
         raise TaskError(f"{path}: task {entry.get('id', f'number {place}')!r}: {wrong}; mend these fields") from error

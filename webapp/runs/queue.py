@@ -15,6 +15,7 @@ from kombu.exceptions import OperationalError
 DISPATCH_RUNS: Final = "arpo.dispatch_runs"
 FORCE_STOP: Final = "arpo.force_stop"
 RUN_PREFLIGHT: Final = "arpo.run_preflight"
+IMPORT_TASK_SET: Final = "arpo.import_task_set"
 ECHO: Final = "arpo.echo"
 
 log = logging.getLogger(__name__)

@@ -53,6 +53,7 @@ FULL_WORDS = {
 """Abbreviations that are fine in a config file and not on a page."""
 UNION_STORIES = {
     "agent": "How the model is asked, and which grammar its replies are in; choose what it was trained with.",
+    "desktops": "Where the agents work: small desktops of our own widgets, or real applications on this machine.",
     "generator": "What samples replies: the learner's own process, vLLM beside it, or servers that hold a model.",
     "algorithm": "How rewards become gradients.",
 }

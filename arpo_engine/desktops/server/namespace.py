@@ -20,6 +20,8 @@ from pathlib import Path
 
 USER = "user"
 HOME = f"/home/{USER}"
+UNMAPPED_UID = 1000
+"""The user's number inside, where the engine was not started by root; OSWorld's machine has the same."""
 RUNTIME = "/run/user/1000"
 """Where OSWorld's tasks expect the session bus, whatever number the user has here."""
 PROGRAM = Path("/run/arpo")
@@ -41,7 +43,7 @@ def enter(*, uid: int, home_mb: int, packages: str) -> None:
     shutil.copytree(Path(__file__).parent, PROGRAM / "arpo_desktop", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(packages, PROGRAM / "packages", ignore=shutil.ignore_patterns("__pycache__", "*.dist-info"))
     _make_readable(PROGRAM)
-    _name_the_user(uid)
+    _name_the_user(uid or UNMAPPED_UID)
     _mount_tmpfs("/tmp", 512, 0, "1777")
     _mount_tmpfs("/var/tmp", 64, 0, "1777")
     _mount_tmpfs("/dev/shm", 256, 0, "1777")
@@ -56,8 +58,10 @@ def enter(*, uid: int, home_mb: int, packages: str) -> None:
 def unprivileged(uid: int, command: Sequence[str]) -> list[str]:
     """`command` as it is run without any right: no capability, no group, no way to win a right back."""
     if uid == 0:
-        # The only number that exists here; outside it is the person who started the engine.
-        return ["setpriv", "--no-new-privs", "--inh-caps=-all", "--bounding-set=-all", *command]
+        # The only number that exists here; outside it is the person who started the engine. Some programs refuse to run
+        # as root, so it gets another name in a namespace inside this one, where it has no capabilities either.
+        ids = [f"--map-user={UNMAPPED_UID}", f"--map-group={UNMAPPED_UID}"]
+        return ["unshare", "--user", *ids, "setpriv", "--no-new-privs", *command]
     ids = [f"--reuid={uid}", f"--regid={uid}", "--clear-groups"]
     return ["setpriv", *ids, "--no-new-privs", "--inh-caps=-all", "--bounding-set=-all", *command]
 

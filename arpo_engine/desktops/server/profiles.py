@@ -46,6 +46,10 @@ MAXIMIZED = """
 <application class="thunderbird*" type="normal"><maximized>yes</maximized></application>
 """
 """Windows that open over the whole screen, as they do on OSWorld's machine."""
+TERMINAL_KEY = """
+<keybind key="C-A-t"><action name="Execute"><command>x-terminal-emulator</command></action></keybind>
+"""
+"""Ctrl, Alt and T open a terminal, as on OSWorld's machine; some tasks rely on it."""
 FILES = {
     ".config/libreoffice/4/user/registrymodifications.xcu": LIBREOFFICE,
     ".config/google-chrome/First Run": "",
@@ -73,4 +77,5 @@ def _write_openbox(path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         whole = OPENBOX.read_text(encoding="utf-8")
         head, end, tail = whole.rpartition("</applications>")
-        path.write_text(f"{head}{MAXIMIZED if end else ''}{end}{tail}", encoding="utf-8")
+        windows = f"{head}{MAXIMIZED if end else ''}{end}{tail}"
+        path.write_text(windows.replace("</keyboard>", f"{TERMINAL_KEY}</keyboard>", 1), encoding="utf-8")

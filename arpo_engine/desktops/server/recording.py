@@ -14,7 +14,8 @@ from .http_server import Refusal, Request, Response, as_json
 FILE = Path("/tmp/recording.mp4")
 FRAMES_PER_S = 30
 END_TIMEOUT_S = 15.0
-ALIVE_AFTER_S = 0.5
+BEGUN_TIMEOUT_S = 10.0
+LOOK_EVERY_S = 0.05
 
 
 class Recorder:
@@ -30,6 +31,7 @@ class Recorder:
         with self._lock:
             if self._process is not None and self._process.poll() is None:
                 raise Refusal(400, "Recording is already in progress.")
+            FILE.unlink(missing_ok=True)
             self._process = subprocess.Popen(
                 [
                     *("ffmpeg", "-y", "-loglevel", "error", "-f", "x11grab", "-draw_mouse", "1"),
@@ -41,11 +43,20 @@ class Recorder:
                 stderr=subprocess.PIPE,
                 start_new_session=True,
             )
-            time.sleep(ALIVE_AFTER_S)
-            if self._process.poll() is not None:
-                _, errors = self._process.communicate()
-                raise Refusal(500, f"ffmpeg ended at once: {errors.decode('utf-8', 'replace').strip()[-300:]}")
+            self._wait_until_begun(self._process)
         return as_json({"status": "success", "message": "Started recording."})
+
+    def _wait_until_begun(self, process: subprocess.Popen[bytes]) -> None:
+        """Before its first frame ffmpeg has no film to end."""
+        deadline = time.monotonic() + BEGUN_TIMEOUT_S
+        while not (FILE.exists() and FILE.stat().st_size):
+            if process.poll() is not None:
+                _, errors = process.communicate()
+                raise Refusal(500, f"ffmpeg ended at once: {errors.decode('utf-8', 'replace').strip()[-300:]}")
+            if time.monotonic() > deadline:
+                os.killpg(process.pid, signal.SIGKILL)
+                raise Refusal(500, f"ffmpeg wrote nothing within {BEGUN_TIMEOUT_S:g} s")
+            time.sleep(LOOK_EVERY_S)
 
     def end(self, _request: Request) -> Response:
         """POST /end_recording: the film itself."""

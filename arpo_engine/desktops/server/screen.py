@@ -46,7 +46,7 @@ class Screen:
 
     def __init__(self, display: str) -> None:
         self._lock = threading.Lock()
-        self._grabber = mss.mss(display=display, with_cursor=True)
+        self._grabber = mss.MSS(display=display, with_cursor=True)
         whole = self._grabber.monitors[0]
         self.size = (int(whole["width"]), int(whole["height"]))
 

@@ -1,6 +1,6 @@
 """The files of tasks, fetched once and shared by all desktops here: by address, and by the hash of their bytes.
 
-Knows addresses and files; knows no task but what it asks for (`TaskFile`). Safe with many processes at once: one lock
+Knows addresses, files and which of them a task names. Safe with many processes at once: one lock
 for an address, and a file appears in one stroke or not at all.
 
     objects/<2 digits>/<sha256>   the bytes
@@ -14,7 +14,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -22,8 +22,9 @@ from pathlib import Path
 from typing import Final
 
 from arpo_engine.contract.errors import AssetMissing
+from arpo_engine.contract.tasks import Task
 from arpo_engine.tasks.osworld.fetching import Fetch, FetchError, fetch_over_http
-from arpo_engine.tasks.osworld.task_files import TaskFile
+from arpo_engine.tasks.osworld.task_files import files_of, is_local
 
 FETCH_CURE: Final = "run ./arpo assets fetch where there is a network"
 HASH_WORDS: Final = 12
@@ -52,20 +53,15 @@ class Fault:
 
 
 class AssetCache:
-    """A folder of assets. `local` is the folder of a task set whose files have addresses relative to it."""
+    """A folder of assets."""
 
-    def __init__(
-        self, folder: Path, *, offline: bool = False, local: Path | None = None, fetch: Fetch = fetch_over_http
-    ) -> None:
+    def __init__(self, folder: Path, *, offline: bool = False, fetch: Fetch = fetch_over_http) -> None:
         self.folder = folder
         self.offline = offline
-        self.local = local
         self._fetch = fetch
 
     def find(self, url: str) -> Path | None:
         """The file of an address, if it is here; nothing is fetched."""
-        if is_local(url):
-            return self._local_file(url)
         asset = self.asset(url)
         if asset is None:
             return None
@@ -88,8 +84,6 @@ class AssetCache:
         found = self.find(url)
         if found is not None:
             return found
-        if is_local(url):
-            raise AssetMissing(f"there is no file {url} in {self.local}; copy it there, it belongs to the task set")
         if self.offline:
             raise AssetMissing(f"{url} is not in {self.folder}, and ARPO_OFFLINE forbids to fetch it; {FETCH_CURE}")
         with self._lock(url):
@@ -103,18 +97,25 @@ class AssetCache:
             self._take(url, lambda target: shutil.copyfile(file, target), origin)
             return True
 
-    def missing(self, files: Iterable[TaskFile]) -> list[str]:
-        """Addresses of files that are not here, each once."""
-        return list(dict.fromkeys(file.url for file in files if self.find(file.url) is None))
+    def missing(self, task: Task) -> list[str]:
+        """Addresses of the task's files that are not here, each once; nothing is fetched."""
+        found = {
+            file.url: _file_of(task, file.url) if is_local(file.url) else self.find(file.url) for file in files_of(task)
+        }
+        return [url for url, path in found.items() if path is None]
 
-    def place(self, files: Iterable[TaskFile], folder: Path) -> None:
-        """Copy the files of a task into its folder, under the names that OSWorld's code looks for.
+    def place(self, task: Task, folder: Path) -> None:
+        """Copy the files of a task into a folder, under the names that OSWorld's code looks for.
 
         Raises:
             AssetMissing: naming the first that is neither here nor to be had.
         """
-        for file in files:
-            shutil.copyfile(self.get(file.url), folder / file.name)
+        for file in files_of(task):
+            found = _file_of(task, file.url) if is_local(file.url) else self.get(file.url)
+            if found is None:
+                where = f"in {task.folder}; copy it there, it belongs to the task set"
+                raise AssetMissing(f"task {task.id}: there is no file {file.url} {where}")
+            shutil.copyfile(found, folder / file.name)
 
     def assets(self) -> Iterator[Asset]:
         """All that is known, by address."""
@@ -165,13 +166,6 @@ class AssetCache:
         side.write_text(json.dumps(asdict(asset)), encoding="utf-8")
         side.replace(record)
 
-    def _local_file(self, url: str) -> Path | None:
-        if self.local is None:
-            return None
-        root = self.local.resolve()
-        file = (root / url).resolve()
-        return file if file.is_relative_to(root) and file.is_file() else None
-
     def _object(self, digest: str) -> Path:
         return self.folder / "objects" / digest[:2] / digest
 
@@ -187,9 +181,13 @@ class AssetCache:
             yield
 
 
-def is_local(url: str) -> bool:
-    """Whether an address names a file of the task set itself: a path, where others have `https:`."""
-    return "://" not in url
+def _file_of(task: Task, path: str) -> Path | None:
+    """A file of the task set itself, which never lies elsewhere."""
+    if task.folder is None:
+        return None
+    root = task.folder.resolve()
+    file = (root / path).resolve()
+    return file if file.is_relative_to(root) and file.is_file() else None
 
 
 def sha256_of(file: Path) -> str:

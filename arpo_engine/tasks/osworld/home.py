@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import pwd
+import shutil
 import stat
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+import psutil
 
 from arpo_engine.contract.errors import TaskError
 
@@ -20,9 +23,11 @@ OWN: Final = ROOT / ".venv-osworld" / "bin" / "python"
 """Where `./arpo setup osworld` puts it."""
 USER: Final = "ARPO_OSWORLD_USER"
 USUAL_USER: Final = "nobody"
-PEER: Final = Path(__file__).resolve().parent
-"""The folder that holds the package `peer`."""
-START: Final = f"import sys; sys.path.append({str(PEER)!r}); from peer.program import main; sys.exit(main())"
+PEER: Final = Path(__file__).resolve().parent / "peer"
+"""The program; copied into its scratch folder, since its user may not be let into ours."""
+START: Final = "import sys; sys.path.append(sys.argv[1]); from peer.program import main; sys.exit(main())"
+PREFIX: Final = "arpo-osworld-"
+"""Of scratch folders; the number of the process that made it follows."""
 PASSED_ON: Final = ("LANG", "LC_ALL", "TZ", "PLAYWRIGHT_BROWSERS_PATH")
 """All that it sees of our environment: neither tokens nor proxies that a getter could hand to a page."""
 
@@ -35,10 +40,9 @@ class ScoringHome:
     user: str | None
     """None: as whoever runs the engine, who is not root."""
 
-    @property
-    def command(self) -> list[str]:
+    def command(self, scratch: Path) -> list[str]:
         """What is started; `-I` keeps our own packages and settings out of it."""
-        return [str(self.python), "-I", "-c", START]
+        return [str(self.python), "-I", "-c", START, str(scratch)]
 
     def environment(self, scratch: Path) -> Mapping[str, str]:
         """What the program sees."""
@@ -48,8 +52,10 @@ class ScoringHome:
         return {"LANG": "C.UTF-8", **passed, **home, "PYTHON_DOTENV_DISABLED": "1", "OMP_NUM_THREADS": "1"}
 
     def scratch(self) -> Path:
-        """A new folder that only the program's user can look into; it is named after us, so that it can be reaped."""
-        folder = Path(tempfile.mkdtemp(prefix=f"arpo-osworld-{os.getpid()}-"))
+        """A new folder that only the program's user can look into, with the program in it."""
+        reap()
+        folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
+        shutil.copytree(PEER, folder / PEER.name, ignore=shutil.ignore_patterns("__pycache__"))
         self.give(folder)
         return folder
 
@@ -60,6 +66,15 @@ class ScoringHome:
         entry = pwd.getpwnam(self.user)
         for path in (folder, *folder.rglob("*")):
             os.chown(path, entry.pw_uid, entry.pw_gid)
+
+
+def reap() -> None:
+    """Remove scratch folders of engines that died without a word, and nothing else."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        maker = folder.name.removeprefix(PREFIX).partition("-")[0]
+        if maker.isdecimal() and not psutil.pid_exists(int(maker)):
+            # Somebody else's folder stays, since it cannot be removed.
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def scoring_home() -> ScoringHome:
@@ -76,8 +91,7 @@ def scoring_home() -> ScoringHome:
     user = os.environ.get(USER, USUAL_USER) if os.geteuid() == 0 else None
     if user is not None:
         _refuse_unknown(user)
-        for path in (python, PEER):
-            _refuse_closed(path, user)
+        _refuse_closed(python, user)
     return ScoringHome(python=python, user=user)
 
 

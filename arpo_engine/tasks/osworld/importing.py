@@ -25,16 +25,20 @@ from arpo_engine.contract.osworld import (
 )
 from arpo_engine.contract.tasks import Task
 from arpo_engine.tasks.loading import EXAMPLES, task_set_hash
-from arpo_engine.tasks.osworld.assets import AssetCache, is_local
+from arpo_engine.tasks.osworld.assets import AssetCache
 from arpo_engine.tasks.osworld.needs import PROVIDERS, Network, network_of, obstacles
 from arpo_engine.tasks.osworld.reading import Checkout, Reading, ReadTask
-from arpo_engine.tasks.osworld.task_files import files_of
+from arpo_engine.tasks.osworld.task_files import files_of, is_local
 
 NAMES: Final = {"today": "osworld", "arpo": "osworld-arpo"}
 """The folder of a task set by the wording of its tasks."""
 REPORT: Final = Path("about") / "report.json"
 RUNNABLE: Final = "runnable_{provider}"
 """Splits of what can be done and runs on a provider."""
+ORACLES: Final = Path(__file__).resolve().parents[3] / "configs" / "oracles" / "osworld.json"
+"""Lists of actions by task id that solve tasks of OSWorld's which need no file."""
+WITH_ORACLE: Final = "with_oracle"
+"""The split of these."""
 ADOPTED: Final = "osworld cache"
 
 
@@ -146,7 +150,7 @@ def _write(reading: Reading, report: OsworldReport, folder: Path) -> None:
         target = folder / EXAMPLES / read.task.domain / read.file.name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(read.file, target)
-    for name, index in {**reading.splits, **_runnable(report)}.items():
+    for name, index in {**reading.splits, **_of_ours(report)}.items():
         there = {(read.task.domain, read.task.id) for read in reading.tasks}
         kept = {domain: [task for task in ids if (domain, task) in there] for domain, ids in index.items()}
         if any(kept.values()):
@@ -156,9 +160,12 @@ def _write(reading: Reading, report: OsworldReport, folder: Path) -> None:
     about.write_text(report.model_dump_json(indent=1) + "\n", encoding="utf-8")
 
 
-def _runnable(report: OsworldReport) -> dict[str, dict[str, list[str]]]:
-    """For each provider the tasks that can be done there, by domain."""
-    found: dict[str, dict[str, list[str]]] = {}
+def _of_ours(report: OsworldReport) -> dict[str, dict[str, list[str]]]:
+    """Splits that OSWorld has not: for each provider the tasks that can be done there, and those with an oracle."""
+    oracles = json.loads(ORACLES.read_text(encoding="utf-8"))
+    found: dict[str, dict[str, list[str]]] = {WITH_ORACLE: {}}
+    for task in (task for task in report.tasks if task.id in oracles):
+        found[WITH_ORACLE].setdefault(task.domain, []).append(task.id)
     for provider in PROVIDERS:
         index = found.setdefault(RUNNABLE.format(provider=provider.replace("-", "_")), {})
         for task in report.tasks:

@@ -27,7 +27,8 @@ class Need(StrEnum):
     INSTALLS = "installs packages from the network while it is set up"
     ADMINISTRATOR = "asks for sudo"
     VSCODE = "needs VS Code, which Debian does not have"
-    GNOME = "needs GNOME's settings, terminal or files"
+    GNOME_SETTINGS = "needs the schemas of GNOME's settings"
+    GNOME_PROGRAMS = "needs GNOME's own terminal or file manager"
     SERVICES = "needs systemd or a sound server"
 
 
@@ -45,12 +46,15 @@ class Network(StrEnum):
 
 PROVIDERS: Final[Mapping[str, frozenset[Need]]] = {
     "pocket": frozenset(),
-    "xvfb": frozenset({Need.APPLICATIONS}),
-    "docker": frozenset({Need.APPLICATIONS, Need.OSWORLD_HOME, Need.ADMINISTRATOR, Need.GNOME}),
+    "xvfb": frozenset({Need.APPLICATIONS, Need.OSWORLD_HOME, Need.GNOME_SETTINGS}),
+    "docker": frozenset(
+        {Need.APPLICATIONS, Need.OSWORLD_HOME, Need.GNOME_SETTINGS, Need.GNOME_PROGRAMS, Need.ADMINISTRATOR}
+    ),
     "osworld-docker": frozenset(Need) - {Need.ACCOUNT},
     "vmware": frozenset(Need) - {Need.ACCOUNT},
 }
-"""What each provider's desktops have. `docker` is the light image, without a network."""
+"""What each provider's desktops have. `xvfb` has the applications of its machine and no network; `docker` is the light
+image, without a network either."""
 LIVE_GETTERS: Final = frozenset(
     """
     active_tab_html_parse active_tab_info active_tab_url_parse active_url_from_accessTree googledrive_file
@@ -68,10 +72,10 @@ WEB_BY_READING: Final = frozenset(
 INSTALLING: Final = re.compile(r"\b(apt|apt-get|pip|pip3|snap)\b[^|;&]*\binstall\b")
 LOCAL_ADDRESS: Final = re.compile(r"^(file|about|chrome|data):|^https?://(localhost|127\.0\.0\.1)([:/]|$)")
 SUDO: Final = re.compile(r"\bsudo\b|\{CLIENT_PASSWORD\}")
-GNOME_WORDS: Final = re.compile(r"\bgnome-terminal\b|\borg\.gnome\.|\bgsettings\b|\bnautilus\b")
+SETTINGS_WORDS: Final = re.compile(r"\borg\.gnome\.|\bgsettings\b")
+PROGRAM_WORDS: Final = re.compile(r"\bgnome-terminal\b|\bnautilus\b")
 SERVICE_WORDS: Final = re.compile(r"\b(timedatectl|loginctl|systemctl|pactl)\b")
 VSCODE_WORDS: Final = re.compile(r"^code(\s|$)|\bcode --", re.MULTILINE)
-GNOME_GETTERS: Final = frozenset({"vm_terminal_output", "vm_wallpaper"})
 
 
 def network_of(task: Task) -> Network:
@@ -104,7 +108,8 @@ def needs_of(task: Task) -> frozenset[Need]:
         Need.INSTALLS: INSTALLING.search(commands) is not None,
         Need.ADMINISTRATOR: SUDO.search(commands) is not None,
         Need.VSCODE: "vscode" in apps or task.domain == "vs_code" or VSCODE_WORDS.search(commands) is not None,
-        Need.GNOME: GNOME_WORDS.search(commands) is not None or bool(GNOME_GETTERS & getters),
+        Need.GNOME_SETTINGS: SETTINGS_WORDS.search(commands) is not None or "vm_wallpaper" in getters,
+        Need.GNOME_PROGRAMS: PROGRAM_WORDS.search(commands) is not None or "vm_terminal_output" in getters,
         Need.SERVICES: SERVICE_WORDS.search(text) is not None,
     }
     return frozenset({Need.APPLICATIONS, *(need for need, there in wanted.items() if there)})

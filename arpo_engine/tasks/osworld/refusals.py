@@ -13,8 +13,7 @@ from typing import Any, Final
 
 from arpo_engine.contract.errors import TaskError
 from arpo_engine.contract.tasks import Task
-from arpo_engine.tasks.osworld.assets import is_local
-from arpo_engine.tasks.osworld.task_files import files_of, getters_of, steps_of
+from arpo_engine.tasks.osworld.task_files import files_of, getters_of, is_local, steps_of
 from arpo_engine.tasks.osworld.vocabulary import FUNCTIONS, GETTERS, HOST_STEPS, STEPS, functions_of
 
 PLAIN_ID: Final = re.compile(r"[\w-][\w.-]{0,99}")

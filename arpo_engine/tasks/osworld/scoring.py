@@ -1,7 +1,7 @@
-"""OSWorld's own setup and scoring, asked over a pipe: `setup(task, address)` and `evaluate(task, address, last_action)`.
+"""OSWorld's own setup and scoring, over a pipe: `setup(task, address)`, `evaluate(task, address, last_action)`.
 
 Knows the program's pipe, its limits of time and what its answers mean; what a task needs is for its own modules to
-know. One process does one thing at a time; `pool.py` has several.
+know. One process does one thing at a time.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from arpo_engine.tasks.osworld.assets import AssetCache
 from arpo_engine.tasks.osworld.home import ScoringHome
 from arpo_engine.tasks.osworld.refusals import refuse_unsafe
 from arpo_engine.tasks.osworld.task_files import files_of
-from arpo_engine.tasks.osworld.vocabulary import HEAVY_FUNCTIONS, RUNS_CODE_OF_THE_TASK, functions_of
+from arpo_engine.tasks.osworld.vocabulary import HEAVY_FUNCTIONS, RUNS_FOREIGN_CODE, functions_of
 
 log = logging.getLogger(__name__)
 
@@ -109,7 +109,7 @@ class ScoringProcess:
         except TaskError as error:
             raise SetupFailed(f"task {task.id}: {error}") from error
         folder = self._fresh_folder(task, address)
-        self.assets.place(files_of(task), folder / task.id)
+        self.assets.place(task, folder / task.id)
         self.home.give(folder)
         answer = self._ask("setup", task, address, self.limits.setup_s, {})
         return tuple(answer["notes"])
@@ -126,10 +126,10 @@ class ScoringProcess:
                 f"task {task.id} was not set up on {address.host}:{address.server_port}; do that first"
             )
         answer = self._ask("evaluate", task, address, self.limits.evaluate_s, {"last_action": last_action})
-        if RUNS_CODE_OF_THE_TASK & set(functions_of(task)):
+        if RUNS_FOREIGN_CODE & set(functions_of(task)):
             # What such a task left behind in the process must not meet the next one.
             self._end()
-        return float(answer["value"])
+        return float(answer["score"])
 
     def close(self) -> None:
         """End the process and remove its folder; may be called twice."""
@@ -148,7 +148,7 @@ class ScoringProcess:
                 raise TaskError(f"its scoring needs {', '.join(absent)}; run ./arpo setup osworld --heavy")
 
     def _fresh_folder(self, task: Task, address: DesktopAddress) -> Path:
-        """A folder for this episode alone: OSWorld's own runner shares one by task, and two desktops then overwrite it."""
+        """A folder for this episode alone: OSWorld's runner shares one by task, and two desktops then overwrite it."""
         key = (address.host, address.server_port)
         old = self._folders.pop(key, None)
         if old is not None:
@@ -181,8 +181,8 @@ class ScoringProcess:
             answer = self._answer(time.monotonic() + limit_s)
         except TimeoutError as error:
             self._end()
-            kind = DesktopStuck if call == "setup" else EvaluatorError
-            raise kind(f"{where}: {call} took more than {limit_s:g} s; its process was ended") from error
+            late: type[ArpoError] = DesktopStuck if call == "setup" else EvaluatorError
+            raise late(f"{where}: {call} took more than {limit_s:g} s; its process was ended") from error
         except (BrokenPipeError, EOFError) as error:
             code = self._end()
             kind = SetupFailed if call == "setup" else EvaluatorError
@@ -202,7 +202,7 @@ class ScoringProcess:
         self.starts += 1
         with _log_file(self._scratch / "program.log") as out:
             self._process = subprocess.Popen(
-                self.home.command,
+                self.home.command(self._scratch),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=out,

@@ -39,6 +39,11 @@ def files_of(task: Task) -> tuple[TaskFile, ...]:
     return tuple(dict.fromkeys(found))
 
 
+def is_local(url: str) -> bool:
+    """Whether an address names a file of the task set itself: a path, where others have `https://`."""
+    return "://" not in url
+
+
 def steps_of(task: Task) -> Iterator[Mapping[str, Any]]:
     """All setup steps: those before the episode, then those before its scoring."""
     for step in task.config:

@@ -28,8 +28,8 @@ STEPS: Final[dict[str, frozenset[str]]] = {
     "sleep": frozenset({"seconds"}),
     "update_browse_history": frozenset({"history"}),
 }
-"""Step types and their parameters. Those that the package has and cannot do (`act`, `replay`, `tidy_desktop`), and those
-that reach into the machine of the engine (`upload_file`, `proxy`), are left out."""
+"""Step types and their parameters. Those that the package has and cannot do (`act`, `replay`, `tidy_desktop`), and
+those that reach into the machine of the engine (`upload_file`, `proxy`), are left out."""
 HOST_STEPS: Final[dict[str, str]] = {
     "upload_file": "reads files of the engine's machine; keep them beside the tasks and name them in a download step",
     "proxy": "reads the proxies of the engine's machine",
@@ -87,8 +87,10 @@ GETTERS: Final = frozenset(
 """Types that `evaluator.result` and `evaluator.expected` may have; `replay`, which cannot be one, is left out."""
 HEAVY_FUNCTIONS: Final = {"compare_audios": "librosa", "compare_image_text": "easyocr"}
 """Functions that need a package which is installed on request only: `./arpo setup osworld --heavy`."""
-RUNS_CODE_OF_THE_TASK: Final = frozenset({"check_python_file_by_test_suite", "check_python_file_by_gold_file"})
-"""Functions that import a Python file which came with the task, or from the desktop."""
+RUNS_FOREIGN_CODE: Final = frozenset(
+    {"check_gnome_favorite_apps", "check_python_file_by_gold_file", "check_python_file_by_test_suite"}
+)
+"""Functions that import a Python file of the task or of the desktop, or evaluate the desktop's words as Python."""
 
 
 def functions_of(task: Task) -> tuple[str, ...]:

@@ -106,6 +106,19 @@ def test_an_action_is_sent_again_under_the_same_id_after_a_break():
     assert len(seen) == 2 and len(set(seen)) == 1
 
 
+def test_long_text_is_typed_in_pieces_in_its_order():
+    seen: list[str] = []
+
+    def script(_method: str, _path: str, body: bytes, _headers: dict[str, str]) -> Answer:
+        seen.append(json.loads(body)["text"])
+        return 200, {}, b"{}"
+
+    text = "".join(chr(0x61 + number % 26) for number in range(1203))
+    with simulated(script) as machine:
+        DesktopClient(machine, 5).act(TypeText(text=text), SCREEN)
+    assert "".join(seen) == text and max(map(len, seen)) <= 500
+
+
 def test_pyautogui_code_is_never_sent_twice():
     seen: list[bytes] = []
 
@@ -156,7 +169,6 @@ def test_an_answer_that_is_no_object_is_a_lost_desktop(content: bytes):
         TypeText(text="a\nb\\n\t\"''' {x} <b> </b>"),
         TypeText(text="née\n漢字 '''"),
         Hotkey(keys=("ctrl", "'); print('x")),
-        Wait(seconds=0.5),
     ],
     ids=lambda action: action.kind,
 )
@@ -174,7 +186,8 @@ def test_places_outside_the_screen_are_brought_onto_it(x: int, y: int, place: st
     assert code is not None and f"moveTo({place})" in code
 
 
-def test_what_ends_an_episode_is_no_code():
+def test_waiting_and_ending_are_no_code():
+    assert pyautogui_code(Wait(seconds=0.5), SCREEN) is None
     assert pyautogui_code(Finished(), SCREEN) is None
     assert pyautogui_code(Fail(), SCREEN) is None
 

@@ -152,6 +152,7 @@ def test_desktops_end_when_the_engine_is_killed():
     assert not alive
 
 
+@pytest.mark.filterwarnings("ignore:Pydantic serializer warnings")
 def test_a_child_that_cannot_start_says_why():
     async def main() -> None:
         host = LocalHost("odd-0", PocketDesktopsConfig.model_construct(kind="no-such-kind"), 1)

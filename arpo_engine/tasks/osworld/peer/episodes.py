@@ -28,11 +28,13 @@ def setup(wire: Wire, call: dict[str, Any]) -> None:
 
     Raises:
         Unreachable: the desktop does not answer.
+        NoAnswer: it did not answer a step, or not in words that can be read.
         Exception: whatever OSWorld's setup raised.
     """
     env = _environment(wire, call)
     wire.probe()
     env.setup_controller.setup(env.config, False)
+    wire.require_answers()
     wire.probe()
 
 
@@ -40,7 +42,8 @@ def evaluate(wire: Wire, call: dict[str, Any]) -> float:
     """The score of the desktop as it stands, by OSWorld's own function, postconfig included.
 
     Raises:
-        Unreachable: the desktop did not answer at some point, so that a zero would say nothing.
+        Unreachable: the desktop does not answer.
+        NoAnswer: it did not answer at some point, so that a zero would say nothing.
         NoScore: what came back is no number from 0 to 1.
         Exception: whatever OSWorld's evaluation raised, but for the known null states.
     """
@@ -52,8 +55,8 @@ def evaluate(wire: Wire, call: dict[str, Any]) -> float:
         if not _is_null_state(error, env.evaluator):
             raise
         value = 0.0
-    if wire.failures and not value:
-        wire.probe()
+    if not value:
+        wire.require_answers()
     if not isinstance(value, int | float) or not math.isfinite(value) or not 0 <= value <= 1:
         raise NoScore(f"the evaluator gave {value!r}, which is no score from 0 to 1")
     return float(value)

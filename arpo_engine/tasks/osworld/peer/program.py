@@ -58,14 +58,17 @@ def answer(wire: Wire, notes: Notes, call: dict[str, Any]) -> dict[str, Any]:
     scoring = call["call"] == "evaluate"
     result: dict[str, Any] = {"number": call["number"]}
     try:
-        result["value"] = episodes.evaluate(wire, call) if scoring else episodes.setup(wire, call)
+        if scoring:
+            result["score"] = episodes.evaluate(wire, call)
+        else:
+            episodes.setup(wire, call)
     # OSWorld's code raises whatever it likes, `Exception` itself among it; none of it may end this process.
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - the very purpose of this process
         text = str(error) or type(error).__name__
         trace = "".join(traceback.format_exception(error))[-LONGEST_TRACE:]
-        kind = kind_of(error, scoring=scoring)
+        kind = "desktop_lost" if wire.failures and not wire.is_there() else kind_of(error, scoring=scoring)
         result["error"] = {"kind": kind, "type": type(error).__name__, "text": text, "trace": trace}
-    return {**result, "notes": notes.lines, "unanswered": wire.failures}
+    return {**result, "notes": notes.lines, "unanswered": list(wire.failures)}
 
 
 def main() -> int:

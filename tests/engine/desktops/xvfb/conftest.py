@@ -43,9 +43,17 @@ def client(machine: XvfbMachine) -> Iterator[DesktopClient]:
     made.close()
 
 
+@pytest.fixture(scope="session")
+def machines(provider: XvfbProvider) -> Iterator[FreshMachines]:
+    """With a spare, so that a test does not wait for the start of each of its desktops."""
+    made = FreshMachines(provider, 1)
+    yield made
+    made.close()
+
+
 @pytest.fixture
-def real_desktop(provider: XvfbProvider) -> Iterator[RealDesktop]:
-    made = RealDesktop(FreshMachines(provider, 0), PlainKeeper(), request_timeout_s=30, pause_s=0.15, settle_s=0.0)
+def real_desktop(machines: FreshMachines) -> Iterator[RealDesktop]:
+    made = RealDesktop(machines, PlainKeeper(), request_timeout_s=30, pause_s=0.15, settle_s=0.0)
     yield made
     made.close()
 

@@ -206,3 +206,15 @@ def test_a_closed_desktop_is_final(real_desktop: RealDesktop) -> None:
     real_desktop.close()
     with pytest.raises(DesktopLost):
         real_desktop.step(Wait(seconds=0.0))
+
+
+def test_who_is_not_root_has_the_same_desktop(provider: XvfbProvider, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a namespace of users; here root takes that way too."""
+    monkeypatch.setattr("arpo_engine.desktops.xvfb.provider.os.geteuid", lambda: 1000)
+    machine = provider.start()
+    try:
+        client = DesktopClient(machine, 30)
+        assert shell(client, "id -un; id -u; pwd; touch ~/x && ls ~/x") == "user\n1000\n/home/user\n/home/user/x\n"
+        assert "0" * 16 in shell(client, "grep CapEff /proc/self/status")
+    finally:
+        machine.close()

@@ -1,0 +1,68 @@
+"""What tasks of real applications need before a run begins: their files, OSWorld's own code, a desktop that has it all.
+
+Each answer is (status, fact, cure); `preflight.py` makes a check of it. Looks at files and starts nothing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+from arpo_engine.contract.errors import TaskError
+from arpo_engine.contract.tasks import Task
+from arpo_engine.tasks.osworld.assets import AssetCache
+from arpo_engine.tasks.osworld.home import scoring_home
+from arpo_engine.tasks.osworld.needs import obstacles
+from arpo_engine.tasks.osworld.refusals import refuse_unsafe
+from arpo_engine.tasks.places import asset_folder, is_offline
+
+Finding = tuple[str, Literal["ok", "warn", "fail"], str, str]
+"""(name, status, fact, cure)."""
+
+
+def check_tasks(tasks: Sequence[Task], provider: str, source: str) -> Iterator[Finding]:
+    """What stands in the way of tasks on desktops of a provider that are not `pocket`."""
+    yield _scoring()
+    yield _allowed(tasks)
+    yield _files(tasks, source)
+    yield _runnable(tasks, provider)
+
+
+def _scoring() -> Finding:
+    try:
+        home = scoring_home()
+    except TaskError as error:
+        message, _, cure = str(error).partition("; ")
+        return "scoring", "fail", message, cure
+    user = f" as the user {home.user}" if home.user is not None else ""
+    return "scoring", "ok", f"OSWorld's own code sets tasks up and scores them, with {home.python}{user}", ""
+
+
+def _allowed(tasks: Sequence[Task]) -> Finding:
+    for task in tasks:
+        try:
+            refuse_unsafe(task)
+        except TaskError as error:
+            return "task files", "fail", f"task {task.id}: {error}", "mend the task, or leave it out of the split"
+    return "task files", "ok", "every step, function and path of the tasks is known and stays in its folder", ""
+
+
+def _files(tasks: Sequence[Task], source: str) -> Finding:
+    cache = AssetCache(asset_folder(), offline=is_offline())
+    missing = [(url, task.id) for task in tasks for url in cache.missing(task)]
+    if not missing:
+        return "assets", "ok", f"every file that the tasks need is in {cache.folder} or beside them", ""
+    url, name = missing[0]
+    count = f"{len(missing)} files of the tasks are" if len(missing) > 1 else "1 file of the tasks is"
+    cure = f"./arpo assets fetch --tasks {source} --split SPLIT fetches them once for all runs"
+    return "assets", "fail", f"{count} not on this machine; the first is {url} of task {name}", cure
+
+
+def _runnable(tasks: Sequence[Task], provider: str) -> Finding:
+    why = Counter(reason for task in tasks for reason in obstacles(task, provider)[:1])
+    if not why:
+        return "runnable", "ok", f"every task has what it needs on desktops of kind {provider}", ""
+    reasons = "; ".join(f"{reason} ({count})" for reason, count in why.most_common(3))
+    fact = f"{why.total()} of {len(tasks)} tasks cannot be done on desktops of kind {provider}: {reasons}"
+    return "runnable", "warn", fact, f"import-osworld writes the split runnable_{provider.replace('-', '_')}"
