@@ -37,8 +37,8 @@ MB = 1_000_000
 LEAST_DISK_MB = 300
 LEAST_MEMORY_MB = 1_500
 """Python, torch and transformers with a small model."""
-MB_PER_DESKTOP = {"pocket": 2.0, "xvfb": 350.0}
-"""By kind; a display with LibreOffice open in it takes that much, its spare less."""
+MB_PER_DESKTOP = {"pocket": 2.0, "xvfb": 350.0, "docker": 400.0, "osworld-docker": 4_500.0, "vmware": 4_500.0}
+"""By kind; a display with LibreOffice open in it takes that much, its spare less; a virtual machine is given 4 GB."""
 BYTES_TO_TRAIN = 16
 """Per parameter that learns: weights, gradients and two moments in float32."""
 BYTES_TO_KEEP = 12
