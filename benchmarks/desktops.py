@@ -2,9 +2,9 @@
 
 Measured, for each kind that this machine can have: `cold_start_s` from nothing to a first screenshot; `warm_start_s`
 the same with a spare that stands ready; memory idle and with a spreadsheet open (proportional set size of all its
-processes, so what desktops share is counted once); `screenshot_ms` at the client, 1920 x 1080 with that spreadsheet on it;
-`click_to_screenshot_ms` a click and the picture after it, without the fixed pause; then episodes of a few steps through
-the production pool, several desktops at once, with `steps_per_s` of the whole and `readiness_failures`. Last,
+processes, so what desktops share is counted once); `screenshot_ms` at the client, 1920 x 1080 with that spreadsheet on
+it; `click_to_screenshot_ms` a click and the picture after it, without the fixed pause; then episodes of a few steps
+through the production pool, several desktops at once, with `steps_per_s` of the whole and `readiness_failures`. Last,
 `leaked`: desktops that are left after a kill -9 of the pool's process, of the run, and (with `--engine`) of the Docker
 engine; and `faults`: the same episodes while desktops are killed, frozen, robbed of their display and slowed down.
 

@@ -124,7 +124,7 @@ def _of(found: list[psutil.Process], name: str) -> list[psutil.Process]:
     wanted = []
     for process in found:
         with contextlib.suppress(psutil.NoSuchProcess):
-            if any(name in word for word in process.cmdline()[:3]):
+            if any(name in word for word in process.cmdline()[:4]):
                 wanted.append(process)
     return wanted
 

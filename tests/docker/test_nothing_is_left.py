@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 
 import pytest
 
@@ -16,7 +15,7 @@ from arpo_engine.desktops.docker.labels import DESKTOP, HOST, OWNER, labels
 from arpo_engine.desktops.docker.provider import DockerMachine, DockerProvider
 from arpo_engine.desktops.docker.reaper import reap
 from arpo_engine.desktops.owners import owner_of
-from tests.docker.conftest import CONFIG, IMAGE
+from tests.docker.conftest import CONFIG, IMAGE, within
 
 pytestmark = pytest.mark.docker
 
@@ -34,15 +33,6 @@ DEAD = "1:1"
 
 def exists(engine: DockerApi, container: str) -> bool:
     return bool(engine.containers(all=True, filters={"id": container}))
-
-
-def within(seconds: float, holds: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True
 
 
 def left_over(engine: DockerApi, marks: dict[str, str]) -> str:

@@ -3,13 +3,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import psutil
 import pytest
 
 from arpo_engine.desktops.desktop_client import DesktopClient
 from arpo_engine.desktops.docker.engine import DockerApi
 from arpo_engine.desktops.docker.labels import HOST, OWNER, RUN, this_host
 from arpo_engine.desktops.docker.provider import PORTS, DockerMachine, DockerProvider
-from tests.docker.conftest import CONFIG
+from tests.docker.conftest import CONFIG, within
 
 pytestmark = pytest.mark.docker
 
@@ -93,3 +94,15 @@ def test_a_port_in_it_is_reached_when_something_listens_there(client: DesktopCli
     connection = http.client.HTTPConnection("127.0.0.1", machine.address.chromium_port, timeout=10)
     connection.request("GET", "/")
     assert connection.getresponse().status == 200
+
+
+def test_a_task_that_starts_programs_without_end_harms_its_own_desktop_only(
+    engine: DockerApi, machine: DockerMachine, client: DesktopClient
+) -> None:
+    shell(client, "(for i in $(seq 3000); do sleep 1000 & done) >/dev/null 2>&1 &")
+    shell(client, "(while true; do true; done) >/dev/null 2>&1 &")
+    running = int(engine.inspect_container(machine.container)["State"]["Pid"])
+    assert len(psutil.Process(running).children(recursive=True)) <= limits(engine, machine)["PidsLimit"]
+    assert client.look().shape == (CONFIG.height, CONFIG.width, 3)
+    machine.close()
+    assert within(20, lambda: not psutil.pid_exists(running))
