@@ -1,5 +1,5 @@
-"""The provider of the official image on a real Docker engine. The image is a stand-in: our own, which when nobody asks for
-more listens on the same port, asks for no token, and runs pyautogui code. No virtual machine is booted here.
+"""The provider of the official image on a real Docker engine, with a stand-in for the image: our own, which listens on
+the same port when nobody asks for more, wants no token, and runs pyautogui code. No virtual machine is booted here.
 """
 
 from __future__ import annotations
