@@ -37,15 +37,16 @@ from benchmarks.desktops_world import KINDS, World
 QUICK = {"runs": 1, "episodes": 4, "at_once": 2}
 
 
-def measure(world: World, *, runs: int, count: int, at_once: int, engine: tuple[str, str] | None) -> dict[str, Any]:
-    """Every figure of one kind."""
-    found = single(world, runs)
+def measure(
+    found: dict[str, Any], world: World, *, runs: int, count: int, at_once: int, engine: tuple[str, str] | None
+) -> None:
+    """Every figure of one kind, put into `found` as it comes: what breaks in the end takes none of them with it."""
+    found |= single(world, runs)
     found |= asyncio.run(episodes(world, count=count, at_once=at_once))
     if world.provider is not None:
+        found["faults"] = asyncio.run(with_faults(world, count=count, at_once=at_once))
         found["leaked_by"] = leaks(world, engine)
         found["leaked"] = sum(number for number in found["leaked_by"].values() if number is not None)
-        found["faults"] = asyncio.run(with_faults(world, count=count, at_once=at_once))
-    return found
 
 
 def table(figures: dict[str, dict[str, Any]]) -> list[list[str]]:
@@ -86,15 +87,15 @@ def main(argv: list[str]) -> int:
     engine = tuple(chosen.engine) if chosen.engine else None
     for kind in chosen.kinds:
         try:
-            figures[kind] = measure(
-                World.of(kind), runs=chosen.runs, count=chosen.episodes, at_once=chosen.at_once, engine=engine
-            )
+            world = World.of(kind)
+            found = figures.setdefault(kind, {})
+            measure(found, world, runs=chosen.runs, count=chosen.episodes, at_once=chosen.at_once, engine=engine)
         except DesktopLost as error:
             skipped[kind] = str(error)
     if not chosen.json:
         print_table(table(figures))
         for kind, reason in skipped.items():
-            print(f"{kind}: not here; {reason}")
+            print(f"{kind}: {reason}")
     runs = {"runs": chosen.runs, "episodes": chosen.episodes, "at_once": chosen.at_once, "quick": chosen.quick}
     print_json({**said, **runs, **figures, "skipped": skipped})
     return 0
