@@ -70,6 +70,11 @@ class Trajectory:
         """Sampled tokens of all turns."""
         return sum(len(step.reply_ids) + step.unlisted_tokens for step in self.steps)
 
+    @property
+    def computed_tokens(self) -> int:
+        """What a pass over all turns computes: prompts, screenshots and replies; those of each window anew."""
+        return sum(len(step.prompt_ids) + len(step.reply_ids) for step in self.steps)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from arpo_engine.contract.actions import Click
@@ -18,6 +18,7 @@ from arpo_engine.runtime.local import LocalHost
 from benchmarks.desktops_world import REQUEST_TIMEOUT_S, START_TIMEOUT_S, World, megabytes, processes
 
 SHOTS_PER_RUN = 6
+FORMS = ("jpeg", "png", "raw")
 CALC = ["libreoffice", "--calc", "--nologo", "--norestore"]
 CALC_TIMEOUT_S = 90
 SETTLED_S = 5.0
@@ -36,10 +37,15 @@ def single(world: World, runs: int) -> dict[str, Any]:
     figures = [_in_use(world) for _ in range(runs)]
     found: dict[str, Any] = {"cold_start_s": statistics.median(cold), "warm_start_s": statistics.median(warm)}
     for name in ("mb_idle", "mb_calc", "click_to_screenshot_ms"):
-        values = [one[name] for one in figures if one[name] is not None]
-        found[name] = statistics.median(values) if values else None
-    found["screenshot_ms"] = {form: statistics.median(one[form] for one in figures) for form in ("jpeg", "png", "raw")}
+        found[name] = _median(one[name] for one in figures)
+    found["screenshot_ms"] = {form: _median(one[form] for one in figures) for form in FORMS}
     return found
+
+
+def _median(values: Iterable[float | None]) -> float | None:
+    """None where nothing could be measured."""
+    known = [value for value in values if value is not None]
+    return statistics.median(known) if known else None
 
 
 def _cold(world: World) -> float:
@@ -87,13 +93,18 @@ def _in_use(world: World) -> dict[str, float | None]:
             raise DesktopLost(f"{machine.name} opened no spreadsheet within {CALC_TIMEOUT_S} s; is LibreOffice in it?")
         time.sleep(SETTLED_S)
         found["mb_calc"] = megabytes(processes(machine))
-        for form in ("jpeg", "png", "raw"):
+        for form in FORMS:
             found[form] = _ms(lambda form=form: client._ask("GET", f"/screenshot?format={form}"))  # type: ignore[misc]
-        found["click_to_screenshot_ms"] = _ms(lambda: (client.act(CLICKED, (1920, 1080)), client.look()))
+        found["click_to_screenshot_ms"] = _ms(lambda: _click_and_look(client))
     finally:
         client.close()
         machine.close()
     return found
+
+
+def _click_and_look(client: DesktopClient) -> None:
+    client.act(CLICKED, (1920, 1080))
+    client.look()
 
 
 def _ms(call: Callable[[], object]) -> float:

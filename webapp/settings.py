@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from arpo_engine.contract.secrets import USUAL_SECRETS
 from arpo_engine.contract.servers import check_list
 from webapp.database_url import parse_database_url
 from webapp.env import (
@@ -174,6 +175,9 @@ REPORT_URL = envstr("ARPO_REPORT_URL", SERVICES.get("ARPO_REPORT_URL", "http://1
 
 MODEL_SERVERS = check_list(envlist("ARPO_MODEL_SERVERS", []))
 """Servers that runs of everybody may ask, and which get the machine's key; see arpo_engine/contract/servers.py."""
+
+RUN_SECRETS = envlist("ARPO_RUN_SECRETS", list(USUAL_SECRETS))
+"""Variables of the console's own environment whose values a run may have, if its config names them."""
 
 # Time, language, files
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from pathlib import Path
 
 from django.conf import settings
 
-from webapp.env import envint, envstr
+from webapp.env import EnvError, envint, envstr
 
 CORES_PER_RUN = 2
 """A run of the small policy keeps about two cores busy: one learns and samples, one draws desktops."""
@@ -34,9 +35,26 @@ def runs_at_once() -> int:
     return envint("ARPO_RUNS_AT_ONCE", max(1, (os.cpu_count() or 1) // CORES_PER_RUN), minimum=1)
 
 
-def engine_dir() -> Path:
-    """The checkout on the machines where runs run; the same path on all of them."""
-    return Path(envstr("ARPO_ENGINE_DIR", str(settings.BASE_DIR)))
+def engine_dir() -> Path | None:
+    """The checkout on the machines where runs run, the same path on all of them; None where the code is sent along.
+
+    On the console's own machine that is its own checkout. Machines that join it, and a cluster that somebody else runs,
+    need none.
+    """
+    named = envstr("ARPO_ENGINE_DIR", "")
+    if named:
+        return Path(named)
+    head = envstr("RAY_HEAD_ADDRESS", settings.SERVICES.get("RAY_HEAD_ADDRESS", ""))
+    return Path(settings.BASE_DIR) if head.startswith("127.") else None
+
+
+def engine_resources() -> dict[str, float]:
+    """What the process that learns reserves on the cluster, which decides its machine: {"GPU": 8}, {"gpu_host": 1}."""
+    text = envstr("ARPO_ENGINE_RESOURCES", "{}")
+    try:
+        return {str(name): float(amount) for name, amount in json.loads(text).items()}
+    except (ValueError, AttributeError, TypeError):
+        raise EnvError(f'ARPO_ENGINE_RESOURCES is {text!r}; give a JSON object such as {{"GPU": 8}}') from None
 
 
 def engine_python() -> str:

@@ -7,6 +7,7 @@ and job states; decides nothing about a run's life.
 from __future__ import annotations
 
 import json
+import os
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,17 +15,22 @@ from typing import Any, Final
 
 import httpx
 
+from arpo_engine.contract.secrets import PROMISED, redactor
 from arpo_engine.contract.servers import GATE_VARIABLE
 from webapp.runs.model_servers import gate_for
 from webapp.runs.models import Run, RunAttempt
 from webapp.runs.runfolder import config_path, run_dir
-from workers.environment import engine_dir, engine_python, ray_address, ray_token, report_url
+from webapp.runs.services.secrets import secret_names
+from workers.code_package import engine_package
+from workers.environment import engine_dir, engine_python, engine_resources, ray_address, ray_token, report_url
 
 ASK_TIMEOUT_S: Final = 10.0
 SUBMIT_TIMEOUT_S: Final = 60.0
 """A head that has just started needs a while before its agent takes jobs."""
 CONFIG_VARIABLE: Final = "ARPO_RUN_CONFIG"
 TOKEN_VARIABLE: Final = "ARPO_ATTEMPT_TOKEN"
+NODE_PYTHON: Final = "ARPO_NODE_PYTHON"
+"""Set on machines that joined, by ./arpo join."""
 ENDED: Final = frozenset({"SUCCEEDED", "FAILED", "STOPPED"})
 
 
@@ -75,17 +81,13 @@ def submit_attempt(run: Run, attempt: RunAttempt, secret: str, *, preflight: boo
         ClusterAway: try again later.
         JobRefused: it will never start like this.
     """
-    variables = {
-        TOKEN_VARIABLE: secret,
-        CONFIG_VARIABLE: json.dumps(run.config),
-        GATE_VARIABLE: gate_for(run.owner, run.team).as_text(),
-        "OMP_NUM_THREADS": "1",
-    }
+    variables = _variables(run.config, gate_for(run.owner, run.team).as_text()) | {TOKEN_VARIABLE: secret}
     _get_or_submit(
         attempt.ray_submission_id,
         attempt_command(run, attempt, preflight=preflight),
         variables,
         {"run": run.pk, "attempt": str(attempt.number), "name": run.name[:80]},
+        engine_resources(),
     )
 
 
@@ -93,14 +95,15 @@ def submit_preflight(submission_id: str, config: dict[str, Any], folder: Path, *
     """Start a job that only checks whether a run of this config could start where it would run."""
     path = folder / "config.json"
     command = _in_engine_dir(_write_config(path), _preflight(path, folder))
-    variables = {CONFIG_VARIABLE: json.dumps(config), GATE_VARIABLE: server_gate, "OMP_NUM_THREADS": "1"}
-    _get_or_submit(submission_id, command, variables, {"preflight": "1"})
+    # Where the run would run, and with nothing reserved: the checks must not wait until its GPUs are free.
+    _get_or_submit(submission_id, command, _variables(config, server_gate), {"preflight": "1"}, _beside_the_engine())
 
 
 def submit_import(submission_id: str, path: str, *, only_look: bool) -> None:
     """Start a job that reads OSWorld's tasks from a folder where runs run, and writes them down as a task set there."""
     words = ["import-osworld", "--json", *(["--dry-run"] if only_look else []), path]
-    _get_or_submit(submission_id, _in_engine_dir(_engine(*words)), {"OMP_NUM_THREADS": "1"}, {"import": "1"})
+    some = _beside_the_engine()
+    _get_or_submit(submission_id, _in_engine_dir(_engine(*words)), {"OMP_NUM_THREADS": "1"}, {"import": "1"}, some)
 
 
 def attempt_command(run: Run, attempt: RunAttempt, *, preflight: bool) -> str:
@@ -137,9 +140,9 @@ def job_of(submission_id: str) -> Job | None:
 
 
 def log_of(submission_id: str) -> str:
-    """All that the job's processes printed; empty when the cluster cannot say."""
+    """All that the job's processes printed, without secrets; empty when the cluster cannot say."""
     try:
-        return str(_ask("GET", f"/api/jobs/{submission_id}/logs").get("logs") or "")
+        return redactor(os.environ)(str(_ask("GET", f"/api/jobs/{submission_id}/logs").get("logs") or ""))
     except (ClusterAway, JobRefused):
         return ""
 
@@ -156,14 +159,38 @@ def stop(submission_id: str) -> bool:
         return False
 
 
-def _get_or_submit(submission_id: str, command: str, variables: dict[str, str], metadata: dict[str, str]) -> None:
+def _variables(config: dict[str, Any], server_gate: str) -> dict[str, str]:
+    """The environment of a job. Whoever may ask Ray about jobs reads it, so secrets are in it by name only."""
+    return {
+        CONFIG_VARIABLE: json.dumps(config),
+        GATE_VARIABLE: server_gate,
+        PROMISED: ",".join(secret_names(config)),
+        "OMP_NUM_THREADS": "1",
+    }
+
+
+def _beside_the_engine() -> dict[str, float]:
+    """Next to nothing of what an engine asks for: the job lands where an engine would, and takes nobody's place."""
+    return {name: min(amount, 0.001) for name, amount in engine_resources().items()}
+
+
+def _get_or_submit(
+    submission_id: str,
+    command: str,
+    variables: dict[str, str],
+    metadata: dict[str, str],
+    resources: dict[str, float],
+) -> None:
     if job_of(submission_id) is not None:
         return
+    named = {"GPU": "entrypoint_num_gpus", "CPU": "entrypoint_num_cpus"}
     body = {
         "submission_id": submission_id,
         "entrypoint": command,
-        "runtime_env": {"env_vars": variables},
+        "runtime_env": {"env_vars": variables, **_code()},
         "metadata": metadata,
+        **{key: resources[name] for name, key in named.items() if name in resources},
+        "entrypoint_resources": {name: amount for name, amount in resources.items() if name not in named},
     }
     try:
         _ask("POST", "/api/jobs/", body, timeout_s=SUBMIT_TIMEOUT_S)
@@ -173,13 +200,27 @@ def _get_or_submit(submission_id: str, command: str, variables: dict[str, str], 
             raise
 
 
+def _code() -> dict[str, str]:
+    """The job's working directory, brought to the cluster if it is not there yet; nothing where a checkout is used."""
+    if engine_dir() is not None:
+        return {}
+    package = engine_package()
+    where = f"/api/packages/gcs/{package.name}"
+    try:
+        _ask("GET", where)
+    except JobRefused:
+        _ask("PUT", where, package.data, timeout_s=SUBMIT_TIMEOUT_S)
+    return {"working_dir": package.uri}
+
+
 def _ask(
-    method: str, path: str, body: dict[str, Any] | None = None, timeout_s: float = ASK_TIMEOUT_S
+    method: str, path: str, body: dict[str, Any] | bytes | None = None, timeout_s: float = ASK_TIMEOUT_S
 ) -> dict[str, Any]:
+    content: dict[str, Any] = {"content": body} if isinstance(body, bytes) else {"json": body}
     headers = {"Authorization": f"Bearer {ray_token()}"} if ray_token() else {}
     try:
         answer = httpx.request(
-            method, f"{ray_address()}{path}", json=body, headers=headers, timeout=timeout_s, trust_env=False
+            method, f"{ray_address()}{path}", headers=headers, timeout=timeout_s, trust_env=False, **content
         )
     except httpx.HTTPError as error:
         raise ClusterAway(f"the Ray cluster at {ray_address()} does not answer ({type(error).__name__})") from error
@@ -191,7 +232,7 @@ def _ask(
         raise ClusterAway(f"the Ray cluster answered {answer.status_code}: {_first_line(answer.text)}")
     if answer.status_code >= 400:
         raise JobRefused(f"the Ray cluster answered {answer.status_code}: {_first_line(answer.text)}")
-    tree = answer.json()
+    tree = answer.json() if answer.content else {}
     return tree if isinstance(tree, dict) else {}
 
 
@@ -201,7 +242,8 @@ def _first_line(text: str) -> str:
 
 
 def _in_engine_dir(*commands: str) -> str:
-    return " && ".join([f"cd {shlex.quote(str(engine_dir()))}", *commands])
+    folder = engine_dir()
+    return " && ".join([f"cd {shlex.quote(str(folder))}", *commands] if folder is not None else commands)
 
 
 def _write_config(path: Path) -> str:
@@ -214,4 +256,8 @@ def _preflight(config: Path, folder: Path) -> str:
 
 
 def _engine(*words: str) -> str:
-    return shlex.join([engine_python(), "-m", "arpo_engine", *words])
+    python = shlex.quote(engine_python())
+    if engine_dir() is None:
+        # A machine that joined says which Python it has; another one is taken to have it where the console has.
+        python = f'"${{{NODE_PYTHON}:-{python}}}"'
+    return f"{python} {shlex.join(['-m', 'arpo_engine', *words])}"

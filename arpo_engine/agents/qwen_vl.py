@@ -16,7 +16,7 @@ from arpo_engine.agents.computer_use import action_of
 from arpo_engine.agents.screens import Frame, resized_frame, steps_of_999
 from arpo_engine.agents.tool_calls import read_tool_calls
 from arpo_engine.contract.config.parts import QwenVlAgentConfig
-from arpo_engine.models.resize import PixelLimits
+from arpo_engine.contract.resize import PixelLimits
 
 TOOL = "computer_use"
 ABOUT = "Use a mouse and keyboard to interact with a computer, and take screenshots."

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from arpo_engine.contract.errors import ActionUnreadable
-from arpo_engine.models.resize import PixelLimits, smart_resize
+from arpo_engine.contract.resize import PixelLimits, smart_resize
 
 THOUSANDTHS = 1000.0
 QWEN3_STEPS = 999.0

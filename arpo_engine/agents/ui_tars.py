@@ -14,7 +14,7 @@ from arpo_engine.agents.grammar import Call, read_calls, refuse_too_long
 from arpo_engine.agents.screens import Frame, resized_frame, thousandths
 from arpo_engine.contract.config.parts import UiTarsAgentConfig
 from arpo_engine.contract.errors import ActionUnreadable
-from arpo_engine.models.resize import PixelLimits
+from arpo_engine.contract.resize import PixelLimits
 
 SHORT_SYSTEM = "You are a GUI agent."
 FULL_SYSTEM = "You are a helpful assistant."

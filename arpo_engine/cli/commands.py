@@ -15,6 +15,7 @@ COMMANDS = {
     "results": ("arpo_engine.cli.results", "figures of finished measurements: ours, OSWorld's folders, ARPO's files"),
     "metrics": ("arpo_engine.cli.metrics", "numbers by step as CSV, of our runs and of old logs side by side"),
     "preflight": ("arpo_engine.cli.preflight", "say whether a run can start here, and what to do if not"),
+    "plan": ("arpo_engine.cli.plan", "what a run needs: memory by component, hours, desktops, disk"),
     "import-config": ("arpo_engine.cli.import_config", "what a command of ARPO or EasyR1 becomes here; starts nothing"),
     "import-checkpoint": (
         "arpo_engine.cli.import_checkpoint",

@@ -96,14 +96,16 @@ def _cells(finding: Finding) -> tuple[str, ...]:
 
 def _show_plan(plan: Plan, console: Console) -> None:
     table = Table(title="Memory plan (GB, estimates)", title_justify="left", box=None, pad_edge=False)
-    for heading in ("component", f"there, each of {plan.gpus} GPUs", "here, one device", "how"):
+    for heading in ("component", f"there, each of {plan.gpus} GPUs", "here, each device", "how"):
         table.add_column(heading, justify="right" if "," in heading else "left")
     for row in plan.memory:
         table.add_row(row.component, _gb(row.there), _gb(row.here), escape(row.how))
     if plan.memory:
         console.print(table)
     measured = "an unknown number" if plan.measured is None else f"{plan.measured:,}"
-    console.print(f"Episodes: {plan.rollouts:,} to learn from, {measured} of validation.")
+    tries = "an unknown number" if plan.tries is None else f"{plan.tries:,}"
+    before = f", {tries} of tasks.selection before them" if plan.tries != 0 else ""
+    console.print(f"Episodes: {plan.rollouts:,} to learn from{before}, {measured} of validation.")
     if plan.desktop_hours is not None and plan.least_hours is not None:
         console.print(
             f"Desktop-hours: at least {plan.desktop_hours:,.0f}, so at least {plan.least_hours:,.1f} hours on these "

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from arpo_engine.cli.greeting import greet_console
 from arpo_engine.cli.progress import ProgressSink
 from arpo_engine.cli.scripts import load_script
 from arpo_engine.contract.config import RunConfig, load_config
@@ -24,6 +25,7 @@ from arpo_engine.contract.errors import ArpoError, ConfigError
 from arpo_engine.contract.events import RunEnded
 from arpo_engine.contract.outcomes import RunOutcome
 from arpo_engine.contract.reporting import SPOOL_NAME, RunRecorder, last_attempt
+from arpo_engine.contract.secrets import redact_output
 from arpo_engine.desktops.docker.labels import mark_process
 from arpo_engine.runtime.event_log import EventLogHandler
 from arpo_engine.runtime.executor import Executor
@@ -86,6 +88,9 @@ def launch(arguments: argparse.Namespace, kind: str, work: Callable[[Launch], Aw
     run_dir = arguments.run_dir or _new_run_dir(config)
     attempt = _open_run_dir(run_dir, config, arguments.attempt)
     mark_process(arguments.run_id or run_dir.name, attempt)
+    if arguments.report_to:
+        greet_console(arguments.report_to, arguments.run_id, os.environ.get(TOKEN_VARIABLE))
+        redact_output(os.environ)
     recorder = RunRecorder(
         run_dir,
         attempt,

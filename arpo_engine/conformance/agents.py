@@ -23,7 +23,7 @@ from arpo_engine.conformance.verdict import Case, Verdict
 from arpo_engine.conformance.written import THIN, Written
 from arpo_engine.contract.actions import Several, SingleAction, unfolded
 from arpo_engine.contract.errors import ActionUnreadable, ConfigError
-from arpo_engine.models.resize import PixelLimits
+from arpo_engine.contract.resize import PixelLimits
 
 ABSOLUTE = "qwen25vl"
 """The model type whose places are pixels of the resized screenshot; of all others they are parts of the screen."""

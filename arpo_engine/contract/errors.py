@@ -71,6 +71,10 @@ class GeneratorLost(ArpoError):
     """The process that samples replies is gone."""
 
 
+class LearnerLost(ArpoError):
+    """A process that learns died, is out of memory or stopped answering; the run goes on from its last checkpoint."""
+
+
 class NothingCollected(ArpoError):
     """A training step brought no episode that could be scored, so there is nothing to go on with."""
 

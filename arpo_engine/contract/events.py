@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from arpo_engine.contract.actions import Action
+from arpo_engine.contract.agreement import FIRST_VERSION
 from arpo_engine.contract.base import Wire
 from arpo_engine.contract.figures import Report
 from arpo_engine.contract.outcomes import Directive, EndedBy, Fault, RunOutcome, Split
@@ -340,6 +341,8 @@ class IngestAnswer(Wire):
     """The console's answer to a batch: how far it has read this attempt, which frames it lacks, and what to do next."""
 
     directive: Directive
+    contract: int = FIRST_VERSION
+    """The console's version of the contract; one that names none is of the first."""
     last_seq: int
     """Highest seq of the attempt that is stored with none missing below it."""
     missing_frames: list[str] = Field(default_factory=list)

@@ -22,9 +22,9 @@ from arpo_engine.contract.errors import ContextFull, GeneratorLost, ModelError
 from arpo_engine.inference.base import Completion, Prompt, Sampling
 from arpo_engine.inference.sampling import Drawer, uniforms
 from arpo_engine.models import language
+from arpo_engine.models.contexts import frame_key
 from arpo_engine.models.policy import Policy
 from arpo_engine.models.positions import Ids, mrope_positions
-from arpo_engine.models.replies import frame_key
 from arpo_engine.types import Pixels
 
 REMEMBERED_FRAMES = 4096
@@ -79,6 +79,7 @@ class HfGenerator:
         self.config = config
         self.version = 0
         self._contexts: dict[str, _Context] = {}
+        self._tokens = self._kept = 0
         self._waiting: list[_Waiting] = []
         self._flushing: asyncio.Task[None] | None = None
         self._features: OrderedDict[bytes, Tensor] = OrderedDict()
@@ -106,6 +107,12 @@ class HfGenerator:
     def release(self, episode_id: str) -> None:
         """Forget an episode's context."""
         self._contexts.pop(episode_id, None)
+
+    def take_reuse(self) -> float:
+        """Share of the contexts' tokens whose keys and values were kept from an earlier turn, since last asked."""
+        share = self._kept / max(1, self._tokens)
+        self._tokens = self._kept = 0
+        return share
 
     async def push_weights(self, version: int, weights: Mapping[str, object]) -> None:
         """Sample with `weights` from now on; tensors that are the policy's own need no copy."""
@@ -163,6 +170,8 @@ class HfGenerator:
         started = time.perf_counter()
         for item in batch:
             self._append(item)
+            self._tokens += len(item.context.ids)
+            self._kept += item.context.cached
         decoder = _Decoder(self.policy, [item.context for item in batch], self._seen(batch), self._most_new(batch))
         numbers = [uniforms(item.prompt.seed, decoder.most_new) for item in batch]
         drawer = Drawer([item.sampling for item in batch], numbers, self.policy.device)

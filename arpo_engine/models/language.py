@@ -1,12 +1,13 @@
 """A Qwen-VL's language model with its own weights: whole contexts for learning, a key-value cache for sampling.
 
 B batch, L context length, Q queried places, H hidden size, D head size. Contexts are padded on the right, so a causal
-mask is all that a batch needs. Must not know how replies are sampled or scored.
+mask is all that a batch needs, or they stand in one row (see `segments`). Must not know how replies are sampled or
+scored.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from arpo_engine.models.passes import through
+from arpo_engine.models.recompute import recomputed
+from arpo_engine.models.segments import Segments
 from arpo_engine.models.vision import rms_norm, rotate
 
 INTERLEAVED = "qwen3_vl_text"
@@ -82,34 +86,64 @@ def forward(
     places: Tensor | None = None,
     memory: Memory | None = None,
     deepstack: Deepstack | None = None,
+    segments: Segments | None = None,
+    recompute: bool = False,
 ) -> Tensor:
     """Final hidden states [B, Q, H] at `places` [B, Q] (all, when none are named) of tokens [B, L, H] with positions
     [3, B, L]; without a memory the tokens are whole contexts, with one they follow what it holds.
 
     The last layer is computed at the asked places only: that is where most tokens of a screenshot drop out. What a
-    deepstack adds, it adds before (see `fits`).
+    deepstack adds, it adds before (see `fits`). With `segments` the tokens are contexts in one row (B = 1). With
+    `recompute` of each layer only what it reads is kept for the way back.
     """
     rotation = rotations(language, positions, embedded.dtype)
     columns = _columns(embedded) if memory is None else memory.columns
-    seen = None if memory is None else _seen(columns, int(columns.max()) + 1)
-    hidden = embedded
-    last = len(language.layers) - 1
+    length = embedded.shape[1] if memory is None else int(columns.max()) + 1
+    seen: Tensor | Segments | None = segments if memory is None else _seen(columns, length)
+    last, hidden = len(language.layers) - 1, embedded
     for index, layer in enumerate(language.layers):
-        normed = rms_norm(layer.input_layernorm, hidden)
-        asking, at_asking = normed, rotation
-        if index == last and places is not None:
-            hidden, asking = _pick(hidden, places), _pick(normed, places)
-            at_asking = (_pick(rotation[0], places), _pick(rotation[1], places))
-            seen = _seen(columns.gather(1, places), embedded.shape[1] if memory is None else int(columns.max()) + 1)
-        query, key, value = project(layer.self_attn, asking, normed, at_asking, rotation)
-        if memory is not None:
-            memory.cache.write(index, memory.columns, key, value)
-            key, value = memory.cache.read(index, int(columns.max()) + 1)
-        hidden = close_layer(layer, hidden, attend(query, key, value, seen))
+        asked = places if index == last else None
+        if asked is not None and segments is None:
+            seen = _seen(columns.gather(1, asked), length)
+        arguments = (layer, index, hidden, rotation, seen, asked, memory)
+        # Weights are brought together outside, so that they are whole when the layer is computed again, too.
+        hidden = through(layer, recomputed if recompute else _called, _one_layer, *arguments)
         if deepstack is not None:
             hidden = deepstack.join(index, hidden)
     final: Tensor = rms_norm(language.norm, hidden)
     return final
+
+
+def _called(function: Callable[..., Tensor], *arguments: Any) -> Tensor:
+    return function(*arguments)
+
+
+def _one_layer(
+    layer: Any,
+    index: int,
+    hidden: Tensor,
+    rotation: tuple[Tensor, Tensor],
+    seen: Tensor | Segments | None,
+    asked: Tensor | None,
+    memory: Memory | None,
+) -> Tensor:
+    """Hidden states behind one decoder layer, at the asked places only if some are named."""
+    normed = rms_norm(layer.input_layernorm, hidden)
+    asking, at_asking = normed, rotation
+    if asked is not None:
+        hidden, asking = _pick(hidden, asked), _pick(normed, asked)
+        at_asking = (_pick(rotation[0], asked), _pick(rotation[1], asked))
+    query, key, value = project(layer.self_attn, asking, normed, at_asking, rotation)
+    if memory is not None:
+        memory.cache.write(index, memory.columns, key, value)
+        key, value = memory.cache.read(index, int(memory.columns.max()) + 1)
+    if not isinstance(seen, Segments):
+        attended = attend(query, key, value, seen)
+    elif asked is None:
+        attended = seen.attend(query, key, value)
+    else:
+        attended = seen.attend_at(asked[0], query, key, value)
+    return close_layer(layer, hidden, attended)
 
 
 def rotations(language: Any, positions: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:

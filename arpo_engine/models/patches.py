@@ -13,8 +13,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from arpo_engine.contract.resize import PixelLimits, smart_resize
 from arpo_engine.models.families import CLIP_MEAN, CLIP_STD
-from arpo_engine.models.resize import PixelLimits, smart_resize
 from arpo_engine.types import Pixels
 
 

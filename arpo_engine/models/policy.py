@@ -7,8 +7,8 @@ sampled (inference/) and learnt from (trainer/) is not known here.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,6 +18,7 @@ from torch import Tensor
 from transformers import AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
+from arpo_engine.contract.config.learner import PassesConfig
 from arpo_engine.contract.config.parts import ModelConfig
 from arpo_engine.contract.errors import ModelError
 from arpo_engine.models import folder as folders
@@ -27,7 +28,10 @@ from arpo_engine.models.chat import NEVER_SAMPLED, ChatFormat
 from arpo_engine.models.families import FAMILIES, Family
 from arpo_engine.models.language import Deepstack
 from arpo_engine.models.lora import Adapter
+from arpo_engine.models.passes import through
 from arpo_engine.models.patches import PatchFormat
+from arpo_engine.models.recompute import stock_layers_recomputed
+from arpo_engine.models.segments import Segments
 from arpo_engine.types import Pixels, Trajectory
 
 Dtype = Literal["float32", "bfloat16"]
@@ -44,6 +48,11 @@ class Policy:
         self.chat = ChatFormat(tokenizer, patches)
         self.adapter: Adapter | None = None
         """What learns instead of the weights, where a run trains an adapter."""
+        self.passes = PassesConfig()
+        """What is computed at once when whole episodes are gone through."""
+        self.passes_of_all: Callable[[int], int] | None = None
+        """Where ranks share the weights: the most passes that any of them makes, of those that each makes by itself."""
+        self._device: torch.device | None = None
         self._forbidden = self._forbidden_logits()
 
     @classmethod
@@ -78,6 +87,16 @@ class Policy:
     def trained(self) -> list[Tensor]:
         """The parameters that learn, in the model's order."""
         return [weight for weight in self.module.parameters() if weight.requires_grad]
+
+    def move_to(self, device: torch.device) -> None:
+        """Bring all weights there and compute there."""
+        self.module.to(device)
+        self.computes_on(device)
+
+    def computes_on(self, device: torch.device) -> None:
+        """Passes run there from now on; whoever calls this brings the weights."""
+        self._device = device
+        self._forbidden = self._forbidden.to(device)
 
     def twin(self) -> Policy:
         """The same policy with weights of its own, so that one can be learnt with while the other samples."""
@@ -143,8 +162,8 @@ class Policy:
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are."""
-        device: torch.device = self.module.device
+        """Where passes are computed: where the weights are, unless `computes_on` said otherwise."""
+        device: torch.device = self._device or self.module.device
         return device
 
     @property
@@ -187,7 +206,8 @@ class Policy:
         learns = any(weight.requires_grad for weight in visual.parameters())
         # A frozen tower needs no activations: they would be the largest part of a step's memory.
         with torch.set_grad_enabled(learns and torch.is_grad_enabled()):
-            return vision.encode(visual, frames, self.chat.patches)
+            recompute = self.passes.gradient_checkpointing
+            return through(visual, vision.encode, visual, frames, self.chat.patches, recompute)
 
     def embed(self, ids: Tensor, features: Tensor) -> Tensor:
         """Input embeddings [B, L, hidden]; `features` [n, …] stand at the image tokens, in reading order."""
@@ -203,13 +223,30 @@ class Policy:
         return Deepstack(places=(ids == self.chat.image_id).flatten().nonzero()[:, 0], features=levels)
 
     def hidden_at(
-        self, embedded: Tensor, positions: Tensor, places: Tensor, deepstack: Deepstack | None = None
+        self,
+        embedded: Tensor,
+        positions: Tensor,
+        places: Tensor,
+        deepstack: Deepstack | None = None,
+        segments: Segments | None = None,
     ) -> Tensor:
-        """Final hidden states [B, Q, hidden] at `places` [B, Q] of right-padded contexts."""
+        """Final hidden states [B, Q, hidden] at `places` [B, Q] of contexts, right-padded or in one row."""
+        recompute = self.passes.gradient_checkpointing
         if self.fits_fast_pass:
-            return language.forward(self.language, embedded, positions, places, deepstack=deepstack)
+            return language.forward(
+                self.language,
+                embedded,
+                positions,
+                places,
+                deepstack=deepstack,
+                segments=segments,
+                recompute=recompute,
+            )
         extra = {} if deepstack is None else _stock_deepstack(deepstack, embedded)
-        output = self.language(inputs_embeds=embedded, position_ids=positions, use_cache=False, **extra)
+        if segments is not None:
+            positions = torch.cat([segments.text_positions(embedded.device)[None], positions])
+        with stock_layers_recomputed(self.language) if recompute else nullcontext():
+            output = self.language(inputs_embeds=embedded, position_ids=positions, use_cache=False, **extra)
         hidden = output.last_hidden_state
         return torch.gather(hidden, 1, places[..., None].expand(-1, -1, hidden.shape[-1]))
 
@@ -220,7 +257,7 @@ class Policy:
 
     def reply_logprobs(self, trajectories: Sequence[Trajectory], temperature: float = 1.0) -> replies.ReplyLogprobs:
         """Log-probs, mask and entropy [B, T] of the sampled reply tokens; see `models.replies`."""
-        return replies.reply_logprobs(self, trajectories, temperature)
+        return through(self.module, replies.reply_logprobs, self, trajectories, temperature)
 
     def behaviour_logprobs(self, trajectories: Sequence[Trajectory]) -> Tensor:
         """The log-probs [B, T] that the replies were sampled with, laid out like `reply_logprobs`."""

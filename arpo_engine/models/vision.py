@@ -10,6 +10,7 @@ to its patches, and its tokens come with features that join the language model b
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -17,12 +18,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from arpo_engine.models.patches import PatchFormat, colour_scale, processor_patches, raw_patches, resized
+from arpo_engine.models.recompute import recomputed, stock_layers_recomputed
 from arpo_engine.types import Pixels
 
 
-def encode(visual: Any, frames: Sequence[Pixels], form: PatchFormat) -> list[Tensor]:
+def encode(visual: Any, frames: Sequence[Pixels], form: PatchFormat, recompute: bool = False) -> list[Tensor]:
     """Visual tokens [cells, hidden] of each screenshot; with deepstack [cells, (1 + levels) * hidden], the token first,
-    its features for the first layers behind it."""
+    its features for the first layers behind it. With `recompute` of each block only what it reads is kept for the way
+    back."""
     sized = [resized(frame, form.limits) for frame in frames]
     by_shape: dict[tuple[int, ...], list[int]] = {}
     for index, frame in enumerate(sized):
@@ -31,7 +34,11 @@ def encode(visual: Any, frames: Sequence[Pixels], form: PatchFormat) -> list[Ten
     for shape, indices in by_shape.items():
         patches = raw_patches([sized[index] for index in indices], form).to(visual.patch_embed.proj.weight.device)
         grid = (shape[0] // form.patch, shape[1] // form.patch)
-        encoded = batched(visual, patches, grid, form) if fits(visual) else stock(visual, patches, grid, form)
+        if fits(visual):
+            encoded = batched(visual, patches, grid, form, recompute=recompute)
+        else:
+            with stock_layers_recomputed(visual) if recompute else nullcontext():
+                encoded = stock(visual, patches, grid, form)
         features.update(zip(indices, encoded, strict=True))
     return [features[index] for index in range(len(frames))]
 
@@ -51,25 +58,33 @@ def stock(visual: Any, patches: Tensor, grid: tuple[int, int], form: PatchFormat
     return tokens.view(count, -1, tokens.shape[-1])
 
 
-def batched(visual: Any, patches: Tensor, grid: tuple[int, int], form: PatchFormat) -> Tensor:
+def batched(
+    visual: Any, patches: Tensor, grid: tuple[int, int], form: PatchFormat, *, recompute: bool = False
+) -> Tensor:
     """All screenshots in one pass: as `encode`, [frames, cells, …]."""
     hidden = _embedded(visual, patches, grid, form)
-    count, length, width = hidden.shape
-    cells = length // form.merge**2
+    cells = hidden.shape[1] // form.merge**2
     rotation = _rotations(visual, grid, form.merge, hidden.dtype)
     deep = list(getattr(visual, "deepstack_visual_indexes", ()))
     features = []
     for index, block in enumerate(visual.blocks):
-        heads = block.attn.num_heads
-        qkv = block.attn.qkv(norm(block.norm1, hidden)).view(count, length, 3, heads, width // heads)
-        query, key, value = qkv.permute(2, 0, 3, 1, 4).unbind(0)
-        attended = F.scaled_dot_product_attention(rotate(query, *rotation), rotate(key, *rotation), value)
-        hidden = hidden + block.attn.proj(attended.transpose(1, 2).reshape(count, length, width))
-        hidden = hidden + block.mlp(norm(block.norm2, hidden))
+        arguments = (block, hidden, rotation)
+        hidden = recomputed(_one_block, *arguments) if recompute else _one_block(*arguments)
         if index in deep:
             features.append(_merged(visual.deepstack_merger_list[deep.index(index)], hidden, cells))
     tokens = _merged(visual.merger, hidden, cells)
     return torch.cat([tokens, *features], -1) if features else tokens
+
+
+def _one_block(block: Any, hidden: Tensor, rotation: tuple[Tensor, Tensor]) -> Tensor:
+    count, length, width = hidden.shape
+    heads = block.attn.num_heads
+    qkv = block.attn.qkv(norm(block.norm1, hidden)).view(count, length, 3, heads, width // heads)
+    query, key, value = qkv.permute(2, 0, 3, 1, 4).unbind(0)
+    attended = F.scaled_dot_product_attention(rotate(query, *rotation), rotate(key, *rotation), value)
+    hidden = hidden + block.attn.proj(attended.transpose(1, 2).reshape(count, length, width))
+    result: Tensor = hidden + block.mlp(norm(block.norm2, hidden))
+    return result
 
 
 def norm(module: Any, hidden: Tensor) -> Tensor:

@@ -21,6 +21,7 @@ from arpo_engine.contract.config.generators import (
 from arpo_engine.contract.config.parts import UiTarsAgentConfig
 from arpo_engine.contract.events import LogWritten, PhaseChanged
 from arpo_engine.contract.reporting import EventSink
+from arpo_engine.contract.resize import PixelLimits
 from arpo_engine.contract.tasks import Task
 from arpo_engine.desktops.host import DesktopHost
 from arpo_engine.desktops.pool import DesktopPool
@@ -29,13 +30,13 @@ from arpo_engine.inference.base import Generator
 from arpo_engine.inference.hf import HfGenerator
 from arpo_engine.inference.openai import OpenAiGenerator
 from arpo_engine.models.policy import Policy
-from arpo_engine.models.resize import PixelLimits
 from arpo_engine.rollout.episode import EpisodeRunner
 from arpo_engine.rollout.pace import Lockstep
 from arpo_engine.rollout.plans import Planner
 from arpo_engine.rollout.prompts import History
 from arpo_engine.rollout.scheduler import Scheduler
 from arpo_engine.runtime.agent_fit import mismatch
+from arpo_engine.runtime.devices import own_device
 from arpo_engine.runtime.executor import Executor
 from arpo_engine.runtime.oracle import OracleGenerator, read_oracles
 from arpo_engine.runtime.task_source import find_source, load_tasks
@@ -67,12 +68,15 @@ class Sampler:
     policy: Policy | None
 
 
-def _load_policy(config: RunConfig, sink: EventSink) -> Policy:
-    """The model of the config, of which only what the config says will learn, whoever samples from it."""
+def _load_policy(config: RunConfig, sink: EventSink, *, samples: bool) -> Policy:
+    """The model of the config, of which only what the config says will learn, whoever samples from it. It is on a GPU,
+    if there is one, unless neither learning nor sampling is done by this process."""
     sink.emit(PhaseChanged(phase="preparing", detail=f"loading the model {config.model.path}"))
     policy = Policy.load(config.model.path, dtype=config.model.dtype, trust_remote_code=config.model.trust_remote_code)
     if config.kind == "train":
         policy.train_only(config.model, config.seed)
+    if samples or not config.learner.spread:
+        policy.move_to(own_device(config.learner))
     unfit = mismatch(config.agent, policy.family)
     if unfit is not None:
         sink.emit(LogWritten(level="warning", logger=__name__, message="; ".join(unfit)))
@@ -80,7 +84,7 @@ def _load_policy(config: RunConfig, sink: EventSink) -> Policy:
 
 
 async def _local(config: RunConfig, generator: HfGeneratorConfig, sink: EventSink) -> Sampler:
-    policy = _load_policy(config, sink)
+    policy = _load_policy(config, sink, samples=True)
     # A stream samples while the learner works: from weights of its own, which change only when they are pushed.
     streams = config.kind == "train" and config.rollout.mode == "stream"
     sampled = policy.twin() if streams else policy
@@ -107,7 +111,7 @@ async def _scripted(config: RunConfig, generator: OracleGeneratorConfig, sink: E
 
 
 async def _beside(config: RunConfig, generator: VllmGeneratorConfig, sink: EventSink) -> Sampler:
-    policy = _load_policy(config, sink)
+    policy = _load_policy(config, sink, samples=False)
     detail = f"starting {generator.replicas} engines of vLLM; this takes half a minute or more"
     sink.emit(PhaseChanged(phase="preparing", detail=detail))
     engines, said = await open_vllm(config, generator, policy)

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
+from arpo_engine.contract.config import RunConfig
 from arpo_engine.contract.config.desktops import DesktopsConfig
 from arpo_engine.desktops.host import DesktopHost
+
+if TYPE_CHECKING:
+    # Whoever only starts desktops does without torch.
+    from arpo_engine.trainer.rank_wire import RankGroup
 
 
 class Executor(Protocol):
@@ -22,6 +27,19 @@ class Executor(Protocol):
 
         Raises:
             DesktopLost: one did not come up; the text says why.
+        """
+        ...
+
+    def gpus(self) -> tuple[int, str]:
+        """GPUs that ranks may have, and where they are, in words."""
+        ...
+
+    async def start_ranks(self, config: RunConfig) -> RankGroup:
+        """Start the processes that learn; each has loaded the model when this returns.
+
+        Raises:
+            LearnerLost: one did not come up; the text says why.
+            ConfigError: there are fewer GPUs than the config asks for.
         """
         ...
 

@@ -16,13 +16,19 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
+from typing import TYPE_CHECKING
 
+from arpo_engine.contract.config import RunConfig
 from arpo_engine.contract.config.desktops import DesktopsConfig
 from arpo_engine.contract.errors import DesktopLost
 from arpo_engine.desktops.host import Answer, DesktopHost, Request
 from arpo_engine.runtime.desktop_process import READY
+from arpo_engine.runtime.devices import gpus_here
 from arpo_engine.runtime.executor import split_evenly
 from arpo_engine.runtime.rows import as_word
+
+if TYPE_CHECKING:
+    from arpo_engine.trainer.rank_wire import RankGroup
 
 log = logging.getLogger(__name__)
 
@@ -133,6 +139,7 @@ class LocalExecutor:
 
     def __init__(self) -> None:
         self._hosts: list[LocalHost] = []
+        self._ranks: RankGroup | None = None
 
     @property
     def pids(self) -> list[int]:
@@ -146,8 +153,23 @@ class LocalExecutor:
         await asyncio.gather(*(host.restart() for host in self._hosts))
         return self._hosts
 
+    def gpus(self) -> tuple[int, str]:
+        """Of this machine."""
+        return gpus_here(), "this machine"
+
+    async def start_ranks(self, config: RunConfig) -> RankGroup:
+        """As child processes, too."""
+        # Only here: preflight and evaluations start desktops, and torch takes seconds to be imported.
+        from arpo_engine.runtime.local_ranks import LocalRanks
+
+        self._ranks = ranks = LocalRanks(config)
+        await asyncio.to_thread(ranks.open)
+        return ranks
+
     async def close(self) -> None:
         """End them."""
+        if self._ranks is not None:
+            await asyncio.get_running_loop().run_in_executor(None, self._ranks.close)
         await asyncio.gather(*(host.close() for host in self._hosts))
 
 

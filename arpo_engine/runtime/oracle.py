@@ -30,7 +30,7 @@ class OracleGenerator:
     def __init__(
         self, tasks: Iterable[Task], agent: UiTarsAgent, *, act: bool, known: Mapping[str, Any] | None = None
     ) -> None:
-        self._actions = {task.id: oracle_of(task, known or {}) if act else () for task in tasks}
+        self._actions = {task.id: oracle_of(task, known) if act else () for task in tasks}
         self._agent = agent
         self._turns: dict[str, int] = {}
 
@@ -76,13 +76,13 @@ def read_oracles(path: Path) -> dict[str, Any]:
     return found
 
 
-def oracle_of(task: Task, known: Mapping[str, Any]) -> tuple[Action, ...]:
+def oracle_of(task: Task, known: Mapping[str, Any] | None = None) -> tuple[Action, ...]:
     """The actions that solve a task: its own, or those that are known of it.
 
     Raises:
         TaskError: it has none, or they are not actions.
     """
-    given = (task.model_extra or {}).get(FIELD, known.get(task.id))
+    given = (task.model_extra or {}).get(FIELD, (known or {}).get(task.id))
     if given is None:
         raise TaskError(f"task {task.id} has no {FIELD!r}; add the list of its actions, or leave the task out")
     try:

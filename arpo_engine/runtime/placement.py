@@ -17,6 +17,8 @@ DESKTOP = "desktop"
 """Resource of a node of desktops, as `./arpo join` names it."""
 DOCKER = "docker:"
 """Prefix of ARPO's resource for the same, which ends with the node's address."""
+MUST_EQUAL = ("numpy", "pillow", "pydantic", "pyside6-essentials")
+"""Packages that decide what a desktop shows and how that is said; a node's must be those of the run."""
 
 
 class NoRoom(DesktopLost):
@@ -116,6 +118,20 @@ def another_place(lost: Place, nodes: Sequence[DesktopNode]) -> Place:
             "or add one with ./arpo join --desktops N"
         )
     return Place(size=lost.size, resources=roomy.resources)
+
+
+def refuse_other_versions(name: str, *, here: Mapping[str, str], there: Mapping[str, str]) -> None:
+    """Raise DesktopLost if the node of the desktops `name` has other packages than the run, as far as desktops go."""
+    differ = [
+        f"{package} {there[package]}, not {here[package]}"
+        for package in MUST_EQUAL
+        if package in there and package in here and there[package] != here[package]
+    ]
+    if differ:
+        raise DesktopLost(
+            f"the node of {name} has {'; '.join(differ)}; run ./arpo setup there with this version of the "
+            "console, so that both have what is locked"
+        )
 
 
 def _shares(count: int, room: Sequence[int]) -> list[int]:

@@ -13,9 +13,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal
-
-import psutil
+from typing import Any
 
 from arpo_engine.contract.config import RunConfig
 from arpo_engine.contract.config.generators import OpenAiGeneratorConfig, OracleGeneratorConfig, VllmGeneratorConfig
@@ -23,30 +21,18 @@ from arpo_engine.contract.errors import ArpoError
 from arpo_engine.contract.tasks import Task
 from arpo_engine.desktops.host import Reset
 from arpo_engine.inference.vllm_home import vllm_python
-from arpo_engine.models.counting import count_learnt, count_parameters
+from arpo_engine.models.counting import count_parameters
 from arpo_engine.models.folder import family_of, locate
 from arpo_engine.runtime.agent_fit import described, mismatch
+from arpo_engine.runtime.devices import check_ranks, cores_here
 from arpo_engine.runtime.executor import Executor
+from arpo_engine.runtime.hardware import cores as usable_cores
 from arpo_engine.runtime.mirrors import checks as mirrors
+from arpo_engine.runtime.plan_checks import Status, judge_plan
 from arpo_engine.runtime.task_checks import check_tasks
 from arpo_engine.runtime.task_source import find_source, load_tasks
 from arpo_engine.trainer.hub import obstacle
 from arpo_engine.types import Observation
-
-MB = 1_000_000
-LEAST_DISK_MB = 300
-LEAST_MEMORY_MB = 1_500
-"""Python, torch and transformers with a small model."""
-MB_PER_DESKTOP = {"pocket": 2.0, "xvfb": 350.0, "docker": 400.0, "osworld-docker": 4_500.0, "vmware": 4_500.0}
-"""By kind; a display with LibreOffice open in it takes that much, its spare less; a virtual machine is given 4 GB."""
-BYTES_TO_TRAIN = 16
-"""Per parameter that learns: weights, gradients and two moments in float32."""
-BYTES_TO_KEEP = 12
-"""Per parameter in a checkpoint: weights and two moments."""
-BYTES_TO_LOAD = 4
-"""Per parameter that does not learn."""
-
-Status = Literal["ok", "warn", "fail"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +58,12 @@ async def preflight(config: RunConfig, *, run_dir: Path, executor: Executor) -> 
         checks.append(await _guarded("desktops", _desktops, config, executor))
     if isinstance(config.generator, VllmGeneratorConfig):
         checks.append(await _guarded("vllm", _vllm))
+    if config.kind == "train" and config.learner.spread:
+        checks.append(await _guarded("ranks", _ranks, config, executor))
     if config.kind == "train" and config.checkpoint.push_to is not None:
         checks.append(_hub(config))
-    parameters, learnt = _parameters(config)
-    disk = _disk(config, run_dir, parameters, learnt)
-    machine = [disk, _memory(config, parameters, learnt), _processor(config)]
-    return [*checks, *machine, *([check_mirrors(config)] if config.records.mirrors else [])]
+    planned = [Check(one.name, one.status, one.message, one.cure) for one in judge_plan(config, run_dir=run_dir)]
+    return [*checks, *planned, _processor(config), *([check_mirrors(config)] if config.records.mirrors else [])]
 
 
 def as_json(checks: list[Check]) -> dict[str, Any]:
@@ -143,6 +129,22 @@ async def _vllm() -> Check:
     return Check("vllm", "ok", f"engines of vLLM will run with {vllm_python()}")
 
 
+async def _ranks(config: RunConfig, executor: Executor) -> Check:
+    try:
+        gpus, where = executor.gpus()
+    finally:
+        await executor.close()
+    learner = config.learner
+    check_ranks(learner, gpus, where)
+    if gpus and learner.backend != "gloo":
+        return Check("ranks", "ok", f"{learner.ranks} ranks learn, one GPU each; {where} has {gpus}")
+    cores, message = cores_here(), f"{learner.ranks} ranks learn on processors"
+    if learner.ranks > cores:
+        cure = f"use learner.ranks = {cores} or fewer (what is learnt stays the same), or a machine with GPUs"
+        return Check("ranks", "warn", f"{message}, and this machine has {cores} cores", cure)
+    return Check("ranks", "ok", message)
+
+
 async def _tasks(config: RunConfig) -> Check:
     train, held_out = load_tasks(config)
     message = f"{len(train)} training tasks and {len(held_out)} held-out ones in {find_source(config.tasks.source)}"
@@ -181,34 +183,8 @@ def _hub(config: RunConfig) -> Check:
     return Check("hub", "ok", f"exports go to the {kind} {config.checkpoint.push_to}; the token itself is not tried")
 
 
-def _disk(config: RunConfig, run_dir: Path, parameters: int, learnt: int) -> Check:
-    folder = next(path for path in [run_dir, *run_dir.absolute().parents] if path.exists())
-    free = shutil.disk_usage(folder).free / MB
-    exported = parameters * BYTES_TO_LOAD if config.model.lora.rank else 0
-    checkpoints = ((config.checkpoint.keep + 3) * learnt * BYTES_TO_KEEP + exported) / MB
-    wanted = config.frames.max_mb + checkpoints + LEAST_DISK_MB
-    message = f"{free:,.0f} MB free for {run_dir}; this run may write {wanted:,.0f} MB"
-    if free < LEAST_DISK_MB + checkpoints:
-        return Check("disk", "fail", message, "make room, or give another folder with --run-dir")
-    if free < wanted:
-        return Check("disk", "warn", message, "lower frames.max_mb or checkpoint.keep, or make room")
-    return Check("disk", "ok", message)
-
-
-def _memory(config: RunConfig, parameters: int, learnt: int) -> Check:
-    available = psutil.virtual_memory().available / MB
-    frozen = parameters if config.model.lora.rank else parameters - learnt
-    weights = learnt * BYTES_TO_TRAIN + frozen * BYTES_TO_LOAD
-    wanted = LEAST_MEMORY_MB + config.desktops.count * MB_PER_DESKTOP[config.desktops.kind] + weights / MB
-    message = f"{available:,.0f} MB of memory available; this run needs about {wanted:,.0f} MB"
-    if available < wanted:
-        return Check("memory", "fail", message, "close other programs, use a smaller model or fewer desktops")
-    return Check("memory", "ok", message)
-
-
 def _processor(config: RunConfig) -> Check:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    busy = os.getloadavg()[0]
+    cores, busy = usable_cores(), os.getloadavg()[0]
     gpu = "an NVIDIA GPU" if shutil.which("nvidia-smi") else "no NVIDIA GPU"
     message = f"{cores} processor cores, {busy:.1f} of them busy, and {gpu}"
     if config.model.path != "builtin:pocket" and gpu.startswith("no"):
@@ -216,12 +192,3 @@ def _processor(config: RunConfig) -> Check:
     if busy > cores:
         return Check("processor", "warn", message, "it will be slow; wait until other programs have ended")
     return Check("processor", "ok", message)
-
-
-def _parameters(config: RunConfig) -> tuple[int, int]:
-    """All that are loaded, and those of them (or beside them) that learn."""
-    try:
-        folder = locate(config.model.path)
-        return count_parameters(folder), count_learnt(folder, config.model)
-    except ArpoError:
-        return 0, 0

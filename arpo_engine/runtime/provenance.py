@@ -35,6 +35,9 @@ VERSIONED = (
 """Packages whose version changes results."""
 WEIGHT_FILES = ("*.safetensors", "*.bin", "config.json")
 
+COMMIT_FILE = "COMMIT"
+"""In code that came with a job: the commit, and `dirty` behind it if it was changed."""
+
 _GIT_TIMEOUT_S = 10.0
 _CHUNK_BYTES = 1 << 20
 
@@ -59,10 +62,10 @@ def gather_provenance(
 
 
 def git_state(folder: Path) -> tuple[str | None, bool | None]:
-    """The commit that is checked out and whether tracked files differ from it; (None, None) outside a checkout."""
+    """The commit of the code and whether tracked files differ from it; (None, None) where nothing says."""
     commit = _git(folder, "rev-parse", "HEAD")
     if commit is None:
-        return None, None
+        return _sent_along(folder / COMMIT_FILE)
     changes = _git(folder, "status", "--porcelain", "--untracked-files=no")
     return commit.strip(), None if changes is None else bool(changes.strip())
 
@@ -86,6 +89,15 @@ def versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             continue
     return found
+
+
+def _sent_along(file: Path) -> tuple[str | None, bool | None]:
+    """What a console wrote down beside the code that it sent to this machine."""
+    try:
+        commit, _, rest = file.read_text(encoding="utf-8").strip().partition(" ")
+    except OSError:
+        return None, None
+    return (commit, rest == "dirty") if commit else (None, None)
 
 
 def _git(folder: Path, *words: str) -> str | None:

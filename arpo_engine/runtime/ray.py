@@ -15,21 +15,34 @@ import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import ray
 from ray.exceptions import GetTimeoutError, RayError
 
+from arpo_engine.contract.config import RunConfig
 from arpo_engine.contract.config.desktops import DesktopsConfig
 from arpo_engine.contract.errors import ArpoError, DesktopLost
 from arpo_engine.desktops.docker.labels import marks_of_process
 from arpo_engine.desktops.host import Answer, DesktopHost, Request
 from arpo_engine.runtime.desktop_process import answer
-from arpo_engine.runtime.placement import DesktopNode, NoRoom, Place, another_place, desktop_nodes, place, stands
+from arpo_engine.runtime.placement import (
+    DesktopNode,
+    NoRoom,
+    Place,
+    another_place,
+    desktop_nodes,
+    place,
+    refuse_other_versions,
+    stands,
+)
 from arpo_engine.runtime.provenance import REPOSITORY, versions
 from arpo_engine.runtime.rows import build_row
 from arpo_engine.types import Observation
+
+if TYPE_CHECKING:
+    from arpo_engine.trainer.rank_wire import RankGroup
 
 log = logging.getLogger(__name__)
 
@@ -39,8 +52,6 @@ TOGETHER = 16
 """Most calls in one message: enough to make its cost small, few enough that the first answers do not wait for all."""
 LOOK_S = 2.0
 """How often somebody who waits for an actor looks whether its node still lives; Ray itself would wait for ever."""
-MUST_EQUAL = ("numpy", "pillow", "pydantic", "pyside6-essentials")
-"""Packages that decide what a desktop shows and how that is said; a node's must be those of the run."""
 RAY_JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"
 """Variable that Ray sets in the driver of a job, whose code has come with it."""
 
@@ -52,9 +63,9 @@ class DesktopActor:
         os.environ.update(marks)
         self._row = build_row(config, count)
 
-    def begin(self) -> tuple[int, dict[str, str]]:
-        """Process id and the versions of what is installed there; also the sign that the desktops are there."""
-        return os.getpid(), versions()
+    def begin(self) -> tuple[int, str, dict[str, str]]:
+        """Process id, node, and the versions of what is installed there; also the sign that the desktops are there."""
+        return os.getpid(), _own_node(), versions()
 
     def run(self, calls: list[tuple[int, Request]]) -> list[Answer | ArpoError]:
         """Carry out calls in their order."""
@@ -75,6 +86,8 @@ class RayHost:
         self.name = name
         self.size = place.size
         self.pid: int | None = None
+        self.node = ""
+        """Id of the node that it runs on."""
         self._config = config
         self._place = place
         self._actor: Any = None
@@ -122,8 +135,8 @@ class RayHost:
                     raise NoRoom(f"the node {self._place.resources[0]} is gone")
                 if time.monotonic() > until:
                     raise DesktopLost(f"{self.name} did not start as a Ray actor within {START_TIMEOUT_S:g} s")
-            self.pid, there = begun.result()
-            _refuse_other_versions(self.name, there)
+            self.pid, self.node, there = begun.result()
+            refuse_other_versions(self.name, here=versions(), there=there)
         except BaseException as error:
             begun.cancel()
             ray.kill(actor)
@@ -160,34 +173,95 @@ class RayHost:
                 call.answer.set_exception(DesktopLost(reason))
 
 
+class RankCluster:
+    """Implements `ray_ranks.Cluster` on the cluster that this process has joined."""
+
+    def gpus(self) -> int:
+        """See `Cluster`."""
+        return int(ray.cluster_resources().get("GPU", 0))
+
+    def actor(self, kind: type, gpus: int) -> Any:
+        """See `Cluster`."""
+        remote: Any = ray.remote(kind)
+        return remote.options(num_cpus=0, num_gpus=gpus, max_restarts=0).remote(ray.util.get_node_ip_address)
+
+    def kill(self, actor: Any) -> None:
+        """See `Cluster`."""
+        with contextlib.suppress(RayError):
+            ray.kill(actor)
+
+    def keep(self, value: object) -> Any:
+        """See `Cluster`."""
+        return ray.put(value)
+
+    def some_of(self, references: list[Any], timeout_s: float) -> list[Any]:
+        """See `Cluster`."""
+        there: list[Any] = ray.wait(references, num_returns=1, timeout=timeout_s)[0]
+        return there
+
+    def value(self, reference: Any) -> Any:
+        """See `Cluster`."""
+        try:
+            return ray.get(reference)
+        except RayError as error:
+            raise OSError(f"{type(error).__name__}: {str(error).partition(chr(10))[0]}") from error
+
+
 class RayExecutor:
     """Implements `Executor` on the cluster that `RAY_ADDRESS` or the surrounding job names, else on a local one."""
 
     def __init__(self) -> None:
         self._hosts: list[RayHost] = []
+        self._ranks: RankGroup | None = None
         self._connected = False
+        self._node = ""
 
     @property
     def pids(self) -> list[int]:
-        """Processes of the actors, for telemetry."""
-        return [host.pid for host in self._hosts if host.pid is not None]
+        """Processes of the actors on this machine, for telemetry; elsewhere such a number is another process."""
+        return [host.pid for host in self._hosts if host.pid is not None and host.node == self._node]
 
     async def start_desktops(self, config: DesktopsConfig) -> Sequence[DesktopHost]:
         """Start all desktop actors side by side."""
-        if not ray.is_initialized():
-            ray.init(include_dashboard=False, log_to_driver=False, configure_logging=False, runtime_env=_own_code())
-            self._connected = True
+        self._join()
+        self._node = _own_node()
         places = place(config.count, config.per_process, _nodes())
         self._hosts = [RayHost(f"{config.kind}-{number}", config, where) for number, where in enumerate(places)]
         await asyncio.gather(*(host.restart() for host in self._hosts))
         return self._hosts
 
+    def gpus(self) -> tuple[int, str]:
+        """Of all machines of the cluster."""
+        self._join()
+        return RankCluster().gpus(), "the cluster"
+
+    async def start_ranks(self, config: RunConfig) -> RankGroup:
+        """As actors, one GPU each where the cluster has GPUs."""
+        # Only here: desktop actors do without torch.
+        from arpo_engine.runtime.ray_ranks import RayRanks
+
+        self._join()
+        self._ranks = ranks = RayRanks(config, RankCluster())
+        await asyncio.to_thread(ranks.open)
+        return ranks
+
     async def close(self) -> None:
         """Kill the actors, and leave the cluster if this executor joined it."""
+        if self._ranks is not None:
+            await asyncio.to_thread(self._ranks.close)
         await asyncio.gather(*(host.close() for host in self._hosts))
         if self._connected:
             self._connected = False
             ray.shutdown()
+
+    def _join(self) -> None:
+        if not ray.is_initialized():
+            ray.init(include_dashboard=False, log_to_driver=False, configure_logging=False, runtime_env=_own_code())
+            self._connected = True
+
+
+def _own_node() -> str:
+    return str(ray.get_runtime_context().get_node_id())
 
 
 def _nodes() -> list[DesktopNode]:
@@ -201,20 +275,6 @@ def _own_code() -> dict[str, Any]:
     if RAY_JOB in os.environ or not os.environ.get("RAY_ADDRESS"):
         return {}
     return {"py_modules": [str(REPOSITORY / "arpo_engine")], "excludes": ["__pycache__", "*.pyc"]}
-
-
-def _refuse_other_versions(name: str, there: dict[str, str]) -> None:
-    here = versions()
-    differ = [
-        f"{package} {there[package]}, not {here[package]}"
-        for package in MUST_EQUAL
-        if package in there and package in here and there[package] != here[package]
-    ]
-    if differ:
-        raise DesktopLost(
-            f"the node of {name} has {'; '.join(differ)}; run ./arpo setup there with this version of the "
-            "console, so that both have what is locked"
-        )
 
 
 async def _settled(reference: Any) -> Any:

@@ -7,23 +7,24 @@ from pathlib import Path
 
 from arpo_engine.algorithms import build_algorithm
 from arpo_engine.contract.config import RunConfig
+from arpo_engine.contract.events import PhaseChanged
 from arpo_engine.contract.reporting import EventSink
 from arpo_engine.contract.tasks import Task
 from arpo_engine.models.folder import locate
-from arpo_engine.models.policy import Policy
 from arpo_engine.runtime.context import CHECKPOINTS, Context, Wrappers, open_context
 from arpo_engine.runtime.executor import Executor
 from arpo_engine.runtime.provenance import gather_provenance
+from arpo_engine.trainer.building import build_learner
 from arpo_engine.trainer.checkpoint import CheckpointStore
 from arpo_engine.trainer.collecting import BatchCollector, Collector, Sources
 from arpo_engine.trainer.guard import Guard
-from arpo_engine.trainer.kl_penalty import KlPenalty
-from arpo_engine.trainer.learner import Learner
+from arpo_engine.trainer.learning import Learning
 from arpo_engine.trainer.loop import train
 from arpo_engine.trainer.orders import build_order
 from arpo_engine.trainer.parts import Chosen, Ending, Parts, Progress
 from arpo_engine.trainer.pushing import Pusher
-from arpo_engine.trainer.reference import BaseReference, Reference
+from arpo_engine.trainer.rank_wire import RankGroup
+from arpo_engine.trainer.ranked import RankedLearner
 from arpo_engine.trainer.stop import StopSwitch
 from arpo_engine.trainer.streaming import StreamCollector
 
@@ -43,22 +44,24 @@ async def run_training(
     async with open_context(
         config, run_dir=run_dir, attempt=attempt, sink=sink, executor=executor, wrappers=wrappers
     ) as context:
-        return await train(build_parts(context), stop, resuming=resuming)
+        ranks = await _start_ranks(config, sink, executor) if config.learner.spread else None
+        return await train(build_parts(context, ranks), stop, resuming=resuming)
 
 
-def build_parts(context: Context) -> Parts:
-    """What the loop needs, from what training and evaluating share."""
+async def _start_ranks(config: RunConfig, sink: EventSink, executor: Executor) -> RankGroup:
+    sink.emit(PhaseChanged(phase="preparing", detail=f"starting {config.learner.ranks} ranks of the learner"))
+    return await executor.start_ranks(config)
+
+
+def build_parts(context: Context, ranks: RankGroup | None = None) -> Parts:
+    """What the loop needs, from what training and evaluating share; with ranks it is they that learn."""
     config = context.config
     assert context.policy is not None, "a config with a generator that has no weights here is refused when it is read"
-    learner = Learner(
-        context.policy,
-        algorithm=config.algorithm,
-        optimizer=config.optimizer,
-        temperature=config.rollout.temperature,
-        total_steps=config.limits.steps,
-        seed=config.seed,
-        penalty=_kl_penalty(config, context.policy),
-    )
+    learner: Learning
+    if ranks is None:
+        learner = build_learner(config, context.policy)
+    else:
+        learner = RankedLearner(context.policy, ranks, penalises_rewards=config.algorithm.kl.place == "reward")
     order = build_order(context.train_tasks, config.seed, config.tasks.order)
     sources = Sources(
         config=config, order=order, planner=context.planner, scheduler=context.scheduler, pool=context.pool
@@ -96,15 +99,3 @@ def collector_of(sources: Sources, tasks: Sequence[Task]) -> Collector:
     if rollout.mode == "stream":
         return StreamCollector(sources, tasks=tasks)
     return BatchCollector(sources, prepares=rollout.mode == "barrier" and rollout.prepare_next)
-
-
-def _kl_penalty(config: RunConfig, policy: Policy) -> KlPenalty | None:
-    """The penalty that the config asks for, with a reference policy of its own."""
-    start, kl = config.model, config.algorithm.kl
-    if kl.place == "off":
-        return None
-    if policy.adapter is not None and kl.reference is None:
-        return KlPenalty(kl, BaseReference(policy, policy.adapter), config.rollout.temperature)
-    frozen = Policy.load(kl.reference or start.path, dtype=start.dtype, trust_remote_code=start.trust_remote_code)
-    reference = Reference(frozen, device=policy.device, offload=kl.offload)
-    return KlPenalty(kl, reference, config.rollout.temperature)

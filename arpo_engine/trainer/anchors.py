@@ -15,6 +15,7 @@ from torch import Tensor
 from arpo_engine.contract.config import ArpoConfig, GrpoConfig
 from arpo_engine.contract.config.choices import choices_of
 from arpo_engine.models.policy import Policy
+from arpo_engine.trainer.siblings import ALONE, Siblings, shared_logprobs
 from arpo_engine.types import Member, Trajectory
 
 
@@ -30,11 +31,11 @@ class Anchors:
 
     def rows(self, table: Tensor, places: Sequence[int], width: int) -> Tensor:
         """The rows of some members, as wide as their longest."""
-        return table[torch.tensor(places, device=table.device), :width]
+        return table[torch.tensor(places, dtype=torch.long, device=table.device), :width]
 
 
 def old_logprobs(
-    policy: Policy, members: Sequence[Member], config: GrpoConfig, temperature: float
+    policy: Policy, members: Sequence[Member], config: GrpoConfig, temperature: float, siblings: Siblings = ALONE
 ) -> tuple[Tensor, Tensor | None]:
     """The log-probs that ratios are taken to, and importance weights where the config asks for them.
 
@@ -48,7 +49,7 @@ def old_logprobs(
     again = [place for place, choice in enumerate(chosen) if choice != "behaviour"]
     if not again:
         return recorded, None
-    table = _recomputed(policy, recorded, again, trajectories, temperature)
+    table = _recomputed(policy, recorded, again, trajectories, temperature, siblings)
     truncated = [place for place, choice in enumerate(chosen) if choice == "truncated"]
     if not truncated:
         return table, None
@@ -72,6 +73,7 @@ def present_logprobs(
     remembered: Collection[str],
     config: GrpoConfig,
     temperature: float,
+    siblings: Siblings = ALONE,
 ) -> Tensor:
     """The log-probs [B, T] under today's policy, which a distance from the reference is measured by.
 
@@ -86,7 +88,7 @@ def present_logprobs(
         for place, item in enumerate(trajectories)
         if everyone or item.episode_id in remembered or _sampled_ahead(item)
     ]
-    return _recomputed(policy, recorded, again, trajectories, temperature) if again else recorded
+    return _recomputed(policy, recorded, again, trajectories, temperature, siblings) if again else recorded
 
 
 def _sampled_ahead(trajectory: Trajectory) -> bool:
@@ -95,10 +97,14 @@ def _sampled_ahead(trajectory: Trajectory) -> bool:
 
 
 def _recomputed(
-    policy: Policy, recorded: Tensor, places: Sequence[int], trajectories: Sequence[Trajectory], temperature: float
+    policy: Policy,
+    recorded: Tensor,
+    places: Sequence[int],
+    trajectories: Sequence[Trajectory],
+    temperature: float,
+    siblings: Siblings,
 ) -> Tensor:
-    with torch.no_grad():
-        new = policy.reply_logprobs([trajectories[place] for place in places], temperature).logprobs
+    new = shared_logprobs(siblings, policy, [trajectories[place] for place in places], temperature)
     table = recorded.clone()
     table[torch.tensor(places, device=table.device), : new.shape[1]] = new
     return table

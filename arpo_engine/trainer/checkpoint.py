@@ -17,17 +17,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError
 
 from arpo_engine.contract.errors import CheckpointError
+from arpo_engine.trainer.moments import saved_optimizer
 from arpo_engine.trainer.state_file import read_json, read_state, write_state
 
 log = logging.getLogger(__name__)
 
 FORMAT = 1
 MANIFEST = "manifest.json"
-TENSORS = "optimizer.pt"
 POLICY = "policy"
 BEST = "best.json"
 UNFINISHED = ".unfinished-"
@@ -57,9 +56,14 @@ class CheckpointStore:
         self._keep = keep
 
     def save(
-        self, step: int, *, write_policy: Callable[[Path], None], tensors: Mapping[str, Any], state: Mapping[str, Any]
+        self,
+        step: int,
+        *,
+        write_policy: Callable[[Path], None],
+        write_moments: Callable[[Path], None],
+        state: Mapping[str, Any],
     ) -> Saved:
-        """Write a checkpoint in one atomic step: plain data and bytes in `state`, torch's own in `tensors`.
+        """Write a checkpoint in one atomic step: plain data and bytes in `state`; `write_moments` gets its folder.
 
         Raises:
             CheckpointError: the disk does not take it; earlier checkpoints are untouched.
@@ -69,7 +73,7 @@ class CheckpointStore:
         try:
             fresh.mkdir(parents=True)
             write_policy(fresh / POLICY)
-            torch.save(dict(tensors), fresh / TENSORS)
+            write_moments(fresh)
             write_state(fresh, state)
             size = _write_manifest(fresh, step)
             shutil.rmtree(final, ignore_errors=True)
@@ -154,16 +158,16 @@ class CheckpointStore:
                 raise CheckpointError(f"checkpoint file {folder / name} is not what was written (its hash differs)")
         return Saved(step=step, path=folder, bytes=int(manifest.get("bytes", 0)))
 
-    def load(self, saved: Saved) -> tuple[dict[str, Any], dict[str, Any]]:
-        """The (tensors, state) of a verified checkpoint."""
+    def load(self, saved: Saved) -> tuple[Mapping[str, Any] | Path, dict[str, Any]]:
+        """The (optimizer, state) of a verified checkpoint; see `moments.saved_optimizer`."""
         try:
-            tensors = torch.load(saved.path / TENSORS, map_location="cpu", weights_only=True)
+            optimizer = saved_optimizer(saved.path)
             state = read_state(saved.path)
         except (OSError, RuntimeError, ValueError, KeyError, zipfile.BadZipFile) as error:
             raise CheckpointError(
                 f"checkpoint {saved.path} cannot be read: {error}; resume from another one"
             ) from error
-        return tensors, state
+        return optimizer, state
 
     def _path(self, step: int) -> Path:
         return self.folder / f"step_{step:06d}"

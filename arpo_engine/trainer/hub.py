@@ -11,13 +11,14 @@ from pathlib import Path
 
 from arpo_engine.contract.config.parts import CheckpointConfig
 from arpo_engine.contract.errors import ModelError
+from arpo_engine.contract.secrets import promised
 
 
 def obstacle(config: CheckpointConfig) -> str | None:
     """Why nothing can be pushed from here, with the cure; None if it can, as far as is known without asking the hub."""
     if find_spec("huggingface_hub") is None:
         return "huggingface_hub is not installed here; run ./arpo setup, or leave out checkpoint.push_to"
-    if not os.environ.get(config.push_token_env):
+    if not os.environ.get(config.push_token_env) and config.push_token_env not in promised(os.environ):
         return (
             f"the environment has no {config.push_token_env}; set it to a token that may write to {config.push_to} "
             "where the run runs, or leave out checkpoint.push_to"
@@ -36,6 +37,8 @@ def upload_export(config: CheckpointConfig, folder: Path, message: str, *, endpo
     reason = obstacle(config)
     if reason is not None:
         raise ModelError(reason)
+    if config.push_token_env not in os.environ:
+        raise ModelError(f"the console did not give {config.push_token_env}, which it promised; see its log")
     from huggingface_hub import HfApi
 
     hub = HfApi(endpoint=endpoint, token=os.environ[config.push_token_env])

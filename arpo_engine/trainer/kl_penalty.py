@@ -13,13 +13,21 @@ from arpo_engine.algorithms.losses import aggregate
 from arpo_engine.algorithms.masked import masked_mean
 from arpo_engine.contract.config.objective import KlConfig
 from arpo_engine.trainer.reference import BaseReference, Reference
+from arpo_engine.trainer.siblings import ALONE, Siblings
 from arpo_engine.types import Trajectory
 
 
 class KlPenalty:
     """Measures, weighs, and adapts the weight once a step. Suffixes: B trajectories, T their sampled tokens."""
 
-    def __init__(self, config: KlConfig, reference: Reference | BaseReference, temperature: float) -> None:
+    def __init__(
+        self,
+        config: KlConfig,
+        reference: Reference | BaseReference,
+        temperature: float,
+        siblings: Siblings = ALONE,
+    ) -> None:
+        self._siblings = siblings
         self._config = config
         self._reference = reference
         self._temperature = temperature
@@ -65,7 +73,9 @@ class KlPenalty:
 
     def finish_step(self, trajectories: int) -> tuple[float | None, float]:
         """Mean distance of the step (nats a token) and the weight that it had; a penalty in the loss adapts here."""
-        coef, distance = self._used if self.in_reward else self.coef, self._sum / self._tokens if self._tokens else None
+        # In rewards every rank has seen all trajectories, in the loss its own share of them.
+        whole, tokens = (self._sum, self._tokens) if self.in_reward else self._siblings.total(self._sum, self._tokens)
+        coef, distance = self._used if self.in_reward else self.coef, whole / tokens if tokens else None
         self._sum, self._tokens = 0.0, 0.0
         if distance is not None and not self.in_reward:
             self._adapt(distance, trajectories)

@@ -11,25 +11,24 @@ import math
 import random
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
-import torch
-
 from arpo_engine.algorithms.base import Penalty
-from arpo_engine.algorithms.losses import policy_loss
 from arpo_engine.contract.config import GrpoConfig
 from arpo_engine.contract.config.choices import choices_of
 from arpo_engine.contract.config.parts import OptimizerConfig
 from arpo_engine.models.policy import Policy
-from arpo_engine.models.replies import ReplyLogprobs
 from arpo_engine.trainer.anchors import Anchors, old_logprobs, present_logprobs
 from arpo_engine.trainer.effort import Effort
+from arpo_engine.trainer.gradient import Gradient
 from arpo_engine.trainer.kl_penalty import KlPenalty
+from arpo_engine.trainer.moments import read_moments, spread_like, write_whole
 from arpo_engine.trainer.optimizers import build_optimizer, load_moments
 from arpo_engine.trainer.report import LearnReport, Sums
-from arpo_engine.trainer.sampler_gap import sampler_gap
 from arpo_engine.trainer.schedule import learning_rate
 from arpo_engine.trainer.shaping import shaped
+from arpo_engine.trainer.siblings import ALONE, Siblings
 from arpo_engine.types import Group, Member, Trajectory
 
 log = logging.getLogger(__name__)
@@ -48,6 +47,7 @@ class Learner:
         total_steps: int,
         seed: int,
         penalty: KlPenalty | None = None,
+        siblings: Siblings = ALONE,
     ) -> None:
         self._policy = policy
         self._algorithm = algorithm
@@ -61,12 +61,16 @@ class Learner:
         in_loss = penalty is not None and not penalty.in_reward
         self._keeps_all = in_loss or choices_of(algorithm).zero_variance == "keep"
         self._penalty = penalty
-        self._optimizer = build_optimizer(policy.trained(), optimizer)
+        self._siblings = siblings
+        self.optimizer = build_optimizer(policy.trained(), optimizer)
+        self._gradient = Gradient(
+            policy, algorithm, temperature=temperature, penalty=penalty, seeds=self._random, siblings=siblings
+        )
 
     def learn(self, groups: Sequence[Group], step: int) -> LearnReport:
         """Update the policy from the groups of one training step."""
         rate = learning_rate(self._config, step, self._total_steps) * self.rate_factor
-        for parameters in self._optimizer.param_groups:
+        for parameters in self.optimizer.param_groups:
             parameters["lr"] = rate
         chat, effort = self._policy.chat, Effort(self._policy.device)
         members = [shaped(member, self._algorithm, chat) for group in groups for member in group.members]
@@ -89,6 +93,7 @@ class Learner:
                 finite = self._update(batch, anchors, normaliser, sums, version=step - 1)
                 if not finite:
                     break
+        sums = sums.joined(self._siblings)
         distance, coef = self._finish_penalty(len(members))
         share = sum(member.advantage != 0.0 for member in live) / len(members)
         return sums.report(
@@ -114,25 +119,36 @@ class Learner:
         taken = [0.0] * len(everyone)
         if speaking:
             spoken = [everyone[place].trajectory for place in speaking]
-            present = present_logprobs(self._policy, spoken, remembered, self._algorithm, self._temperature)
+            present = present_logprobs(
+                self._policy, spoken, remembered, self._algorithm, self._temperature, self._siblings
+            )
             less = penalty.of_rewards(spoken, present)
             for place, value in zip(speaking, less, strict=True):
                 taken[place] = value
         return taken
 
+    def save_moments(self, folder: Path) -> None:
+        """Write the state of an optimizer that is here as a whole."""
+        write_whole(self.optimizer, folder)
+
     def state_dict(self) -> dict[str, Any]:
-        """Optimizer moments, the random generator of the minibatches, and the guard's factor."""
+        """The random generator of the minibatches and the guard's factor; the same on every rank."""
         version, internal, gauss = self._random.getstate()
         state = {
-            "optimizer": self._optimizer.state_dict(),
             "random": [version, list(internal), gauss],
             "rate_factor": self.rate_factor,
         }
         return state if self._penalty is None else {**state, "penalty": self._penalty.state_dict()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from a saved state."""
-        if load_moments(self._optimizer, state["optimizer"]):
+        """Go on from a saved state, whose optimizer may be a folder that ranks saved; of whole moments a rank takes its
+        own part."""
+        saved, trained = state["optimizer"], self._policy.trained()
+        if isinstance(saved, Path):
+            moments, groups = read_moments(saved, trained), state["groups"]
+        else:
+            moments, groups = spread_like(saved["state"], trained), saved["param_groups"]
+        if load_moments(self.optimizer, {"state": moments, "param_groups": groups}):
             log.warning(
                 "the checkpoint was saved by another kind of optimizer; its moments are converted to those of "
                 "optimizer.kind = %s, and the run goes on with that",
@@ -155,55 +171,21 @@ class Learner:
 
     def _update(self, batch: Sequence[int], anchors: Anchors, normaliser: float, sums: Sums, *, version: int) -> bool:
         """One optimizer step; False (and no step) when its loss or its gradient is not a finite number."""
-        trajectories = [anchors.members[place].trajectory for place in batch]
-        advantages = torch.tensor([anchors.members[place].advantage for place in batch], device=self._policy.device)
-        new = self._new_logprobs(trajectories)
-        if not sums.updates:
-            recorded = self._policy.behaviour_logprobs(trajectories)
-            sums.gap = sampler_gap(trajectories, new.logprobs, recorded, version)
-        width, loss_config = new.logprobs.shape[1], self._algorithm.loss
-        per_trajectory = loss_config.aggregation == "seq_mean"
-        outcome = policy_loss(
-            new.logprobs,
-            anchors.rows(anchors.old_BT, batch, width),
-            advantages,
-            new.mask,
-            clip=self._algorithm.clip,
-            normaliser=normaliser,
-            kind=loss_config.kind,
-            per_trajectory=per_trajectory,
-            weights_BT=None if anchors.weights_BT is None else anchors.rows(anchors.weights_BT, batch, width),
-        )
-        total = outcome.loss
-        if self._penalty is not None and anchors.reference_BT is not None:
-            reference = anchors.rows(anchors.reference_BT, batch, width)
-            total = total + self._penalty.of_loss(
-                new.logprobs, reference, new.mask, normaliser, per_trajectory=per_trajectory
-            )
-        self._optimizer.zero_grad(set_to_none=True)
-        total.backward()
-        loss = float(total.detach())
-        norm = float(torch.nn.utils.clip_grad_norm_(self._policy.trained(), self._config.max_grad_norm))
-        entropy = float((new.entropy.detach() * new.mask).sum())
-        surprisal = -float(torch.where(new.mask.bool(), new.logprobs.detach(), 0.0).sum())
+        self.optimizer.zero_grad(set_to_none=True)
+        parts = self._gradient.add(batch, anchors, normaliser, version=None if sums.updates else version)
+        norm = self._siblings.clip(self._policy.trained(), self._config.max_grad_norm)
+        (loss,) = self._siblings.total(sum(part.loss for part in parts))
         if not (math.isfinite(norm) and math.isfinite(loss)):
-            self._optimizer.zero_grad(set_to_none=True)
+            self.optimizer.zero_grad(set_to_none=True)
             return False
-        self._optimizer.step()
-        sums.add(outcome, loss, entropy, surprisal, norm)
+        self.optimizer.step()
+        sums.add(parts, norm)
         return True
-
-    def _new_logprobs(self, trajectories: Sequence[Trajectory]) -> ReplyLogprobs:
-        adapter = self._policy.adapter
-        if adapter is None or not adapter.drops:
-            return self._policy.reply_logprobs(trajectories, self._temperature)
-        with adapter.dropping_out(self._random.getrandbits(63)):
-            return self._policy.reply_logprobs(trajectories, self._temperature)
 
     def _anchors(self, live: list[Member], effort: Effort) -> Anchors:
         """What the members of a step are held against."""
         with effort.part("old_logprobs"):
-            old, weights = old_logprobs(self._policy, live, self._algorithm, self._temperature)
+            old, weights = old_logprobs(self._policy, live, self._algorithm, self._temperature, self._siblings)
         reference = None
         if self._penalty is not None and not self._penalty.in_reward:
             with effort.part("reference"):

@@ -22,7 +22,7 @@ from arpo_engine.rollout.scheduler import Scheduler
 from arpo_engine.trainer.checkpoint import CheckpointStore
 from arpo_engine.trainer.collecting import Collector
 from arpo_engine.trainer.guard import Guard
-from arpo_engine.trainer.learner import Learner
+from arpo_engine.trainer.learning import Learning
 from arpo_engine.trainer.orders import Order
 from arpo_engine.trainer.pushing import Pusher
 
@@ -69,7 +69,7 @@ class Parts:
     planner: Planner
     evaluator: Evaluator
     algorithm: Algorithm
-    learner: Learner
+    learner: Learning
     order: Order
     chosen: Chosen
     guard: Guard

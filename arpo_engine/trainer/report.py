@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
-from arpo_engine.algorithms.losses import PolicyLoss
-from arpo_engine.trainer.sampler_gap import SamplerGap
+from arpo_engine.trainer.gradient import Part
+from arpo_engine.trainer.sampler_gap import SamplerGap, combined
+from arpo_engine.trainer.siblings import Siblings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +40,10 @@ class LearnReport:
     """How far the generator's log-probs are from the learner's; None where no token could be compared."""
 
 
+OWN = ("tokens", "loss", "entropy", "clipped", "clipped_high", "clipped_dual", "kl", "surprisal")
+"""Sums over what a rank computed itself."""
+
+
 @dataclass(slots=True)
 class Sums:
     """Over the updates of one step."""
@@ -54,18 +60,30 @@ class Sums:
     surprisal: float = 0.0
     gap: SamplerGap | None = None
 
-    def add(self, outcome: PolicyLoss, loss: float, entropy: float, surprisal: float, norm: float) -> None:
-        """One more update; entropy and surprisal are sums over its tokens."""
+    def add(self, parts: Sequence[Part], norm: float) -> None:
+        """One more update, by its parts; the first one tells how far the sampler is away."""
+        if not self.updates:
+            self.gap = combined([part.gap for part in parts])
         self.updates += 1
-        self.tokens += outcome.tokens
-        self.loss += loss
-        self.entropy += entropy
-        self.surprisal += surprisal
         self.norm += norm
-        self.clipped += outcome.clipped
-        self.clipped_high += outcome.clipped_high
-        self.clipped_dual += outcome.clipped_dual
-        self.kl += outcome.kl_sum
+        for part in parts:
+            self.tokens += part.outcome.tokens
+            self.loss += part.loss
+            self.entropy += part.entropy
+            self.surprisal += part.surprisal
+            self.clipped += part.outcome.clipped
+            self.clipped_high += part.outcome.clipped_high
+            self.clipped_dual += part.outcome.clipped_dual
+            self.kl += part.outcome.kl_sum
+
+    def joined(self, siblings: Siblings) -> Sums:
+        """What all ranks counted; norms are of all of them already."""
+        if siblings.size == 1:
+            return self
+        gap = self.gap or SamplerGap(mean_abs=0.0, k3=0.0, tokens=0)
+        counted = siblings.total(*(getattr(self, name) for name in OWN), *gap.sums())
+        own: dict[str, Any] = dict(zip(OWN, counted, strict=False))
+        return replace(self, **own, gap=SamplerGap.of_sums(*counted[len(OWN) :]))
 
     def report(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,11 +34,13 @@ async def save(parts: Parts, *, measured_success: float | None, may_be_best: boo
         "planned": parts.planner.planned,
         "seed": parts.config.seed,
     }
-    tensors, stream = {"optimizer": learner.pop("optimizer")}, parts.collector.state()
+    stream = parts.collector.state()
 
     def write() -> Saved:
         whole = state if stream is None else {**state, "stream": stream.packed()}
-        return parts.store.save(step, write_policy=parts.policy.save, tensors=tensors, state=whole)
+        return parts.store.save(
+            step, write_policy=parts.policy.save, write_moments=parts.learner.save_moments, state=whole
+        )
 
     saved = await asyncio.to_thread(write)
     best = parts.store.best
@@ -88,13 +91,13 @@ def restore_newest(parts: Parts) -> int | None:
     saved = parts.store.newest_whole(lambda text: _warn(parts, text))
     if saved is None:
         return None
-    tensors, state = parts.store.load(saved)
+    optimizer, state = parts.store.load(saved)
     if state["seed"] != parts.config.seed:
         raise CheckpointError(
             f"{saved.path} was made with seed {state['seed']}, this run has seed = {parts.config.seed}; set seed="
             f"{state['seed']} to resume it, or start anew with --no-resume"
         )
-    _load_learner(parts, saved, tensors, state)
+    _load_learner(parts, saved, optimizer, state)
     parts.progress.load_state_dict(state["progress"])
     parts.algorithm.load_state_dict(state["algorithm"])
     restore_choice(parts, state.get("chosen"), saved.path)
@@ -112,14 +115,14 @@ def restore_best(parts: Parts) -> int | None:
     if best is None:
         return None
     saved = parts.store.verify(best[0])
-    tensors, state = parts.store.load(saved)
+    optimizer, state = parts.store.load(saved)
     factor = parts.learner.rate_factor
-    _load_learner(parts, saved, tensors, state)
+    _load_learner(parts, saved, optimizer, state)
     parts.learner.rate_factor = factor
     return saved.step
 
 
-def _load_learner(parts: Parts, saved: Saved, tensors: dict[str, Any], state: dict[str, Any]) -> None:
+def _load_learner(parts: Parts, saved: Saved, optimizer: Mapping[str, Any] | Path, state: dict[str, Any]) -> None:
     try:
         parts.policy.load_weights(saved.policy)
     except ModelError as error:
@@ -128,7 +131,7 @@ def _load_learner(parts: Parts, saved: Saved, tensors: dict[str, Any], state: di
             "was started with, or start anew with --no-resume"
         ) from error
     try:
-        parts.learner.load_state_dict({**state["learner"], "optimizer": tensors["optimizer"]})
+        parts.learner.load_state_dict({**state["learner"], "optimizer": optimizer})
     except (KeyError, ValueError) as error:
         raise CheckpointError(
             f"the optimizer of {saved.path} knows other weights ({type(error).__name__}: {error}); give "

@@ -26,6 +26,17 @@ class SamplerGap:
     (http://joschu.net/blog/kl-approx.html)."""
     tokens: int
 
+    def sums(self) -> tuple[float, float, float]:
+        """Of both over the tokens, and their number: what several gaps can be added up by."""
+        return self.mean_abs * self.tokens, self.k3 * self.tokens, float(self.tokens)
+
+    @classmethod
+    def of_sums(cls, absolute: float, k3: float, tokens: float) -> SamplerGap | None:
+        """The gap over all tokens that were summed up; None where there is none."""
+        if not tokens:
+            return None
+        return cls(mean_abs=absolute / tokens, k3=k3 / tokens, tokens=round(tokens))
+
 
 def sampler_gap(
     trajectories: Sequence[Trajectory], learner_BT: Tensor, generator_BT: Tensor, version: int
@@ -45,4 +56,17 @@ def sampler_gap(
         return None
     return SamplerGap(
         mean_abs=float(apart.abs().mean()), k3=float((apart.exp() - 1 - apart).mean()), tokens=apart.numel()
+    )
+
+
+def combined(gaps: Sequence[SamplerGap | None]) -> SamplerGap | None:
+    """The gap over all tokens, of which each of `gaps` is over some."""
+    known = [gap for gap in gaps if gap is not None]
+    if len(known) < 2:
+        return known[0] if known else None
+    tokens = sum(gap.tokens for gap in known)
+    return SamplerGap(
+        mean_abs=sum(gap.mean_abs * gap.tokens for gap in known) / tokens,
+        k3=sum(gap.k3 * gap.tokens for gap in known) / tokens,
+        tokens=tokens,
     )

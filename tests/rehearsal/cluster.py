@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import arpo_engine
 from tests.rehearsal.network import Machine
 from webapp.supervisor.join import node_program
 from webapp.supervisor.rayhead import PATIENCE
@@ -16,6 +17,7 @@ from webapp.supervisor.rayhead import PATIENCE
 PORT = 6379
 UP_WITHIN_S = 240.0
 STARTED = "Ray runtime started"
+PACKAGE = Path(arpo_engine.__file__).parent
 
 
 class TwoNodes:
@@ -50,9 +52,13 @@ class TwoNodes:
         self._start(self.east.inside(ray, *words), environment, "head.log")
 
     def start_node(self) -> None:
-        """What `./arpo join --desktops N` runs, once the console has let the machine in."""
+        """What `./arpo join --desktops N` runs, once the console has let the machine in.
+
+        The machine has the environment and no code of ours: where our package lies it sees an empty folder.
+        """
         program = node_program(self.head, self._token, node_ip=self.west.address, desktops=self.desktops, gpus=0)
-        self._start(self.west.inside(*program.argv), dict(program.env), "node.log")
+        hide = ["sh", "-c", 'mount -t tmpfs none "$0" && exec "$@"', str(PACKAGE)]
+        self._start(self.west.inside(*hide, *program.argv), dict(program.env), "node.log")
 
     def _start(self, command: list[str], environment: dict[str, str], log: str) -> None:
         path = self._folder / log

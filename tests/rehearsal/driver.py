@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import psutil
 
@@ -17,7 +16,8 @@ from arpo_engine.contract.events import Envelope
 from arpo_engine.contract.reporting import SPOOL_NAME, read_spool
 from tests.rehearsal.cluster import TwoNodes
 
-Strike = Callable[[Any], bool]
+WITHIN_S = 1800.0
+"""Longest wait for anything; two engines of vLLM alone take minutes on two cores with much to do."""
 
 
 class Run:
@@ -29,6 +29,7 @@ class Run:
         self._words = words
         self._process: subprocess.Popen[bytes] | None = None
         self._began = time.monotonic()
+        self._read: tuple[int, list[Envelope]] = (0, [])
         self.told: list[str] = []
         """The story for the log: seconds since the beginning, and what happened."""
 
@@ -62,9 +63,12 @@ class Run:
     def events(self) -> list[Envelope]:
         """All that was told so far."""
         spool = self.folder / SPOOL_NAME
-        return list(read_spool(spool)) if spool.exists() else []
+        size = spool.stat().st_size if spool.exists() else 0
+        if size != self._read[0]:
+            self._read = (size, list(read_spool(spool)))
+        return self._read[1]
 
-    def until(self, holds: Callable[[list[Envelope]], bool], what: str, within_s: float = 600.0) -> list[Envelope]:
+    def until(self, holds: Callable[[list[Envelope]], bool], what: str, within_s: float = WITHIN_S) -> list[Envelope]:
         """Wait for the events to tell something; returns them all."""
         deadline = time.monotonic() + within_s
         while True:
@@ -77,7 +81,7 @@ class Run:
             assert time.monotonic() < deadline, f"{what} did not happen within {within_s:g} s: {self.last_words()}"
             time.sleep(0.05)
 
-    def wait(self, within_s: float = 600.0) -> int:
+    def wait(self, within_s: float = WITHIN_S) -> int:
         """The exit code of the attempt."""
         assert self._process is not None
         code = self._process.wait(within_s)

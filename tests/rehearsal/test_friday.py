@@ -2,7 +2,7 @@
 
 The script is the published one but for the model's path and the number of GPUs; the words behind it are those that
 `import-config` itself advises where there are no OSWorld machines. Two Ray nodes stand in network namespaces of their
-own; a learner, a generator's replica, a desktop and a whole node are killed, one after another. Takes minutes.
+own; a rank of the learner, a replica of the generator, a desktop and a node are killed, one by one. Takes minutes.
 
     ./arpo test -m slow tests/rehearsal -s          (as root, for the namespaces; -s shows the story)
 """
@@ -100,26 +100,31 @@ def test_the_friday_goes_on_whatever_dies_and_no_finished_episode_is_lost(folder
     run.start()
     run.until(lambda seen: bool(of(seen, CheckpointSaved, step=1)), "step 1 is learnt and saved")
     kept = run.until(lambda seen: bool(ended_in(seen, 1, 2)), "an episode of step 2 is finished")
-    run.strike("the learner", lambda process: "--run-dir" in cmdline(process) and process.name() != "ip")
+    run.strike("a rank of the learner", lambda process: "ray::RankActor" in cmdline(process))
     assert run.wait() != 0
+    assert "rank" in run.events()[-1].event.reason, "the end has a name"
 
     run.start()
-    (begun,) = run.until(lambda seen: bool(of(seen, RunStarted, attempt=2)), "the run goes on")[-1:]
-    assert begun.attempt == 2
+    run.until(lambda seen: bool(of(seen, RunStarted, attempt=2)), "the run goes on")
     run.until(lambda seen: bool(ended_in(seen, 2, 2)), "an episode of step 2 is finished again")
     if vllm:
         run.strike("a replica", lambda process: "arpo_engine.inference.vllm_process" in cmdline(process))
     run.strike("a process of desktops", lambda process: "ray::DesktopActor" in cmdline(process))
-    run.until(lambda seen: bool(of(seen, FaultNoticed, fault=Fault.DESKTOP_LOST)), "its desktops are there again")
+    run.until(lambda seen: any(lost(line, 2) for line in seen), "the episodes on it are known to be lost")
     run.until(lambda seen: bool(ended_in(seen, 2, 3)), "an episode of step 3 is finished")
     nodes.west.pull_the_plug()
     run.tell(f"the whole node {nodes.west.address} is killed")
     run.until(lambda seen: any(lost(line, 3) for line in seen), "the episodes on it are known to be lost")
     nodes.start_node()
     run.tell("the node has joined again")
-    seen = run.until(lambda seen: bool(of(seen, RunEnded, attempt=2)), "all steps are done")
-    assert run.wait() == 0
+    if run.wait() != 0:  # some of the ranks stood on it, and a learner that has lost a part ends its attempt
+        assert "rank" in run.events()[-1].event.reason, "the end has a name"
+        run.start()
+        assert run.wait() == 0
+    seen = run.events()
 
+    again = len(of(seen, FaultNoticed, fault=Fault.DESKTOP_LOST))
+    run.tell(f"{again} processes of desktops were started again, beside those that were still starting at the end")
     sys.stdout.write("\n".join(["", *run.told, ""]))
     judge(seen, kept)
     load(folder / "run" / "checkpoints" / f"step_{STEPS:06d}" / "policy")
@@ -127,13 +132,13 @@ def test_the_friday_goes_on_whatever_dies_and_no_finished_episode_is_lost(folder
 
 def judge(seen: list[Envelope], kept: list[Envelope]) -> None:
     """The run is whole: three steps of sixteen scored rollouts each, and nothing that was finished is missing."""
-    (ended,) = of(seen, RunEnded)
+    ended = of(seen, RunEnded)[-1]
     assert (ended.event.outcome, ended.event.step) == (RunOutcome.FINISHED, STEPS)
     assert [(line.event.step, line.event.attempts) for line in of(seen, StepFinished)] == [
         (step, ROLLOUTS) for step in range(1, STEPS + 1)
     ]
-    (resumed,) = of(seen, RunStarted, attempt=2)
-    assert resumed.event.resumed_from_step == 1
+    began = [line.event.resumed_from_step for line in of(seen, RunStarted)]
+    assert began[:2] == [None, 1] and began[2:] in ([], [2]), "each attempt goes on from the last finished step"
     before = {line.event.episode_id for line in of(kept, EpisodeEnded)}
     episodes = [line.event.episode_id for line in of(seen, EpisodeEnded)]
     assert before <= set(episodes) and len(set(episodes)) == len(episodes)

@@ -15,17 +15,23 @@ class FakeCluster:
         self.jobs: dict[str, dict[str, Any]] = {}
         self.submitted: list[dict[str, Any]] = []
         self.logs: dict[str, str] = {}
+        self.packages: dict[str, bytes] = {}
         self.stops: list[str] = []
         self.obeys_stop = True
 
-    def ask(self, method: str, path: str, body: dict[str, Any] | None = None, timeout_s: float = 0.0) -> dict[str, Any]:
+    def ask(
+        self, method: str, path: str, body: dict[str, Any] | bytes | None = None, timeout_s: float = 0.0
+    ) -> dict[str, Any]:
         if self.away:
             raise ClusterAway("the Ray cluster does not answer")
         words = path.strip("/").split("/")
         if path == "/api/version":
             return {"version": "4"}
+        if words[1] == "packages":
+            return self._package(method, words[-1], body)
         if method == "POST" and path == "/api/jobs/":
-            return self._submit(body or {})
+            assert isinstance(body, dict)
+            return self._submit(body)
         job = self.jobs.get(words[2])
         if job is None:
             raise JobRefused("404: no such job")
@@ -42,6 +48,14 @@ class FakeCluster:
         """The job's process is gone."""
         self.jobs[submission_id] = {"status": status, "message": "", "driver_exit_code": exit_code}
         self.logs[submission_id] = log
+
+    def _package(self, method: str, name: str, body: dict[str, Any] | bytes | None) -> dict[str, Any]:
+        if method == "PUT":
+            assert isinstance(body, bytes)
+            self.packages[name] = body
+        if name not in self.packages:
+            raise JobRefused("404: no such package")
+        return {}
 
     def _submit(self, body: dict[str, Any]) -> dict[str, Any]:
         if body["submission_id"] in self.jobs:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from django.http import HttpRequest
 
+from arpo_engine.contract.agreement import HEADER, disagreement, version_in
+from arpo_engine.contract.events import WIRE_VERSION
 from webapp.runs.models import RunAttempt
 from webapp.runs.services.attempts import attempt_of_token
 
@@ -14,6 +16,10 @@ class AttemptRefused(Exception):
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)
         self.status = status
+
+
+class ContractDiffers(Exception):
+    """The engine comes from a release that this console does not understand, or the other way round."""
 
 
 def attempt_of_request(request: HttpRequest, run_id: str) -> RunAttempt:
@@ -29,6 +35,17 @@ def attempt_of_request(request: HttpRequest, run_id: str) -> RunAttempt:
     if attempt is None:
         raise AttemptRefused(f"this token is not of run {run_id[:20]}; each attempt has its own", 403)
     return attempt
+
+
+def require_same_contract(request: HttpRequest) -> None:
+    """Raise ContractDiffers unless the engine speaks this console's version of the contract, by its header."""
+    named = request.headers.get(HEADER)
+    version = version_in(named)
+    if version is None:
+        raise ContractDiffers(f"{HEADER} is {named!r}; send the number of the contract's version")
+    differ = disagreement(console=WIRE_VERSION, engine=version)
+    if differ is not None:
+        raise ContractDiffers(differ)
 
 
 def bearer(request: HttpRequest) -> str:

@@ -12,9 +12,9 @@ from typing import Final
 from django.db import DataError, IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse
 
-from arpo_engine.contract.events import Envelope, IngestAnswer, MetricsLogged, ValidationFinished
+from arpo_engine.contract.events import WIRE_VERSION, Envelope, IngestAnswer, MetricsLogged, ValidationFinished
 from arpo_engine.contract.outcomes import Directive
-from webapp.api.attempt_auth import AttemptRefused, attempt_of_request
+from webapp.api.attempt_auth import AttemptRefused, ContractDiffers, attempt_of_request, require_same_contract
 from webapp.api.ndjson import BodyTooLarge, BodyUnreadable, parse_envelopes, read_body
 from webapp.api.replies import refusal, typed
 from webapp.episodes import services as episodes
@@ -32,10 +32,13 @@ def post_events(request: HttpRequest, run_id: str) -> HttpResponse:
     """Take a batch of envelopes; an empty one is a heartbeat. `?frames=all` asks for frames asked for just now too."""
     try:
         attempt = attempt_of_request(request, run_id)
+        require_same_contract(request)
         envelopes = parse_envelopes(read_body(request))
         answer, gap = ingest(attempt, envelopes, all_frames=request.GET.get("frames") == "all")
     except AttemptRefused as error:
         return refusal(error.status, str(error))
+    except ContractDiffers as error:
+        return refusal(426, str(error))
     except BodyTooLarge as error:
         return refusal(413, str(error))
     except BodyUnreadable as error:
@@ -71,7 +74,9 @@ def ingest(
             _store(run, attempt, fresh)
         shipped = attempts[envelopes[-1].attempt] if envelopes else own
         missing = episodes.missing_frames(run, again=all_frames)
-        answer = IngestAnswer(directive=_directive(run, own), last_seq=shipped.last_seq, missing_frames=missing)
+        answer = IngestAnswer(
+            contract=WIRE_VERSION, directive=_directive(run, own), last_seq=shipped.last_seq, missing_frames=missing
+        )
     return answer, gap
 
 

@@ -9,7 +9,7 @@ from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, UnreadablePostError
 from pydantic import ValidationError
 
-from arpo_engine.contract.events import Envelope, EpisodeEnded
+from arpo_engine.contract.events import WIRE_VERSION, Envelope, EpisodeEnded
 
 MAX_BODY_BYTES: Final = 8 * 1024 * 1024
 """Of one batch, unpacked."""
@@ -68,11 +68,18 @@ def parse_envelopes(body: bytes) -> list[Envelope]:
             first = error.errors(include_url=False, include_context=False)[0]
             field = ".".join(str(part) for part in first["loc"]) or "the line"
             raise BodyUnreadable(f"line {number}: {field}: {first['msg']}", number) from error
-        problem = _contradiction(envelope)
+        problem = _newer(envelope) or _contradiction(envelope)
         if problem:
             raise BodyUnreadable(f"line {number}: {problem}", number)
         envelopes.append(envelope)
     return envelopes
+
+
+def _newer(envelope: Envelope) -> str:
+    """A line of a later contract may mean something else by the same words."""
+    if envelope.v <= WIRE_VERSION:
+        return ""
+    return f"it is of version {envelope.v} of the contract, and this console reads up to {WIRE_VERSION}; update it"
 
 
 def _contradiction(envelope: Envelope) -> str:

@@ -10,7 +10,7 @@ from ninja import NinjaAPI, Query
 from ninja.errors import HttpError
 
 from webapp.accounts.permissions import PermissionRefused
-from webapp.api import ingest, joining
+from webapp.api import ingest, joining, run_secrets
 from webapp.api.people_auth import PEOPLE, acting_person, visible_runs
 from webapp.api.schemas import CurveData, EventData, EventPage, RunDetail, RunLine, RunPage, Said
 from webapp.metrics.series import MAX_POINTS, keys_of, series
@@ -104,6 +104,12 @@ def post_events(request: HttpRequest, run_id: str) -> HttpResponse:
 def join(request: HttpRequest) -> HttpResponse:
     """For machines: how to join the cluster, with a join token."""
     return joining.post_join(request)
+
+
+@api.get("/runs/{run_id}/secrets", auth=None)
+def get_secrets(request: HttpRequest, run_id: str) -> HttpResponse:
+    """For engines: the values of the secrets that the run's config names, with the attempt's own token."""
+    return run_secrets.get_secrets(request, run_id)
 
 
 @api.post("/runs/{run_id}/stop", response=Said)

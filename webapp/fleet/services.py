@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from arpo_engine.contract.joining import JoinAnswer, JoinRequest, misfits
 from webapp.accounts.models import User
-from webapp.accounts.permissions import require_console_admin
+from webapp.accounts.permissions import can_administer_console, require_console_admin
 from webapp.accounts.secrets import digest_of, make_secret
 from webapp.accounts.services import record
 from webapp.fleet.cluster import how_to_join
@@ -80,8 +80,8 @@ def admit(*, secret: str, request: JoinRequest, ip: str | None = None) -> JoinAn
         raise TokenRefused(f"This join token is not known. {cure}")
     if token.ended:
         raise TokenRefused(f"This join token is {token.ended}. {cure}")
-    maker = User.objects.filter(pk=token.made_by_id, is_active=True, is_superuser=True).first()
-    if maker is None:
+    maker = token.made_by
+    if maker is None or not can_administer_console(maker):
         raise TokenRefused(f"Whoever made this join token is no administrator any more. {cure}")
     answer = how_to_join()
     reasons = misfits(console=answer, machine=request)

@@ -63,6 +63,7 @@ ONLY_FOR_KIND = {
     "algorithm": ("train",),
     "reward": ("train",),
     "optimizer": ("train",),
+    "learner": ("train",),
     "validation": ("train",),
     "guard": ("train",),
     "checkpoint": ("train",),

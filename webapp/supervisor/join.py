@@ -93,12 +93,14 @@ def join(options: JoinOptions, terminal: Terminal) -> int:
 
 
 def node_program(head: str, ray_token: str, *, node_ip: str, desktops: int, gpus: int) -> Program:
-    """Ray's own command, with ARPO's resource for desktops."""
+    """Ray's own command, with ARPO's resource for desktops, and `gpu_host`, by which jobs find machines with GPUs."""
     from webapp.supervisor.rayhead import PATIENCE
 
     words = [f"--address={head}", f"--node-ip-address={node_ip}", f"--num-gpus={gpus}", "--block"]
-    if desktops:
-        words.append("--resources=" + json.dumps({f"docker:{node_ip}": desktops, "desktop": desktops}))
+    resources = {f"docker:{node_ip}": desktops, "desktop": desktops} if desktops else {}
+    resources |= {"gpu_host": 1} if gpus else {}
+    if resources:
+        words.append(f"--resources={json.dumps(resources)}")
     bin_dir = Path(sys.executable).parent
     settings = {
         "RAY_AUTH_MODE": "token",

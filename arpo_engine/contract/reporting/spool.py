@@ -10,7 +10,7 @@ import contextlib
 import fcntl
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -41,8 +41,10 @@ class SpoolLine:
 class Spool:
     """The writing end. One process writes a run folder; a second one is refused."""
 
-    def __init__(self, path: Path, attempt: int) -> None:
+    def __init__(self, path: Path, attempt: int, redact: Callable[[str], str] = str) -> None:
         """Open for appending, mend what a crash tore, and go on numbering where the attempt stopped.
+
+        `redact` takes out of a line what nobody may read.
 
         Raises:
             SpoolError: the file cannot be opened, is being written by another process, or belongs to a later attempt.
@@ -50,6 +52,7 @@ class Spool:
         self.path = path
         self.attempt = attempt
         self.last_seq = 0
+        self._redact = redact
         self._pending = bytearray()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -69,7 +72,7 @@ class Spool:
         """Number an event and hold its line for the next `flush`; returns its seq."""
         seq = self.last_seq + 1
         envelope = Envelope.model_construct(v=WIRE_VERSION, attempt=self.attempt, seq=seq, at=at, event=event)
-        self._pending += envelope.model_dump_json().encode() + b"\n"
+        self._pending += self._redact(envelope.model_dump_json()).encode() + b"\n"
         self.last_seq = seq
         return seq
 

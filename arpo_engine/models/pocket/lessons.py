@@ -16,10 +16,10 @@ from torch import Tensor
 
 from arpo_engine.contract.outcomes import EndedBy
 from arpo_engine.models.chat import ChatFormat
+from arpo_engine.models.contexts import contexts_of, padded
 from arpo_engine.models.pocket.gaze import looks_of, watched_forward
 from arpo_engine.models.policy import Policy
 from arpo_engine.models.positions import mrope_positions
-from arpo_engine.models.replies import contexts_of, padded
 from arpo_engine.types import Pixels, Step, Trajectory
 
 QUERIES_PER_SCENE, TYPED_PER_SCENE = 8, 3
@@ -246,14 +246,14 @@ def imitation_loss(policy: Policy, system: str, lessons: Sequence[Demonstration]
     """Saying what the demonstrators said, while looking where they must have looked."""
     screenshots: dict[bytes, Pixels] = {}
     trajectories = [as_trajectory(policy.chat, system, lesson) for lesson in lessons]
-    batch = contexts_of(policy, trajectories, screenshots)
+    batch = contexts_of(policy.chat, trajectories, screenshots)
     features = dict(zip(screenshots, policy.encode_frames(list(screenshots.values())), strict=True))
     seen = torch.cat([features[key] for item in batch for key in item.frames])
     pixels = lessons[0].turns[0][0]
     looks = [list(looks_of(policy.chat, item.ids, (pixels.shape[1], pixels.shape[0]))) for item in batch]
-    ids_BL, positions = padded(policy, batch)
-    hidden, look, look_right = watched_forward(policy, policy.embed(ids_BL, seen), positions, looks)
+    laid = padded(policy.chat, batch)
+    hidden, look, look_right = watched_forward(policy, policy.embed(laid.ids_BL, seen), laid.positions, looks)
     rows = torch.tensor([row for row, item in enumerate(batch) for _ in item.places])
     places = torch.tensor([place for item in batch for place in item.places])
-    imitation = F.cross_entropy(policy.logits(hidden[rows, places]), ids_BL[rows, places + 1])
+    imitation = F.cross_entropy(policy.logits(hidden[rows, places]), laid.ids_BL[rows, places + 1])
     return ImitationLoss(imitation=imitation, look=look, look_right=look_right)

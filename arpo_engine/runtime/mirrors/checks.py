@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 
 from arpo_engine.contract.config.records import MirrorKind, RecordsConfig
+from arpo_engine.contract.secrets import promised
 from arpo_engine.runtime.mirrors.registry import install_command, missing_package
-from arpo_engine.runtime.mirrors.wandb_mode import MODE_VARIABLE, has_key
+from arpo_engine.runtime.mirrors.wandb_mode import KEY_VARIABLES, MODE_VARIABLE, has_key
 
 
 def missing_packages(records: RecordsConfig) -> list[str]:
@@ -35,4 +36,6 @@ def _destination(kind: MirrorKind) -> str:
     mode = os.environ.get(MODE_VARIABLE)
     if mode:
         return f"wandb: {MODE_VARIABLE}={mode}"
+    if KEY_VARIABLES[0] in promised(os.environ):
+        return "wandb: sent with the console's key"
     return "wandb: sent with this machine's key" if has_key() else "wandb: no key here, so files for `wandb sync`"

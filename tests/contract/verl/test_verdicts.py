@@ -51,6 +51,16 @@ def test_the_script_on_16_desktops_means_what_it_meant() -> None:
     assert config.guard.enabled is False
 
 
+def test_what_is_computed_at_once_means_what_it_meant() -> None:
+    learner = import_verl(SUBSET32).ready().learner
+    assert (learner.padding_free, learner.gradient_checkpointing) == (True, True)
+    # One trajectory of the longest that is learnt from; shorter ones share a pass.
+    assert learner.tokens_per_pass == 64_000
+    two = with_words("worker.actor.micro_batch_size_per_device_for_update=2", "worker.actor.padding_free=false")
+    assert (two.ready().learner.tokens_per_pass, two.ready().learner.padding_free) == (128_000, False)
+    assert with_words("worker.actor.padding_free=7").refused
+
+
 def test_the_script_on_128_desktops_makes_120_steps_of_two_updates() -> None:
     config = import_verl(FULL128).ready()
     assert (config.limits.steps, config.algorithm.minibatches, config.desktops.count) == (120, 2, 128)
@@ -104,6 +114,7 @@ def test_units_of_a_batch_are_explained() -> None:
         ("algorithm.adv_estimator=ppo", "use grpo, rloo, remax, reinforce_plus_plus"),
         ("algorithm.kl_penalty=full", "use low_var_kl"),
         ("worker.actor.ulysses_sequence_parallel_size=2", "use 1"),
+        ("worker.actor.ulysses_sequence_parallel_size=2", "LoRA (worker.actor.model.lora.rank=32) or offload"),
         ("worker.actor.ulysses_size=4", "use 1"),
         ("data.train_files=hiyouga/math12k@train", "EasyR1"),
         ("data.train_files=tasks.parquet", "no JSON list"),

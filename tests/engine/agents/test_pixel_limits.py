@@ -8,8 +8,8 @@ from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import smart_res
 from arpo_engine.agents import QwenVlAgent, UiTarsAgent
 from arpo_engine.contract.actions import Click
 from arpo_engine.contract.config.parts import QwenVlAgentConfig, UiTarsAgentConfig
+from arpo_engine.contract.resize import PixelLimits
 from arpo_engine.models.patches import PatchFormat, resized
-from arpo_engine.models.resize import PixelLimits
 from tests.engine.policies import screenshots
 
 ARPO = PixelLimits(min_pixels=3136, max_pixels=2116800)

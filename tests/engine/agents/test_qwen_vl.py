@@ -22,7 +22,7 @@ from arpo_engine.contract.actions import (
 )
 from arpo_engine.contract.config.parts import QwenVlAgentConfig
 from arpo_engine.contract.errors import ActionUnreadable
-from arpo_engine.models.resize import PixelLimits
+from arpo_engine.contract.resize import PixelLimits
 
 SCREEN = (1920, 1080)
 LIMITS = PixelLimits(max_pixels=2116800)

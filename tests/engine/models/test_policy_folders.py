@@ -10,12 +10,12 @@ import torch
 from transformers import AutoTokenizer, Qwen2_5_VLForConditionalGeneration
 
 from arpo_engine.contract.errors import ModelError
+from arpo_engine.contract.resize import PixelLimits
 from arpo_engine.models import folder as folders
 from arpo_engine.models import image_settings
 from arpo_engine.models.patches import PatchFormat
 from arpo_engine.models.pocket.build import build_policy
 from arpo_engine.models.policy import Policy
-from arpo_engine.models.resize import PixelLimits
 from tests.engine.policies import SMALL, WORDS, play_many, shared_policy, small_policy
 
 

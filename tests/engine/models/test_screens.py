@@ -5,10 +5,10 @@ import pytest
 import torch
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil, smart_resize
 
-from arpo_engine.models import resize
+from arpo_engine.contract import resize
+from arpo_engine.contract.resize import PixelLimits
 from arpo_engine.models.patches import PatchFormat, processor_patches, raw_patches, resized
 from arpo_engine.models.positions import mrope_positions
-from arpo_engine.models.resize import PixelLimits
 from tests.engine.policies import screenshots, shared_policy
 
 LIMITS = [PixelLimits(), PixelLimits(min_pixels=78400, max_pixels=2116800), PixelLimits(max_pixels=28 * 28 * 60)]

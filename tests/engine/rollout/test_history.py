@@ -19,8 +19,8 @@ from arpo_engine.contract.outcomes import EndedBy, Split
 from arpo_engine.inference.base import Prompt
 from arpo_engine.inference.hf import HfGenerator
 from arpo_engine.models.chat import PastTurn
+from arpo_engine.models.contexts import contexts_of
 from arpo_engine.models.policy import Policy
-from arpo_engine.models.replies import contexts_of
 from arpo_engine.rollout.plans import Plan
 from arpo_engine.rollout.prompts import History, next_prompt
 from arpo_engine.rollout.records import read_tokens, write_tokens
@@ -134,7 +134,7 @@ def test_learning_recomputes_what_sampling_recorded_in_the_same_contexts(images:
 def test_each_turn_of_a_window_is_a_sample_of_its_own():
     policy = shared_policy()
     episode = asyncio.run(play(policy, 5, History(images=2)))
-    contexts = contexts_of(policy, [episode], {})
+    contexts = contexts_of(policy.chat, [episode], {})
     lengths = [len(step.reply_ids) for step in episode.steps]
     assert [len(one.places) for one in contexts] == [lengths[0] + lengths[1], *lengths[2:]]
     assert [one.column for one in contexts] == [0, *np.cumsum(lengths)[1:4]]

@@ -5,16 +5,12 @@ from __future__ import annotations
 import asyncio
 import shutil
 from pathlib import Path
-from types import SimpleNamespace
 
-import psutil
 import pytest
 
 from arpo_engine.contract.config import parse_config
 from arpo_engine.runtime import preflight
 from arpo_engine.runtime.executors import build_executor
-
-SEVEN_BILLION = 7_000_000_000
 
 
 def named(name: str, checkpoint: dict[str, str], run_dir: Path) -> list[preflight.Check]:
@@ -23,13 +19,9 @@ def named(name: str, checkpoint: dict[str, str], run_dir: Path) -> list[prefligh
     return [check for check in checks if check.name == name]
 
 
-def test_a_model_for_eight_gpus_on_a_machine_with_none_fails_with_the_cure(monkeypatch):
+def test_a_model_for_eight_gpus_on_a_machine_with_none_is_warned_of(monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda name: None)
-    config = parse_config({"model": {"path": "lab/7b"}})
-    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=64e9))
-    memory = preflight._memory(config, SEVEN_BILLION, SEVEN_BILLION)
-    assert (memory.status, memory.cure) == ("fail", "close other programs, use a smaller model or fewer desktops")
-    processor = preflight._processor(config)
+    processor = preflight._processor(parse_config({"model": {"path": "lab/7b"}}))
     assert (processor.status, processor.cure) == ("warn", "a model of billions of parameters needs a GPU to train")
     assert "no NVIDIA GPU" in processor.message
 

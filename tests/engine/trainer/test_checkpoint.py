@@ -6,7 +6,7 @@ import errno
 import json
 import resource
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -32,8 +32,12 @@ def write_policy(folder: Path) -> None:
     (folder / "model.safetensors").write_bytes(b"weights")
 
 
+def moments_of(tensor: torch.Tensor) -> Callable[[Path], None]:
+    return lambda folder: torch.save({"optimizer": {"moments": tensor}}, folder / "optimizer.pt")
+
+
 def save(store: CheckpointStore, step: int, state: dict[str, Any] = STATE) -> None:
-    store.save(step, write_policy=write_policy, tensors={"moments": torch.arange(3.0)}, state=state)
+    store.save(step, write_policy=write_policy, write_moments=moments_of(torch.arange(3.0)), state=state)
 
 
 def quiet(text: str) -> None:
@@ -48,10 +52,10 @@ def store(tmp_path: Path) -> CheckpointStore:
 def test_what_was_saved_comes_back(store: CheckpointStore):
     save(store, 7)
     saved = store.newest_whole(quiet)
-    tensors, state = store.load(saved)
+    optimizer, state = store.load(saved)
     assert saved.step == 7
     assert state == STATE
-    assert torch.equal(tensors["moments"], torch.arange(3.0))
+    assert torch.equal(optimizer["moments"], torch.arange(3.0))
 
 
 def test_there_may_be_none(store: CheckpointStore):
@@ -115,7 +119,7 @@ def test_a_full_disk_loses_nothing_that_was_there(store: CheckpointStore):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with pytest.raises(CheckpointError, match=r"No space left on device .*; make room"):
-        store.save(2, write_policy=full, tensors={}, state={})
+        store.save(2, write_policy=full, write_moments=moments_of(torch.zeros(1)), state={})
     assert store.steps() == [1]
     assert store.newest_whole(quiet).step == 1
     assert not list(store.folder.glob(".unfinished*"))
@@ -145,10 +149,10 @@ def test_a_disk_that_is_really_full_is_told_as_such_by_every_library(store: Chec
             folder.mkdir()
             save_file({"weight": large}, folder / "model.safetensors")
 
-    tensors = {"moments": large if full == "tensors" else torch.zeros(1)}
+    moments = moments_of(large if full == "tensors" else torch.zeros(1))
     state = {"text": "x" * 200_000 if full == "state" else ""}
     with room_for_files_of(100_000), pytest.raises(CheckpointError, match=r"step 2 could not be written.*make room"):
-        store.save(2, write_policy=write, tensors=tensors, state=state)
+        store.save(2, write_policy=write, write_moments=moments, state=state)
     assert store.steps() == [1]
     assert store.newest_whole(quiet).step == 1
     assert not list(store.folder.glob(".unfinished*"))

@@ -37,7 +37,7 @@ def first_lines() -> list[wire.Envelope]:
 def test_a_batch_becomes_rows_and_the_run_runs(post: Any, run: Run) -> None:
     answer = post(first_lines())
     assert answer.status_code == 200
-    assert answer.json() == {"directive": "run", "last_seq": 7, "missing_frames": []}
+    assert answer.json() == {"directive": "run", "contract": 1, "last_seq": 7, "missing_frames": []}
     run.refresh_from_db()
     assert (run.status, run.step, run.total_steps, run.desktops) == (RunStatus.RUNNING, 1, 10, 4)
     assert (run.successes, run.attempts_count) == (3, 8)
@@ -84,7 +84,7 @@ def test_cursors_are_numbered_without_a_hole(post: Any, run: Run) -> None:
 def test_a_heartbeat_tells_how_far_and_what_to_do(post: Any, run: Run, engine: tuple[RunAttempt, str]) -> None:
     post(first_lines())
     Run.objects.filter(pk=run.pk).update(directive="stop_gracefully")
-    assert post(b"").json() == {"directive": "stop_gracefully", "last_seq": 7, "missing_frames": []}
+    assert post(b"").json() == {"directive": "stop_gracefully", "contract": 1, "last_seq": 7, "missing_frames": []}
     engine[0].refresh_from_db()
     assert engine[0].lease_until is not None
 

@@ -101,6 +101,13 @@ def page(browser: Browser, server: WebServer, person: User, problems: list[str],
 
 expect.set_options(timeout=PATIENCE_MS)
 
+TOO_LARGE = """
+model: {path: ByteDance-Seed/UI-TARS-1.5-7B, dtype: bfloat16}
+tasks: {source: evaluation_examples}
+rollout: {max_steps: 15}
+desktops: {count: 16}
+"""
+
 
 def live(page: Page) -> None:
     """Wait until the page's scripts run and its socket is open."""
@@ -139,6 +146,20 @@ def test_two_evaluations_and_a_pasted_command_of_the_runner_fit_a_phone(page: Pa
     page.get_by_role("button", name="Show what becomes of it").click()
     expect(page.get_by_role("heading", name="What becomes of the pasted command")).to_be_visible()
     expect(page.locator("#f-kind")).to_have_value("evaluate")
+    assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0
+
+
+def test_the_plan_of_a_model_that_is_too_large_fits_a_phone(page: Page) -> None:
+    page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    page.goto("/runs/new/")
+    page.locator("summary", has_text="Fill the form from a YAML file").click()
+    page.locator("#yaml").fill(TOO_LARGE)
+    page.locator("#paste button").click()
+    plan = page.locator(".plan")
+    expect(plan).to_contain_text("Too large:")
+    expect(plan).to_contain_text("model.lora.rank=32")
+    plan.locator("summary", has_text="What it is made of").click()
+    expect(plan.get_by_role("row", name="while learning")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from html import unescape
 from typing import Any
 
@@ -137,9 +138,28 @@ def test_the_rail_tells_what_differs_while_one_types(as_runner: Client) -> None:
     page = as_runner.post("/runs/new/check/", words_of(rollout__group_size="16")).content.decode()
     assert "rollout.group_size" in page
     assert "<del>8</del>" in page and "<ins>16</ins>" in page
-    assert "128 rollouts a step" in page
+    assert "at most 7,680 rollouts, 128 a step for 60 steps" in page
     broken = as_runner.post("/runs/new/check/", words_of(rollout__group_size="1")).content.decode()
     assert '"rollout.group_size": "1 is too small' in broken
+
+
+def test_the_plan_counts_the_tries_that_choose_tasks(as_runner: Client) -> None:
+    chosen = {"kind": "learnable", "attempts": 16}
+    tree = {"tasks": {"source": "configs/tasks/pocket", "selection": chosen}, "limits": {"steps": 60}}
+    page = as_runner.post("/runs/new/paste/", {"yaml": json.dumps(tree)}).content.decode()
+    assert "1,536 tries of tasks.selection before them" in page, "96 tasks, 16 tries each"
+    tree["tasks"]["source"] = "/etc"
+    page = as_runner.post("/runs/new/paste/", {"yaml": json.dumps(tree)}).content.decode()
+    assert "their number depends on the tasks" in page, "files that do not ship with the console are not opened"
+
+
+def test_a_model_that_is_too_large_is_told_with_settings_under_which_it_fits(as_runner: Client) -> None:
+    model = {"path": "ByteDance-Seed/UI-TARS-1.5-7B", "dtype": "bfloat16"}
+    tree = {"model": model, "tasks": {"source": "osworld"}, "rollout": {"max_steps": 15}, "desktops": {"count": 16}}
+    page = as_runner.post("/runs/new/paste/", {"yaml": json.dumps(tree)}).content.decode()
+    assert "<b>Too large:</b>" in page
+    assert "<code>model.lora.rank=32</code>" in page
+    assert "Memory by component" in page
 
 
 def test_a_clone_begins_as_the_old_run_and_remembers_it(as_runner: Client, runner: User, team: Team) -> None:

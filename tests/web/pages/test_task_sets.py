@@ -21,7 +21,15 @@ from webapp.accounts.models import AuditEntry, Role, Team, User
 from webapp.benchmarks import services
 from webapp.benchmarks.models import TaskSetImport
 
-TASK = ImportedTask(id="one", domain="os", instruction="Do it", content_hash="ab", infeasible=False, network="live")
+TASK = ImportedTask(
+    id="one",
+    domain="os",
+    instruction="Do it",
+    content_hash="ab34",
+    infeasible=False,
+    network="live",
+    obstacles={"docker": ("needs the web",), "vmware": ()},
+)
 REPORT = OsworldReport(
     source="/srv/OSWorld/evaluation_examples",
     edition="arpo",
@@ -96,6 +104,8 @@ def test_the_page_shows_counts_what_runs_where_and_why_not(as_viewer: Client, do
         "needs the web while it runs (1)",
         "tasks.source = /data/tasks/osworld-arpo",
         "test_all",
+        "hash ab34",
+        "needs the web</span>",
         "unknown step type &#x27;&lt;b&gt;host",
     ):
         assert text in page.replace("ARPO's", "ARPO&#x27;s"), text

@@ -22,6 +22,7 @@ from webapp.runs.errors import RunRefused
 from webapp.runs.forms import PastedYamlError, RunForm
 from webapp.runs.imported import ImportedPage
 from webapp.runs.models import Checkpoint, Run
+from webapp.runs.planned import plan_page
 from webapp.runs.presets import FIRST, Preset, all_presets, find_preset
 from webapp.runs.selectors import checkpoint_visible_to
 from webapp.runs.services import create_run
@@ -167,19 +168,12 @@ def _preset(name: str) -> Preset | None:
 
 
 def _rail(origin: Origin, form: RunForm) -> dict[str, Any]:
-    valid = form.is_valid()
-    tree = form.to_config().model_dump(mode="json") if valid else form.tree
+    config = form.to_config() if form.is_valid() else None
+    tree = form.tree if config is None else config.model_dump(mode="json")
     return {
         "origin": origin,
         "form": form,
         "differences": differences(origin.tree, tree),
-        "yaml": as_yaml(tree) if valid else "",
-        "rollouts": _rollouts(tree) if valid else None,
+        "yaml": as_yaml(tree) if config is not None else "",
+        "plan": plan_page(config) if config is not None else None,
     }
-
-
-def _rollouts(tree: dict[str, Any]) -> dict[str, int]:
-    """How much work the run is at most, for the person who decides whether to start it."""
-    rollout = tree["rollout"]
-    per_step = rollout["tasks_per_step"] * rollout["group_size"]
-    return {"per_step": per_step, "total": per_step * tree["limits"]["steps"]}

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from arpo_engine.contract.config.verl.shapes import says_thousandths
 from arpo_engine.contract.config.verl.verdicts import Reading, Refusal
+from arpo_engine.contract.plan.known_models import says_thousandths
 
 TOKENS_PER_SCREENSHOT = 2_691
 """A screen of 1920 x 1080 pixels in Qwen2.5-VL, resized to 1932 x 1092 in patches of 28 x 28."""

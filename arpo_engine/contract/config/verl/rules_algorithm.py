@@ -107,17 +107,26 @@ def _minibatches(reading: Reading, key: str) -> Judgement:
 
 
 def _average(reading: Reading, key: str) -> Judgement:
-    """How tokens are averaged follows from the micro-batch: each one's mean over tokens counts alike."""
+    """How tokens are averaged follows from the micro-batch: each one's mean over tokens counts alike. Here it is also
+    what is computed at once, as tokens: so many trajectories of the longest that is learnt from."""
     size = reading.whole(key)
+    most = size * reading.whole("data.max_prompt_length")
     if reading.get("worker.actor.loss_avg_mode") is not None:
-        return adapted("micro-batches are chosen here by themselves; loss_avg_mode decides how tokens are averaged")
+        return adapted(
+            f"{most} tokens are computed at once; loss_avg_mode decides how they are averaged",
+            learner__tokens_per_pass=most,
+        )
     if size == 1:
         return adapted(
-            "with one trajectory a micro-batch every trajectory counts alike", algorithm__loss__aggregation="seq_mean"
+            f"with one trajectory a micro-batch every trajectory counts alike; {most} tokens are computed at once",
+            algorithm__loss__aggregation="seq_mean",
+            learner__tokens_per_pass=most,
         )
     return adapted(
-        f"there {size} trajectories share a mean over their tokens; here all tokens of an update do",
+        f"there {size} trajectories share a mean over their tokens; here all tokens of an update do, and {most} are "
+        "computed at once",
         algorithm__loss__aggregation="token_mean",
+        learner__tokens_per_pass=most,
     )
 
 

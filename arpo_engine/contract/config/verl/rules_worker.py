@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from arpo_engine.contract.config.verl.shapes import says_thousandths
+from arpo_engine.contract.config.verl.rules_ranks import RULES as RANK_RULES
 from arpo_engine.contract.config.verl.verdicts import (
     Judgement,
     Reading,
@@ -21,10 +21,12 @@ from arpo_engine.contract.config.verl.verdicts import (
     never_read,
     number_to,
     only,
+    truth_to,
     whole_to,
 )
+from arpo_engine.contract.plan.known_models import says_thousandths
 
-_ONE_LEARNER = "the policy learns in one process here; this says how several share it, and changes no result"
+_ONE_LEARNER = "how ranks share the weights is decided by the learner here, and changes no result"
 _NO_CRITIC = "only the estimator gae has a critic"
 _NUMBERS = "there are no mixed numbers here: everything is computed in model.dtype, so the last digits differ"
 _ENGINE = "a setting of vLLM; the generator here has none such, and it changes no result"
@@ -206,15 +208,19 @@ def _reference_offload(reading: Reading, key: str) -> Judgement:
 _ACTOR: dict[str, Rule] = {
     "hybrid_engine": only(True, "sampling and learning share the machine", "the original refuses it as well; use true"),
     "actor.max_grad_norm": number_to("optimizer.max_grad_norm"),
-    "actor.padding_free": done_by_itself("only how trajectories are packed; it changes no result"),
-    "actor.dynamic_batching": done_by_itself("only how trajectories are packed; it changes no result"),
+    "actor.padding_free": truth_to("learner.padding_free"),
+    "actor.dynamic_batching": done_by_itself("always done: trajectories share passes of at most so many tokens"),
     "actor.use_torch_compile": done_by_itself("only speed; it changes no result"),
     "actor.ulysses_sequence_parallel_size": only(
-        1, "a trajectory stays on one device", "a sequence is not spread over devices yet; use 1"
+        1,
+        "a trajectory stays on one device",
+        "the tokens of a trajectory are not spread over devices (no sequence parallelism); use 1, and where a long one "
+        "does not fit, LoRA (worker.actor.model.lora.rank=32) or offload (learner.offload=true); ./arpo plan says what "
+        "fits",
     ),
     "actor.model.model_path": _model,
     "actor.model.tokenizer_path": _tokenizer,
-    "actor.model.enable_gradient_checkpointing": done_by_itself("only memory against time; it changes no result"),
+    "actor.model.enable_gradient_checkpointing": truth_to("learner.gradient_checkpointing"),
     "actor.model.trust_remote_code": _remote_code,
     "actor.model.freeze_vision_tower": _frozen_tower,
     "actor.model.lora.rank": _rank,
@@ -267,6 +273,7 @@ RULES: dict[str, Rule] = {
     **_fsdp("ref"),
     **_critic(),
     **{f"worker.{name}": rule for name, rule in _ACTOR.items()},
+    **RANK_RULES,
     "worker.actor.fsdp.torch_dtype": _dtype,
     "worker.ref.offload.offload_params": _reference_offload,
     "worker.ref.fsdp.enable_cpu_offload": _reference_offload,

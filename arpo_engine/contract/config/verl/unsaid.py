@@ -101,5 +101,7 @@ _MEANS: Mapping[str, Callable[[RunConfig], object]] = {
     ),
     "records.metric_names": lambda config: not config.records.mirrors or config.records.metric_names,
     "guard.": lambda config: not config.guard.enabled or config.guard,
+    # What is computed at once is memory against time, and decides nothing.
+    "learner.tokens_per_pass": lambda config: None,
 }
 """Settings that are not looked at, or have several forms: what they come to."""

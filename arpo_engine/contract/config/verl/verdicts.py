@@ -144,6 +144,11 @@ def whole_to(path: str, least: int = 1) -> Rule:
     return lambda reading, key: Judgement(verdict=Verdict.MAPPED, sets={path: reading.whole(key, least)})
 
 
+def truth_to(path: str) -> Rule:
+    """A switch that is the same here under `path`."""
+    return lambda reading, key: Judgement(verdict=Verdict.MAPPED, sets={path: reading.truth(key)})
+
+
 def only(accepted: Any, note: str, refusal: str) -> Rule:
     """One value is what is done here anyway; every other one is refused, with the cure."""
 

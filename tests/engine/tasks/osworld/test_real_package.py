@@ -11,6 +11,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from arpo_engine.contract.errors import DesktopLost, EvaluatorError, SetupFailed, TaskError
@@ -87,6 +88,15 @@ def test_a_command_s_output_is_compared_as_osworld_does(scoring: ScoringProcess,
     assert _score(scoring, desktop, task, "FAIL") == 0.0
     wrong = task_of("exact_match", evaluator={"result": _command("echo other"), "expected": _rule("done\n")})
     assert _score(scoring, desktop, wrong) == 0.0
+
+
+def test_it_never_runs_as_root_and_sees_nothing_of_our_environment(
+    scoring: ScoringProcess, desktop: FakeDesktop
+) -> None:
+    scoring.setup(task_of(), desktop.address)
+    (process,) = [one for one in psutil.Process().children() if "peer.program" in " ".join(one.cmdline())]
+    assert 0 not in {*process.uids(), *process.gids()}
+    assert not [name for name in process.environ() if name.startswith("ARPO")]
 
 
 def test_an_infeasible_task_is_solved_by_saying_so(scoring: ScoringProcess, desktop: FakeDesktop) -> None:
