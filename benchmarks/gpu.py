@@ -92,6 +92,7 @@ def beside_trl(measured: Any, repeats: int) -> dict[str, Any]:
         return {"trl_skipped": f"not installed here: {', '.join(missing)}"}
     from benchmarks.gpu_trl import measure_trl
 
+    measured.let_go()
     return measure_trl(measured, repeats)
 
 

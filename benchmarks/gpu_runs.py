@@ -92,12 +92,19 @@ class Measured:
         self.policy.train_only(self.config.model, seed=0)
         self.policy.passes = self.config.learner
         self.group = random_group(self.policy, self._episodes, case.trajectories)
+        self._learner: Learner | None = None
 
     def all(self, note: Note) -> None:
         """Measure, and note each figure as soon as it is known, so that a full memory loses no other."""
         self._learning(note)
         if self._case.rollouts:
             asyncio.run(self._sampling(note))
+
+    def let_go(self) -> None:
+        """Give up gradients and moments, for another learner on the same model."""
+        self._learner = None
+        self.policy.module.zero_grad(set_to_none=True)
+        gc.collect()
 
     @property
     def work(self) -> Work:
@@ -124,6 +131,8 @@ class Measured:
             total_steps=1,
             seed=0,
         )
+        # It stays: while a run samples, gradients and moments lie in memory, too.
+        self._learner = learner
         seconds = []
         for repeat in range(self._case.repeats + 1):
             self._reset_peak()

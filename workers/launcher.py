@@ -95,19 +95,15 @@ def submit_preflight(submission_id: str, config: dict[str, Any], folder: Path, *
     """Start a job that only checks whether a run of this config could start where it would run."""
     path = folder / "config.json"
     command = _in_engine_dir(_write_config(path), _preflight(path, folder))
-    _get_or_submit(submission_id, command, _variables(config, server_gate), {"preflight": "1"}, _hardly_any())
+    # Where the run would run, and with nothing reserved: the checks must not wait until its GPUs are free.
+    _get_or_submit(submission_id, command, _variables(config, server_gate), {"preflight": "1"}, _beside_the_engine())
 
 
 def submit_import(submission_id: str, path: str, *, only_look: bool) -> None:
     """Start a job that reads OSWorld's tasks from a folder where runs run, and writes them down as a task set there."""
     words = ["import-osworld", "--json", *(["--dry-run"] if only_look else []), path]
-    command = _in_engine_dir(_engine(*words))
-    _get_or_submit(submission_id, command, {"OMP_NUM_THREADS": "1"}, {"import": "1"}, _hardly_any())
-
-
-def _hardly_any() -> dict[str, float]:
-    """Where runs run, and with next to nothing reserved: what only looks must not wait until their GPUs are free."""
-    return {name: min(amount, 0.001) for name, amount in engine_resources().items()}
+    some = _beside_the_engine()
+    _get_or_submit(submission_id, _in_engine_dir(_engine(*words)), {"OMP_NUM_THREADS": "1"}, {"import": "1"}, some)
 
 
 def attempt_command(run: Run, attempt: RunAttempt, *, preflight: bool) -> str:
@@ -171,6 +167,11 @@ def _variables(config: dict[str, Any], server_gate: str) -> dict[str, str]:
         PROMISED: ",".join(secret_names(config)),
         "OMP_NUM_THREADS": "1",
     }
+
+
+def _beside_the_engine() -> dict[str, float]:
+    """Next to nothing of what an engine asks for: the job lands where an engine would, and takes nobody's place."""
+    return {name: min(amount, 0.001) for name, amount in engine_resources().items()}
 
 
 def _get_or_submit(

@@ -96,7 +96,7 @@ def _cells(finding: Finding) -> tuple[str, ...]:
 
 def _show_plan(plan: Plan, console: Console) -> None:
     table = Table(title="Memory plan (GB, estimates)", title_justify="left", box=None, pad_edge=False)
-    for heading in ("component", f"there, each of {plan.gpus} GPUs", "here, one device", "how"):
+    for heading in ("component", f"there, each of {plan.gpus} GPUs", "here, each device", "how"):
         table.add_column(heading, justify="right" if "," in heading else "left")
     for row in plan.memory:
         table.add_row(row.component, _gb(row.there), _gb(row.here), escape(row.how))

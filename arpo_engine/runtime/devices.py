@@ -1,11 +1,19 @@
-"""Which device learns. Knows how many GPUs there are, not what is computed on them."""
+"""Which device learns: how many GPUs there are, not what is computed on them. Asks torch only where that computes."""
 
 from __future__ import annotations
 
-import torch
+import os
+import shutil
+import subprocess
+from typing import TYPE_CHECKING
 
 from arpo_engine.contract.config.ranks import RanksConfig
 from arpo_engine.contract.errors import ConfigError
+
+if TYPE_CHECKING:
+    import torch
+
+LISTING_TIMEOUT_S = 20.0
 
 
 def check_ranks(config: RanksConfig, gpus: int, where: str) -> None:
@@ -26,4 +34,26 @@ def check_ranks(config: RanksConfig, gpus: int, where: str) -> None:
 
 def own_device(config: RanksConfig) -> torch.device:
     """Where the process of the run itself computes: the first GPU, if there is one that may be used."""
+    import torch
+
     return torch.device("cuda:0" if config.backend != "gloo" and torch.cuda.is_available() else "cpu")
+
+
+def gpus_here() -> int:
+    """NVIDIA GPUs of this machine that may be used, without torch."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return len([name for name in visible.split(",") if name.strip() not in ("", "-1")])
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return 0
+    try:
+        listed = subprocess.run([program, "-L"], capture_output=True, text=True, timeout=LISTING_TIMEOUT_S, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return 0
+    return sum(line.startswith("GPU ") for line in listed.stdout.splitlines())
+
+
+def cores_here() -> int:
+    """Processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -30,6 +30,10 @@ class Executor(Protocol):
         """
         ...
 
+    def gpus(self) -> tuple[int, str]:
+        """GPUs that ranks may have, and where they are, in words."""
+        ...
+
     async def start_ranks(self, config: RunConfig) -> RankGroup:
         """Start the processes that learn; each has loaded the model when this returns.
 

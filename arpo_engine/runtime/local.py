@@ -23,6 +23,7 @@ from arpo_engine.contract.config.desktops import DesktopsConfig
 from arpo_engine.contract.errors import DesktopLost
 from arpo_engine.desktops.host import Answer, DesktopHost, Request
 from arpo_engine.runtime.desktop_process import READY
+from arpo_engine.runtime.devices import gpus_here
 from arpo_engine.runtime.executor import split_evenly
 from arpo_engine.runtime.rows import as_word
 
@@ -151,6 +152,10 @@ class LocalExecutor:
         self._hosts = [LocalHost(f"{config.kind}-{number}", config, size) for number, size in enumerate(sizes)]
         await asyncio.gather(*(host.restart() for host in self._hosts))
         return self._hosts
+
+    def gpus(self) -> tuple[int, str]:
+        """Of this machine."""
+        return gpus_here(), "this machine"
 
     async def start_ranks(self, config: RunConfig) -> RankGroup:
         """As child processes, too."""

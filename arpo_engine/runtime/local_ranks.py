@@ -22,7 +22,7 @@ import torch
 
 from arpo_engine.contract.config import RunConfig
 from arpo_engine.contract.errors import LearnerLost
-from arpo_engine.runtime.devices import check_ranks
+from arpo_engine.runtime.devices import check_ranks, cores_here
 from arpo_engine.runtime.parcels import Parcel, pack, shared_folder, unpack
 from arpo_engine.runtime.rank_trouble import GRACE_S, Trouble, died, failed, raise_worst, silent
 from arpo_engine.trainer.rank_wire import Answer, Done, Failed, RankSettings, Request
@@ -178,5 +178,5 @@ def rank_devices(config: RunConfig) -> list[str]:
 def _variables(ranks: int, device: str) -> dict[str, str]:
     """What a rank's environment has unless it says otherwise already."""
     chosen = {"GLOO_SOCKET_IFNAME": LOOPBACK[sys.platform]} if sys.platform in LOOPBACK else {}
-    threads = max(1, (os.cpu_count() or 1) // ranks) if device == "cpu" else 1
+    threads = max(1, cores_here() // ranks) if device == "cpu" else 1
     return {**chosen, "OMP_NUM_THREADS": str(threads)}

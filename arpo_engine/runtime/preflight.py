@@ -24,6 +24,7 @@ from arpo_engine.inference.vllm_home import vllm_python
 from arpo_engine.models.counting import count_parameters
 from arpo_engine.models.folder import family_of, locate
 from arpo_engine.runtime.agent_fit import described, mismatch
+from arpo_engine.runtime.devices import check_ranks, cores_here
 from arpo_engine.runtime.executor import Executor
 from arpo_engine.runtime.hardware import cores as usable_cores
 from arpo_engine.runtime.mirrors import checks as mirrors
@@ -57,6 +58,8 @@ async def preflight(config: RunConfig, *, run_dir: Path, executor: Executor) -> 
         checks.append(await _guarded("desktops", _desktops, config, executor))
     if isinstance(config.generator, VllmGeneratorConfig):
         checks.append(await _guarded("vllm", _vllm))
+    if config.kind == "train" and config.learner.spread:
+        checks.append(await _guarded("ranks", _ranks, config, executor))
     if config.kind == "train" and config.checkpoint.push_to is not None:
         checks.append(_hub(config))
     planned = [Check(one.name, one.status, one.message, one.cure) for one in judge_plan(config, run_dir=run_dir)]
@@ -124,6 +127,22 @@ async def _served_model(config: OpenAiGeneratorConfig) -> Check:
 
 async def _vllm() -> Check:
     return Check("vllm", "ok", f"engines of vLLM will run with {vllm_python()}")
+
+
+async def _ranks(config: RunConfig, executor: Executor) -> Check:
+    try:
+        gpus, where = executor.gpus()
+    finally:
+        await executor.close()
+    learner = config.learner
+    check_ranks(learner, gpus, where)
+    if gpus and learner.backend != "gloo":
+        return Check("ranks", "ok", f"{learner.ranks} ranks learn, one GPU each; {where} has {gpus}")
+    cores, message = cores_here(), f"{learner.ranks} ranks learn on processors"
+    if learner.ranks > cores:
+        cure = f"use learner.ranks = {cores} or fewer (what is learnt stays the same), or a machine with GPUs"
+        return Check("ranks", "warn", f"{message}, and this machine has {cores} cores", cure)
+    return Check("ranks", "ok", message)
 
 
 async def _tasks(config: RunConfig) -> Check:

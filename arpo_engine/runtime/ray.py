@@ -178,14 +178,10 @@ class RankCluster:
         """See `Cluster`."""
         return int(ray.cluster_resources().get("GPU", 0))
 
-    def head(self) -> str:
-        """See `Cluster`."""
-        return str(ray.get_runtime_context().gcs_address)
-
     def actor(self, kind: type, gpus: int) -> Any:
         """See `Cluster`."""
         remote: Any = ray.remote(kind)
-        return remote.options(num_cpus=0, num_gpus=gpus, max_restarts=0).remote()
+        return remote.options(num_cpus=0, num_gpus=gpus, max_restarts=0).remote(ray.util.get_node_ip_address)
 
     def kill(self, actor: Any) -> None:
         """See `Cluster`."""
@@ -231,6 +227,11 @@ class RayExecutor:
         self._hosts = [RayHost(f"{config.kind}-{number}", config, where) for number, where in enumerate(places)]
         await asyncio.gather(*(host.restart() for host in self._hosts))
         return self._hosts
+
+    def gpus(self) -> tuple[int, str]:
+        """Of all machines of the cluster."""
+        self._join()
+        return RankCluster().gpus(), "the cluster"
 
     async def start_ranks(self, config: RunConfig) -> RankGroup:
         """As actors, one GPU each where the cluster has GPUs."""

@@ -7,17 +7,18 @@ imports it.
 from __future__ import annotations
 
 import logging
-import os
 import socket
 import threading
 import time
+from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import urlsplit
+
+import psutil
 
 from arpo_engine.contract.config import RunConfig
 from arpo_engine.contract.errors import LearnerLost
 from arpo_engine.runtime.devices import check_ranks
-from arpo_engine.runtime.network import address_towards, talking_by
 from arpo_engine.runtime.rank_process import open_rank, unable
 from arpo_engine.runtime.rank_trouble import GRACE_S, Trouble, died, failed, raise_worst, silent
 from arpo_engine.trainer.rank_wire import Answer, Done, Failed, RankSettings, Request
@@ -35,12 +36,9 @@ class Cluster(Protocol):
         """All GPUs of the cluster."""
         ...
 
-    def head(self) -> str:
-        """Address of the cluster's head, as host:port."""
-        ...
-
     def actor(self, kind: type, gpus: int) -> Any:
-        """Start an actor that holds so many GPUs until it is killed."""
+        """Start an actor that holds so many GPUs until it is killed; it is made with a function that says its
+        machine's address."""
         ...
 
     def kill(self, actor: Any) -> None:
@@ -67,24 +65,21 @@ class Cluster(Protocol):
 class RankActor:
     """The body of an actor; the same rank as in a child process."""
 
-    def __init__(self) -> None:
+    def __init__(self, own_address: Callable[[], str]) -> None:
+        self._own_address = own_address
         self._rank: Rank | None = None
 
-    def address(self, head: str) -> str:
-        """Where siblings meet, if this is the first rank: this machine as the cluster knows it, not by its name."""
-        host, _, port = head.rpartition(":")
-        own = address_towards(host, int(port))
+    def address(self) -> str:
+        """Where siblings meet, if this is the first rank."""
         with socket.socket() as probe:
-            probe.bind((own, 0))
-            return f"tcp://{own}:{probe.getsockname()[1]}"
+            probe.bind(("", 0))
+            return f"tcp://{self._own_address()}:{probe.getsockname()[1]}"
 
     def open(self, settings: RankSettings) -> Answer:
         """Meet the siblings and load the policy."""
-        meet_at = urlsplit(settings.meet_at)
-        assert meet_at.hostname is not None and meet_at.port is not None, "as `address` made it"
-        os.environ.update(talking_by(meet_at.hostname, meet_at.port))
         try:
-            self._rank = open_rank(settings)
+            variables = {**interface_of(self._own_address()), **settings.variables}
+            self._rank = open_rank(replace(settings, variables=variables))
         # Whatever keeps a rank from starting is told to the person by the run's process.
         except Exception as error:
             log.exception("a rank cannot start")
@@ -95,6 +90,13 @@ class RankActor:
         """See `Rank.answer`."""
         assert self._rank is not None, "opened first"
         return self._rank.answer(request)
+
+
+def interface_of(address: str) -> dict[str, str]:
+    """The network that ranks of other machines reach this one through: gloo would take what the host's name stands for,
+    which often is the machine alone."""
+    found = [name for name, own in psutil.net_if_addrs().items() if any(item.address == address for item in own)]
+    return {"GLOO_SOCKET_IFNAME": found[0]} if found else {}
 
 
 class RayRanks:
@@ -120,7 +122,7 @@ class RayRanks:
         check_ranks(learner, gpus, "the cluster")
         self._actors = [self._cluster.actor(RankActor, 1 if gpus else 0) for _ in range(self.size)]
         limit = (learner.start_timeout_s, "learner.start_timeout_s")
-        meet_at = self._answers([self._actors[0].address.remote(self._cluster.head())], "start as a Ray actor", *limit)
+        meet_at = self._answers([self._actors[0].address.remote()], "start as a Ray actor", *limit)
         settings = [
             RankSettings(
                 config=self._config.model_dump(mode="json"),

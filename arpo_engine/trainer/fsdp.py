@@ -19,7 +19,6 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 from torch.utils import _pytree as trees
 
 from arpo_engine.contract.config.ranks import RanksConfig
-from arpo_engine.contract.errors import ConfigError
 from arpo_engine.models.passes import DOOR
 from arpo_engine.models.policy import Policy
 from arpo_engine.models.replies import ReplyLogprobs
@@ -29,16 +28,7 @@ SHARDS = "shards"
 
 
 def build_mesh(config: RanksConfig, device: torch.device) -> DeviceMesh:
-    """One dimension of shards, or copies of them (hybrid sharding).
-
-    Raises:
-        ConfigError: the ranks cannot be divided into so many copies.
-    """
-    if config.ranks % config.replicas:
-        raise ConfigError(
-            f"learner.replicas is {config.replicas}, and {config.ranks} ranks cannot hold so many copies of alike "
-            f"size; use a divisor of learner.ranks"
-        )
+    """One dimension of shards, or copies of them (hybrid sharding)."""
     if config.replicas == 1:
         return init_device_mesh(device.type, (config.ranks,), mesh_dim_names=(SHARDS,))
     shape = (config.replicas, config.ranks // config.replicas)

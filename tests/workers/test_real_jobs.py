@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import tempfile
 import time
 from collections.abc import Iterator
@@ -21,18 +22,26 @@ pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 ENDS_WITHIN_S = 600.0
 
 
+def outward_address() -> str:
+    """An address of this machine that is not its loopback."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        if probe.connect_ex(("203.0.113.1", 9)) == 0:
+            return str(probe.getsockname()[0])
+    pytest.skip("this machine has no address but its loopback, at which nobody could join it")
+
+
 @pytest.fixture
 def head(monkeypatch: pytest.MonkeyPatch) -> Iterator[RayHead]:
-    """A head of this test's own, told as one that other machines join."""
+    """A head of this test's own, which other machines could join."""
     with tempfile.TemporaryDirectory(prefix="arpo-job-") as folder:
-        made = RayHead(Path(folder), Path(folder))
+        made = RayHead(Path(folder), Path(folder), node_ip=outward_address())
         elsewhere = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
         process = Process(made._program(elsewhere), RotatingLog(Path(folder) / "ray.log"))
         try:
             process.wait_ready(made.has_node, READY_WITHIN_S)
             monkeypatch.setattr(launcher, "ray_address", lambda: made.address)
             monkeypatch.setattr(launcher, "ray_token", lambda: made.token)
-            monkeypatch.setenv("RAY_HEAD_ADDRESS", "10.0.0.1:6379")
+            monkeypatch.setenv("RAY_HEAD_ADDRESS", made.joined_at)
             monkeypatch.delenv("ARPO_ENGINE_DIR", raising=False)
             yield made
         finally:

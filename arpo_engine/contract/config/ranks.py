@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal
 
 from pydantic import Field
@@ -32,6 +33,12 @@ class RanksConfig(Strict):
     answer_timeout_s: float = Field(7200.0, gt=0)
     """Longest wait for the ranks' answer: an update, a save. Ranks that are later are ended, and the run can be
     resumed."""
+
+    def contradictions(self) -> Iterator[tuple[str, str]]:
+        """Fields that do not fit together, each with a sentence and a cure."""
+        if self.ranks % self.replicas:
+            sentence = f"{self.replicas} copies of alike size cannot be spread over learner.ranks = {self.ranks}"
+            yield "learner.replicas", f"{sentence}; use a divisor of it"
 
     @property
     def spread(self) -> bool:

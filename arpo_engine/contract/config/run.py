@@ -128,6 +128,7 @@ class RunConfig(Strict):
                     f"{self.agent.max_images} screenshots are fewer than {field} = {steps}, and "
                     f"each step adds one; raise agent.max_images or lower {field}",
                 )
+        yield from self.learner.contradictions()
         if self.kind == "train":
             yield from self._unfit_to_train()
         yield from self._stream_contradictions()

@@ -107,13 +107,12 @@ def _learning(shape: ModelShape, means: Means) -> Iterator[Row]:
         width, which = 4, "number of the adapter"
         how = f"{numbers / 1e6:.1f} million numbers of rank {means.rank}, {width} bytes each"
         yield _spread(means, "adapter (LoRA)", numbers * width, "always", how)
-    yield _spread(means, "gradients", numbers * width, "pass", f"{width} bytes a {which}")
+    # They stay until the next update begins.
+    yield _spread(means, "gradients", numbers * width, "always", f"{width} bytes a {which}")
     moments = 6 if means.small_moments else 2 * width
     kind = "adamw_bf16" if means.small_moments else "adamw"
     yield _spread(means, "optimizer", numbers * moments, "always", f"moments of {kind}, {moments} bytes a {which}")
-    yield _spread(
-        means, "working space of the optimizer", 2 * numbers * width, "updating", "gradients, and as much again"
-    )
+    yield _spread(means, "working space of the optimizer", numbers * width, "updating", "while weights are moved")
 
 
 def _passes(shape: ModelShape, work: Work, means: Means) -> Iterator[Row]:

@@ -120,8 +120,8 @@ def test_the_sampler_keeps_a_cache_for_every_episode_and_for_the_batch():
 def test_a_moment_adds_up_what_lies_there_together():
     rows = memory_of(SHAPE, WORK, replace(HALVES, checkpointing=True))
     moments, named = by_moment(rows, "gpu"), {row.component: row.gb for row in rows}
-    lasting = named["weights that learn"] + named["optimizer"]
-    during = named["gradients"] + named["activations"] + named["visual tokens"]
+    lasting = named["weights that learn"] + named["optimizer"] + named["gradients"]
+    during = named["activations"] + named["visual tokens"]
     layer = named["activations of one layer"] + named["working space of a pass"]
     assert moments["learning"] == pytest.approx(lasting + during + layer)
     assert moments["updating"] == pytest.approx(lasting + named["working space of the optimizer"])

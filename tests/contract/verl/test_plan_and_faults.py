@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from arpo_engine.contract.config.parts import LoraConfig, ModelConfig
-from arpo_engine.contract.config.verl import cautions_of, faults_of, import_verl, obstacles_of, plan_of
+from arpo_engine.contract.config.verl import Verdict, cautions_of, faults_of, import_verl, obstacles_of, plan_of
 from arpo_engine.contract.config.verl.plan import MemoryRow
 from arpo_engine.contract.plan.known_models import shape_of
 from arpo_engine.models.counting import count_learnt
@@ -98,10 +98,12 @@ def test_a_models_size_is_read_from_its_name(model: str, billions: float) -> Non
     assert shape is not None and shape.parameters / 1e9 == pytest.approx(billions, abs=0.005)
 
 
-def test_eight_gpus_asked_for_become_one_device_which_is_said_and_keeps_nothing_from_starting() -> None:
-    """No GPU is looked for: the policy learns on the device that is there, and preflight says whether it has room."""
+def test_eight_gpus_asked_for_become_eight_ranks_which_is_said_and_keeps_nothing_from_starting() -> None:
+    """No GPU is looked for here: preflight says what the machine has."""
     imported = with_words(*POCKET, POCKET_MODEL, "trainer.max_steps=4", "trainer.n_gpus_per_node=8")
-    assert "the policy learns on one device here" in finding(imported, "trainer.n_gpus_per_node").note
+    found = finding(imported, "trainer.n_gpus_per_node")
+    assert (found.verdict, found.sets) == (Verdict.MAPPED, {"learner.ranks": 8})
+    assert "where there is no GPU they learn on processors" in found.note
     assert obstacles_of(imported.ready()) == ()
 
 

@@ -120,6 +120,23 @@ def test_new_weights_are_used_even_in_the_middle_of_an_episode():
     assert mixed[1].logprobs == pytest.approx(plain[0].logprobs, abs=1e-5)
 
 
+def test_what_is_reused_from_turn_to_turn_is_told_and_new_weights_end_it():
+    async def go() -> None:
+        generator = HfGenerator(small_policy(), HfGeneratorConfig())
+        first = await generator.generate(opening(), SAMPLING)
+        assert generator.take_reuse() == 0.0
+        await generator.generate(following(), SAMPLING)
+        # The last sampled token was never read, so it is read with the next turn.
+        kept = len(opening().new_ids) + len(first.ids) - 1
+        assert generator.take_reuse() == pytest.approx(kept / (kept + 1 + len(following().new_ids)))
+        await generator.push_weights(1, generator.policy.weights())
+        await generator.generate(following(seed=2), SAMPLING)
+        assert generator.take_reuse() == 0.0
+        await generator.close()
+
+    asyncio.run(go())
+
+
 def test_shared_weights_need_no_copy_but_a_new_version():
     policy = small_policy()
 

@@ -11,6 +11,7 @@ import random
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -18,15 +19,18 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.distributed.tensor import DTensor
 
-from arpo_engine.contract.config import GrpoConfig
+from arpo_engine.contract.config import GrpoConfig, parse_config
 from arpo_engine.contract.config.learner import LearnerConfig
 from arpo_engine.contract.config.parts import LoraConfig, ModelConfig, OptimizerConfig
 from arpo_engine.models.policy import Policy
 from arpo_engine.trainer.anchors import Anchors
+from arpo_engine.trainer.building import build_learner
 from arpo_engine.trainer.fsdp import spread, take_weights, whole_weights
 from arpo_engine.trainer.gradient import Gradient
 from arpo_engine.trainer.learner import Learner
 from arpo_engine.trainer.moments import groups_of, moments_of, read_moments, write_moments
+from arpo_engine.trainer.rank import Rank
+from arpo_engine.trainer.rank_wire import Done, Learn, Penalise, Request
 from arpo_engine.trainer.siblings import ALONE, Ranks, Siblings
 from arpo_engine.types import Group, Member
 from tests.engine.families import family_policy
@@ -148,6 +152,37 @@ def leave(learner: Learner, policy: Policy, folder: Path) -> None:
     dist.barrier()
 
 
+def penalised(folder: Path, size: int, place: str, kind: str) -> list[float]:
+    """How far ranks are from one process with a reference policy of its own, and in AdamW's other kind: of each number
+    that is reported the difference."""
+    tree = {
+        "model": {"path": str(folder / "small")},
+        "algorithm": {"kind": "grpo", "minibatches": 2, "kl": {"place": place, "reference": str(folder / "other")}},
+        "optimizer": {**OPTIMIZER.model_dump(), "kind": kind},
+        "learner": {"ranks": size},
+    }
+    config = parse_config(tree)
+    rank, alone = Rank(config, CPU), build_learner(config, Policy.load(folder / "small"))
+    episodes = [member.trajectory for member in groups()[0].members]
+    wanted, found = list[float](), list[float]()
+    if place == "reward":
+        assert alone.reward_penalty is not None
+        wanted += alone.reward_penalty(episodes, {episodes[0].episode_id})
+        found += asked(rank, Penalise(episodes, frozenset({episodes[0].episode_id})))
+    reports = alone.learn(groups(), step=1), asked(rank, Learn(groups(), 1, 1.0))
+    for name in ("loss", "grad_norm", "reference_kl", "kl_coef", "approx_kl", "entropy"):
+        wanted.append(getattr(reports[0], name))
+        if dist.get_rank() == 0:
+            found.append(getattr(reports[1], name))
+    return [abs(one - other) for one, other in zip(wanted, found, strict=False)]
+
+
+def asked(rank: Rank, request: Request) -> Any:
+    answer = rank.answer(request)
+    assert isinstance(answer, Done), answer
+    return [] if answer.value is None else answer.value
+
+
 def main(rank: int, size: int, folder: Path) -> None:
     torch.set_num_threads(1)
     dist.init_process_group("gloo", init_method=f"file://{folder}/meeting-{size}", rank=rank, world_size=size)
@@ -157,6 +192,8 @@ def main(rank: int, size: int, folder: Path) -> None:
     ranks: Ranks = spread(policy, LearnerConfig(ranks=size), CPU)
     learner = learner_of(policy, ranks)
     if size == 2:
+        for place, kind in (("loss", "adamw"), ("reward", "adamw_bf16")):
+            found[f"kl in {place}, {kind}"] = penalised(folder, size, place, kind)
         found["bit-equal"] = go_on(learner, policy, folder / "of-4")
     learner.learn(groups(), step=1 if size == 4 else 2)
     leave(learner, policy, folder / f"of-{size}")

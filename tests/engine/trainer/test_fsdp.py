@@ -12,12 +12,14 @@ from typing import Any
 import pytest
 import torch
 
+from arpo_engine.contract.config import parse_config
 from arpo_engine.contract.config.learner import LearnerConfig
 from arpo_engine.contract.config.parts import ModelConfig
 from arpo_engine.contract.errors import CheckpointError, ConfigError
-from arpo_engine.trainer.fsdp import build_mesh, units
+from arpo_engine.trainer.fsdp import units
 from arpo_engine.trainer.moments import read_moments
-from tests.engine.trainer.rank_script import CASES, CPU, go_on, groups, learner_of, policy_of
+from tests.engine.policies import small_policy
+from tests.engine.trainer.rank_script import CASES, go_on, groups, learner_of, policy_of
 
 LONGEST_S = 500.0
 Found = dict[str, Any]
@@ -38,7 +40,10 @@ def together(size: int, folder: Path) -> Found:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("ranks")
+    made = tmp_path_factory.mktemp("ranks")
+    small_policy().save(made / "small")
+    small_policy(seed=1).save(made / "other")
+    return made
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +70,12 @@ def test_passes_in_bfloat16_have_nearly_the_gradient_of_float32_masters(four: Fo
 def test_two_ranks_have_the_gradient_of_one_process(two: Found, case: str):
     assert two[case]["gradient"] <= 1e-5
     assert two[case]["norm"] <= 1e-5
+
+
+@pytest.mark.parametrize("case", ["kl in loss, adamw", "kl in reward, adamw_bf16"])
+def test_a_reference_policy_that_is_spread_says_what_a_whole_one_says(two: Found, case: str):
+    assert len(two[case]) == (6 if "loss" in case else 9)
+    assert max(two[case]) <= 1e-4
 
 
 def test_a_step_of_four_one_of_two_and_one_of_one_are_three_steps_of_one_process(two: Found, folder: Path):
@@ -98,8 +109,8 @@ def test_before_the_first_update_there_are_no_moments(tmp_path: Path):
 
 
 def test_ranks_that_cannot_hold_so_many_copies_are_refused():
-    with pytest.raises(ConfigError, match=r"learner\.replicas is 3, and 4 ranks"):
-        build_mesh(LearnerConfig.model_construct(ranks=4, replicas=3), CPU)
+    with pytest.raises(ConfigError, match=r"learner\.replicas: 3 copies .* learner\.ranks = 4; use a divisor"):
+        parse_config({"learner": {"ranks": 4, "replicas": 3}})
 
 
 def test_weights_are_brought_together_by_layer():

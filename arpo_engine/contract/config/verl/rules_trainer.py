@@ -9,6 +9,7 @@ from typing import Any
 
 from arpo_engine.contract.config.records import MIRRORS
 from arpo_engine.contract.config.verl.rules_data import is_placeholder
+from arpo_engine.contract.config.verl.rules_ranks import ranks
 from arpo_engine.contract.config.verl.verdicts import (
     Judgement,
     Reading,
@@ -161,10 +162,8 @@ RULES: dict[str, Rule] = {
     "trainer.project_name": _project,
     "trainer.experiment_name": _title,
     "trainer.logger": _logger,
-    "trainer.nnodes": counted("the policy learns on one device here; the plan counts with the devices that are named"),
-    "trainer.n_gpus_per_node": counted(
-        "the policy learns on one device here; the plan counts with the devices that are named"
-    ),
+    "trainer.nnodes": counted("times trainer.n_gpus_per_node; which machine has which GPU is found out by Ray"),
+    "trainer.n_gpus_per_node": ranks,
     "trainer.val_freq": _validation_every,
     "trainer.val_before_train": _before,
     "trainer.val_only": _only_validate,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from arpo_engine.contract.config.verl.rules_ranks import RULES as RANK_RULES
 from arpo_engine.contract.config.verl.verdicts import (
     Judgement,
     Reading,
@@ -25,7 +26,7 @@ from arpo_engine.contract.config.verl.verdicts import (
 )
 from arpo_engine.contract.plan.known_models import says_thousandths
 
-_ONE_LEARNER = "the policy learns in one process here; this says how several share it, and changes no result"
+_ONE_LEARNER = "how ranks share the weights is decided by the learner here, and changes no result"
 _NO_CRITIC = "only the estimator gae has a critic"
 _NUMBERS = "there are no mixed numbers here: everything is computed in model.dtype, so the last digits differ"
 _ENGINE = "a setting of vLLM; the generator here has none such, and it changes no result"
@@ -272,6 +273,7 @@ RULES: dict[str, Rule] = {
     **_fsdp("ref"),
     **_critic(),
     **{f"worker.{name}": rule for name, rule in _ACTOR.items()},
+    **RANK_RULES,
     "worker.actor.fsdp.torch_dtype": _dtype,
     "worker.ref.offload.offload_params": _reference_offload,
     "worker.ref.fsdp.enable_cpu_offload": _reference_offload,
