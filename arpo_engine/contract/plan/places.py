@@ -12,8 +12,8 @@ from arpo_engine.contract.plan.work import Work, runs_on_pocket
 
 POCKET_GB, POCKET_CORES = 0.002, 0.02
 DISPLAY_GB, DISPLAY_CORES = 0.35, 0.5
-"""A virtual display with LibreOffice open in it, in a container or not, and its share of a spare; it is busy while it is
-acted on."""
+"""A virtual display with LibreOffice open in it, in a container or not, and its share of a spare; it is busy while
+it is acted on."""
 MACHINE_GB, MACHINE_CORES = 4.0, 4.0
 """One of OSWorld's virtual machines as its Docker provider starts it (RAM_SIZE=4G, CPU_CORES=4)."""
 BYTES_PER_PIXEL = 0.07
