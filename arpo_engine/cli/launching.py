@@ -26,6 +26,7 @@ from arpo_engine.contract.events import RunEnded
 from arpo_engine.contract.outcomes import RunOutcome
 from arpo_engine.contract.reporting import SPOOL_NAME, RunRecorder, last_attempt
 from arpo_engine.contract.secrets import redact_output
+from arpo_engine.desktops.docker.labels import mark_process
 from arpo_engine.runtime.event_log import EventLogHandler
 from arpo_engine.runtime.executor import Executor
 from arpo_engine.runtime.executors import build_executor
@@ -86,6 +87,7 @@ def launch(arguments: argparse.Namespace, kind: str, work: Callable[[Launch], Aw
         raise ConfigError(f"kind is {config.kind!r}; use `python -m arpo_engine {config.kind}`, or set kind={kind}")
     run_dir = arguments.run_dir or _new_run_dir(config)
     attempt = _open_run_dir(run_dir, config, arguments.attempt)
+    mark_process(arguments.run_id or run_dir.name, attempt)
     if arguments.report_to:
         greet_console(arguments.report_to, arguments.run_id, os.environ.get(TOKEN_VARIABLE))
         redact_output(os.environ)

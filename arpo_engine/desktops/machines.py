@@ -86,6 +86,10 @@ class FreshMachines:
         self._refill()
         return machine
 
+    def begin(self) -> None:
+        """Start the spares, and do not wait."""
+        self._refill()
+
     def fill(self, timeout_s: float) -> None:
         """Start the spares, and wait for them.
 

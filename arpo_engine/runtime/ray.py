@@ -14,7 +14,7 @@ import os
 import socket
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,7 @@ from ray.exceptions import GetTimeoutError, RayError
 from arpo_engine.contract.config import RunConfig
 from arpo_engine.contract.config.desktops import DesktopsConfig
 from arpo_engine.contract.errors import ArpoError, DesktopLost
+from arpo_engine.desktops.docker.labels import marks_of_process
 from arpo_engine.desktops.host import Answer, DesktopHost, Request
 from arpo_engine.runtime.desktop_process import answer
 from arpo_engine.runtime.placement import (
@@ -59,7 +60,8 @@ RAY_JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"
 class DesktopActor:
     """The body of a desktop actor; the same row of desktops as in a child process."""
 
-    def __init__(self, config: DesktopsConfig, count: int) -> None:
+    def __init__(self, config: DesktopsConfig, count: int, marks: Mapping[str, str]) -> None:
+        os.environ.update(marks)
         self._row = build_row(config, count)
 
     def begin(self) -> tuple[int, str, str, dict[str, str]]:
@@ -127,7 +129,7 @@ class RayHost:
         """
         options = ray.remote(DesktopActor).options(num_cpus=0, max_restarts=0, resources=self._place.reserved)
         # Ray's types do not know the methods of an actor's handle.
-        actor: Any = options.remote(self._config, self.size)
+        actor: Any = options.remote(self._config, self.size, marks_of_process())
         begun = asyncio.ensure_future(_settled(actor.begin.remote()))
         try:
             while not (await asyncio.wait({begun}, timeout=LOOK_S))[0]:

@@ -14,6 +14,9 @@ from arpo_engine.desktops.host import DesktopRow
 ROWS: Mapping[str, str] = {
     "pocket": "arpo_engine.desktops.pocket.host:build",
     "xvfb": "arpo_engine.desktops.xvfb.row:build",
+    "docker": "arpo_engine.desktops.docker.row:build",
+    "osworld-docker": "arpo_engine.desktops.osworld_docker.row:build",
+    "vmware": "arpo_engine.desktops.vmware.row:build",
 }
 """Kind to `module:function`; the function takes the config of the desktops and how many of them to make."""
 CONFIG: TypeAdapter[DesktopsConfig] = TypeAdapter(DesktopsConfig)

@@ -31,6 +31,7 @@ system's own Python, which has the rest; see xvfb_setup.py."""
 SOURCES: Final = ("arpo_engine", "webapp", "workers", "tests", "benchmarks", "manage.py")
 BENCHMARKS: Final = {
     "learning": "does a run learn, and does it carry over; --compare: does replay help",
+    "desktops": "how fast are desktops, how many fit, what becomes of those that break",
     "learner": "how many tokens a second does the learner train, beside TRL's GRPOTrainer",
     "rollout": "how much faster are rollouts that do not wait for each other",
     "gpu": "how fast does one GPU learn and sample, and does the plan say its memory",

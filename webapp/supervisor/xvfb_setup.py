@@ -55,7 +55,7 @@ def set_up(*, install_system_packages: bool, log: Path, report: install.Report) 
             f"this machine lacks {len(missing)} packages. As root, run: apt-get install --no-install-recommends "
             f"{' '.join(missing)}  (or run this again as root with --install-system-packages)"
         )
-    _install_python_packages(log, report)
+    install_server_packages(log, report)
 
 
 def missing_packages(wanted: Sequence[str]) -> list[str]:
@@ -75,7 +75,8 @@ def missing_packages(wanted: Sequence[str]) -> list[str]:
     return [name for name in wanted if name not in installed]
 
 
-def _install_python_packages(log: Path, report: install.Report) -> None:
+def install_server_packages(log: Path, report: install.Report) -> None:
+    """Put the desktop server's own Python packages into `HOME`, as they are locked."""
     began = time.monotonic()
 
     def beat() -> None:

@@ -8,6 +8,11 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from arpo_engine.contract.base import Strict
+from arpo_engine.contract.config.containers import (
+    DockerDesktopsConfig,
+    OsworldDockerDesktopsConfig,
+    VmwareDesktopsConfig,
+)
 
 
 class PocketDesktopsConfig(Strict):
@@ -63,5 +68,11 @@ def _pocket_unless_named(value: Any) -> Any:
 
 
 DesktopsConfig = Annotated[
-    PocketDesktopsConfig | XvfbDesktopsConfig, Field(discriminator="kind"), BeforeValidator(_pocket_unless_named)
+    PocketDesktopsConfig
+    | XvfbDesktopsConfig
+    | DockerDesktopsConfig
+    | OsworldDockerDesktopsConfig
+    | VmwareDesktopsConfig,
+    Field(discriminator="kind"),
+    BeforeValidator(_pocket_unless_named),
 ]

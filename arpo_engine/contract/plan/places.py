@@ -12,7 +12,8 @@ from arpo_engine.contract.plan.work import Work, runs_on_pocket
 
 POCKET_GB, POCKET_CORES = 0.002, 0.02
 DISPLAY_GB, DISPLAY_CORES = 0.35, 0.5
-"""A virtual display with LibreOffice open in it, and its share of a spare; it is busy while it is acted on."""
+"""A virtual display with LibreOffice open in it, in a container or not, and its share of a spare; it is busy while
+it is acted on."""
 MACHINE_GB, MACHINE_CORES = 4.0, 4.0
 """One of OSWorld's virtual machines as its Docker provider starts it (RAM_SIZE=4G, CPU_CORES=4)."""
 BYTES_PER_PIXEL = 0.07
@@ -60,8 +61,11 @@ class Disk:
 def desktops_of(config: RunConfig) -> Desktops:
     """Tasks of OSWorld need its machines, whatever the desktops are called."""
     count = config.desktops.count
-    if config.desktops.kind == "xvfb":
+    if config.desktops.kind in ("xvfb", "docker"):
         return Desktops(count=count, gb=count * DISPLAY_GB, cores=count * DISPLAY_CORES, here=True)
+    if config.desktops.kind == "osworld-docker":
+        gb, cores = float(config.desktops.memory_gb), float(config.desktops.cpus)
+        return Desktops(count=count, gb=count * gb, cores=count * cores, here=True)
     pocket = runs_on_pocket(config)
     gb, cores = (POCKET_GB, POCKET_CORES) if pocket else (MACHINE_GB, MACHINE_CORES)
     return Desktops(count=count, gb=count * gb, cores=count * cores, here=pocket)

@@ -313,3 +313,11 @@ def test_displays_of_this_machine_take_its_memory() -> None:
     planned = desktops_of(RunConfig.model_validate({"desktops": {"kind": "xvfb", "count": 4}}))
     assert (planned.count, planned.here) == (4, True)
     assert planned.gb == pytest.approx(1.4)
+
+
+def test_containers_are_planned_as_displays_and_virtual_machines_as_they_are_given() -> None:
+    display = desktops_of(RunConfig.model_validate({"desktops": {"kind": "xvfb", "count": 4}}))
+    assert desktops_of(RunConfig.model_validate({"desktops": {"kind": "docker", "count": 4}})) == display
+    given = {"kind": "osworld-docker", "count": 2, "memory_gb": 6, "cpus": 3}
+    machine = desktops_of(RunConfig.model_validate({"desktops": given}))
+    assert (machine.gb, machine.cores, machine.here) == (12.0, 6.0, True)

@@ -1,0 +1,48 @@
+"""Puts machines of a provider, their desktops, and whoever sets up and scores together. Knows no provider."""
+
+from __future__ import annotations
+
+from arpo_engine.contract.config.containers import MachineDesktopsConfig
+from arpo_engine.desktops.machines import FreshMachines, Provider
+from arpo_engine.desktops.osworld import RealDesktop, TaskKeeper
+from arpo_engine.desktops.osworld_keeper import OsworldKeeper
+from arpo_engine.desktops.real_row import RealDesktopRow
+
+
+def assemble(
+    config: MachineDesktopsConfig,
+    count: int,
+    provider: Provider,
+    keeper: TaskKeeper | None,
+    *,
+    wait_for_spares: bool = True,
+) -> RealDesktopRow:
+    """`count` desktops, with their spares ready; tasks are kept by OSWorld's own code unless another keeper is given.
+
+    Args:
+        config: Waits, limits and spares.
+        count: Desktops in this process.
+        provider: Starts their machines.
+        keeper: Who sets tasks up and scores them.
+        wait_for_spares: False where a start takes so long that whoever waits for this would give up.
+
+    Raises:
+        DesktopLost: the provider cannot start one here; the text says what is missing.
+    """
+    keeper = keeper or OsworldKeeper()
+    machines = FreshMachines(provider, config.spares)
+    if wait_for_spares:
+        machines.fill(config.start_timeout_s)
+    else:
+        machines.begin()
+    desktops = [
+        RealDesktop(
+            machines,
+            keeper,
+            request_timeout_s=config.request_timeout_s,
+            pause_s=config.pause_s,
+            settle_s=config.settle_s,
+        )
+        for _ in range(count)
+    ]
+    return RealDesktopRow(desktops, machines, keeper)

@@ -1,0 +1,1 @@
+"""OSWorld's virtual machines in VMware Workstation or Fusion."""
