@@ -61,8 +61,8 @@ async def with_faults(world: World, *, count: int, at_once: int) -> dict[str, An
 
     def disturb(number: int, host: RowHost) -> None:
         name = places.get(number)
-        if name is not None and host.machine is not None:
-            FAULTS[name]([*processes(host.machine)])
+        if name is not None and host.present is not None:
+            FAULTS[name]([*processes(host.present)])
             injected[name] += 1
 
     await _run(world, tally, count=count, at_once=at_once, disturb=disturb)

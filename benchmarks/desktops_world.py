@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -52,6 +53,7 @@ class RowHost:
 
     def __init__(self, name: str, world: World) -> None:
         self.name = name
+        self.machine = socket.gethostname()
         self._world = world
         self._row: RealDesktopRow | None = None
         self._machines: FreshMachines | None = None
@@ -59,8 +61,8 @@ class RowHost:
         self._thread = ThreadPoolExecutor(1)
 
     @property
-    def machine(self) -> Machine | None:
-        """The machine of the present episode."""
+    def present(self) -> Machine | None:
+        """The desktop of the present episode."""
         return self._desktop._machine if self._desktop is not None else None
 
     async def call(self, index: int, request: Request) -> Answer:
