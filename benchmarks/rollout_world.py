@@ -231,7 +231,10 @@ class SimulatedLearner:
 
     def state_dict(self) -> dict[str, Any]:
         """A learner without weights has no state."""
-        return {"optimizer": {}}
+        return {}
+
+    def save_moments(self, folder: Path) -> None:
+        """Nor has it moments."""
 
 
 def tasks(count: int) -> tuple[Task, ...]:

@@ -18,7 +18,6 @@ from arpo_engine.contract.config.verl import (
     Verdict,
     cautions_of,
     faults_of,
-    obstacles_of,
     plan_of,
 )
 
@@ -43,7 +42,6 @@ def show(imported: Imported, console: Console, *, everything: bool) -> None:
     _show_faults(faults_of(imported.reading), console)
     if imported.config is not None:
         _list(console, "To know before starting it", cautions_of(imported.config))
-        _list(console, "What keeps it from starting here", obstacles_of(imported.config))
 
 
 def as_json(imported: Imported) -> dict[str, Any]:
@@ -58,7 +56,6 @@ def as_json(imported: Imported) -> dict[str, Any]:
         "plan": asdict(plan_of(config, imported.reading)) if config is not None else None,
         "faults": [asdict(fault) for fault in faults_of(imported.reading)],
         "cautions": cautions_of(config) if config is not None else (),
-        "obstacles": obstacles_of(config) if config is not None else (),
         "config": config.model_dump(mode="json") if config is not None else None,
     }
 

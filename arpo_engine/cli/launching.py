@@ -20,7 +20,6 @@ from arpo_engine.cli.greeting import greet_console
 from arpo_engine.cli.progress import ProgressSink
 from arpo_engine.cli.scripts import load_script
 from arpo_engine.contract.config import RunConfig, load_config
-from arpo_engine.contract.config.verl import obstacles_of
 from arpo_engine.contract.errors import ArpoError, ConfigError
 from arpo_engine.contract.events import RunEnded
 from arpo_engine.contract.outcomes import RunOutcome
@@ -127,9 +126,6 @@ def _config(arguments: argparse.Namespace) -> RunConfig:
         return load_config(arguments.config, arguments.settings)
     imported = load_script(arguments.script, arguments.settings)
     config = imported.ready()
-    obstacles = obstacles_of(config)
-    if obstacles:
-        raise ConfigError(f"{arguments.script} is imported, but cannot start here: {'; '.join(obstacles)}")
     if not arguments.quiet:
         counts = ", ".join(f"{count} {verdict.value}" for verdict, count in imported.counts.items())
         print(f"{arguments.script}: keys {counts}; `import-config {arguments.script}` shows each of them")

@@ -18,7 +18,6 @@ from arpo_engine.contract.config.verl import (
     cautions_of,
     faults_of,
     import_verl,
-    obstacles_of,
     plan_of,
 )
 from arpo_engine.contract.errors import ConfigError
@@ -61,7 +60,6 @@ class ImportedPage:
     faults: tuple[Fault, ...]
     plan: Plan | None
     cautions: tuple[str, ...]
-    obstacles: tuple[str, ...]
 
 
 def import_command(text: str, base: str, *, by_admin: bool) -> ImportedPage:
@@ -114,7 +112,6 @@ def _page(imported: Imported, findings: tuple[Finding, ...]) -> ImportedPage:
         faults=faults_of(imported.reading),
         plan=plan_of(config, imported.reading) if config is not None else None,
         cautions=cautions_of(config) if config is not None else (),
-        obstacles=obstacles_of(config) if config is not None else (),
     )
 
 

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from arpo_engine.contract.config import RunConfig, apply_overrides, explain
 from arpo_engine.contract.config.osworld_runner import DEFAULTS, Parameter, Verdict, read_runner
-from arpo_engine.contract.config.verl import obstacles_of
+from arpo_engine.contract.config.verl import cautions_of
 from arpo_engine.contract.errors import ConfigError
 from webapp.runs.forms import PastedYamlError
 from webapp.runs.imported import LONGEST_VALUE, ImportedPage, KeyRow
@@ -52,8 +52,7 @@ def import_runner(text: str) -> ImportedPage:
         problems=problems,
         faults=(),
         plan=None,
-        cautions=(),
-        obstacles=obstacles_of(config) if config is not None else (),
+        cautions=cautions_of(config) if config is not None else (),
     )
 
 

@@ -80,6 +80,7 @@ def read_runner(text: str) -> RunnerCommand:
         command.settings += settings
         command.parameters.append(Parameter(name, value, verdict, told))
     command.settings += [f"generator={json.dumps(_generator(usable))}", *_window(usable)]
+    command.settings += _desktops(usable)
     command.settings += ["kind=evaluate", "evaluation.attempts=1", "agent.prompt=full"]
     return command
 
@@ -132,6 +133,19 @@ def _generator(said: dict[str, str]) -> dict[str, object]:
     }
 
 
+def _desktops(said: dict[str, str]) -> list[str]:
+    """OSWorld's official machine, from the disk that the command names, or a virtual machine of VMware."""
+    if "pocket" in PurePosixPath(said.get("test_all_meta_path", "")).parts:
+        return []
+    machine, wait = said.get("path_to_vm", ""), said.get("sleep_after_execution")
+    settings = ["desktops.kind=osworld-docker"]
+    if machine.endswith(".vmx"):
+        settings = ["desktops.kind=vmware", f"desktops.machines={json.dumps([machine])}"]
+    elif machine:
+        settings.append(f"desktops.disk={json.dumps(machine)}")
+    return [*settings, *([f"desktops.pause_s={wait}"] if wait is not None else [])]
+
+
 def _window(said: dict[str, str]) -> list[str]:
     """The fewer of the agent's and the server's screenshots; an episode that has no more of them needs no window."""
     images = [int(said[name]) for name in ("max_trajectory_length", "limit_images") if name in said]
@@ -140,8 +154,8 @@ def _window(said: dict[str, str]) -> list[str]:
 
 
 Read = tuple[Verdict, str, list[str]]
-_SET_TOGETHER = ("generator.", "agent.history_images")
-"""Settings that follow from several parameters; see `_generator` and `_window`."""
+_SET_TOGETHER = ("generator.", "agent.history_images", "desktops.pause_s")
+"""Settings that follow from several parameters; see `_generator`, `_window` and `_desktops`."""
 
 
 def _number(key: str, *more: str, kind: type = int) -> Callable[[str], Read]:
@@ -202,12 +216,12 @@ def _unknown(value: str) -> Read:
 
 READERS: dict[str, Callable[[str], Read]] = {
     "headless": _fixed("inert", "desktops here never have a window"),
-    "path_to_vm": _fixed("inert", "desktops are named by desktops.kind"),
+    "path_to_vm": _fixed("mapped", "desktops.disk, or desktops.machines for a .vmx"),
     "observation_type": _only("screenshot", "agents here see screenshots"),
     "action_space": _only("pyautogui", "results are written in these words"),
     "screen_width": _fixed("inert", "the desktop says its own size"),
     "screen_height": _fixed("inert", "the desktop says its own size"),
-    "sleep_after_execution": _fixed("inert", "a desktop answers when it is ready"),
+    "sleep_after_execution": _number("desktops.pause_s", kind=float),
     "max_steps": _steps,
     "max_trajectory_length": _number("agent.history_images"),
     "test_config_base_dir": _fixed("adapted", "task files are looked for in examples/ beside --test_all_meta_path"),

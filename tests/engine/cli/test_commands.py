@@ -125,7 +125,7 @@ def test_preflight_says_yes_and_no_in_json(tmp_path, capsys):
     good = json.loads(capsys.readouterr().out)
     assert good["ok"]
     assert {check["name"] for check in good["checks"]} == {
-        "packages", "model", "agent", "tasks", "desktops", "disk", "memory", "processor",
+        "packages", "model", "agent", "tasks", "desktops", "disk", "memory", "plan", "processor",
     }  # fmt: skip
     assert main(["preflight", "--config", CONFIG, "--json", "model.path=/no/model", "tasks.train=none"]) == 3
     bad = json.loads(capsys.readouterr().out)

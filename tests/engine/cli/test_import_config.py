@@ -42,7 +42,7 @@ def test_a_published_run_is_shown_whole(capsys: pytest.CaptureFixture[str], name
     for part in ("worker.actor.global_batch_size", "Memory plan", "Desktop-hours: at least", "Screenshots: about"):
         assert part in shown
     assert "faults of the published code that would have hit this run" in shown
-    assert "the only desktops of this engine are `pocket`" in shown
+    assert "they need a Docker engine, KVM, the image and its disk" in " ".join(shown.split())
     assert "[bold]" not in shown
 
 
@@ -148,7 +148,7 @@ def test_a_script_is_trained_as_it_is(tmp_path: Path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([], "is imported, but cannot start here"),
+        (["worker.rollout.name=sglang"], "only vllm is imported"),
         (["algorithm.adv_estimator=gae"], "algorithm.adv_estimator: gae needs a critic"),
     ],
 )

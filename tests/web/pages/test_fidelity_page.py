@@ -23,7 +23,7 @@ def test_each_component_has_its_verdict_with_both_values_and_the_evidence(as_vie
     page = as_viewer.get(f"/runs/{rich.pk}/fidelity/").content.decode()
     for component in ("framework", "algorithm", "replay", "KL", "clip ratios", "learning rate", "optimizer", "rewards",
                       "OSWorld revision", "task list", "model", "scale", "provider"):  # fmt: skip
-        assert f'<th scope="row">{component}</th>' in page
+        assert f'<th scope="row" class="cell-name">{component}</th>' in page
     assert "optimizer.kind = adamw_bf16" in page
     assert "recorded: 1 replayed successes in" in page
     assert 'aria-current="page">Fidelity</a>' in page

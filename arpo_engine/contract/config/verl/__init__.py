@@ -2,7 +2,7 @@
 
 from arpo_engine.contract.config.verl.faults import Fault, faults_of
 from arpo_engine.contract.config.verl.importing import Imported, import_verl
-from arpo_engine.contract.config.verl.plan import Plan, cautions_of, obstacles_of, plan_of
+from arpo_engine.contract.config.verl.plan import Plan, cautions_of, plan_of
 from arpo_engine.contract.config.verl.verdicts import Finding, Verdict
 from arpo_engine.contract.config.verl.writing import Written, write_verl
 
@@ -16,7 +16,6 @@ __all__ = [
     "cautions_of",
     "faults_of",
     "import_verl",
-    "obstacles_of",
     "plan_of",
     "write_verl",
 ]

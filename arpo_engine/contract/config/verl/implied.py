@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from arpo_engine.contract.config.verl.verdicts import Finding, Judgement, adapted, mapped
+from pathlib import PurePosixPath
+
+from arpo_engine.contract.config.verl.verdicts import Finding, Judgement, Reading, adapted, mapped
 
 _IN_THE_CODE: tuple[tuple[str, str, Judgement], ...] = (
     (
@@ -40,16 +42,15 @@ _IN_THE_CODE: tuple[tuple[str, str, Judgement], ...] = (
         "the full action space",
         mapped("gui_agent.py", agent__kind="ui_tars", agent__prompt="full", agent__offer_fail=False),
     ),
-    (
-        "desktops",
-        "OSWorld in virtual machines (Docker)",
-        adapted("the desktops of this engine; see what keeps the run from starting", desktops__kind="pocket"),
-    ),
 )
+_MACHINES = mapped("the same image, desktops.kind=osworld-docker; brings its own disk", desktops__kind="osworld-docker")
+_SMALL = adapted("the tasks are those of the small desktop that ships here", desktops__kind="pocket")
 
 
-def implied_findings() -> list[Finding]:
+def implied_findings(reading: Reading) -> list[Finding]:
     """Rows for what has no key; settings of keys count over theirs."""
+    small = "pocket" in PurePosixPath(str(reading.get("data.train_files"))).parts
+    desktops = ("desktops", "OSWorld in virtual machines (Docker)", _SMALL if small else _MACHINES)
     return [
         Finding(
             key=f"({name})",
@@ -60,5 +61,5 @@ def implied_findings() -> list[Finding]:
             note=judgement.note,
             sets=judgement.sets,
         )
-        for name, value, judgement in _IN_THE_CODE
+        for name, value, judgement in (*_IN_THE_CODE, desktops)
     ]

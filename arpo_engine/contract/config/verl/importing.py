@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import ValidationError
 
@@ -89,7 +89,7 @@ def import_verl(text: str, *, words: Iterable[str] = (), read_file: ReadFile = n
     reading = Reading(
         settings=layers.settings, tasks=_count_tasks(layers.settings, read_file), is_command=layers.is_command
     )
-    findings = [*implied_findings(), *(_judge(setting, reading) for setting in layers.settings.values())]
+    findings = [*implied_findings(reading), *(_judge(setting, reading) for setting in layers.settings.values())]
     findings += [_stray(word) for word in layers.strays]
     tree: dict[str, Any] = {"kind": "train", "story": STORY}
     for finding in findings:
@@ -97,6 +97,7 @@ def import_verl(text: str, *, words: Iterable[str] = (), read_file: ReadFile = n
             _put(tree, path, value)
     for path, value in ours.items():
         _put(tree, path, value)
+        _leave_out_others(tree, path)
     config, problems = _checked(tree, findings)
     return Imported(
         findings=tuple(findings),
@@ -176,6 +177,15 @@ def _sorted_words(words: Iterable[str]) -> tuple[list[str], dict[str, Any]]:
         else:
             ours[key] = scalar(value, key)
     return theirs, ours
+
+
+def _leave_out_others(tree: dict[str, Any], path: str) -> None:
+    """Where a word chooses another kind of a part, what was read for the first one goes, but for what both have."""
+    group, _, leaf = path.partition(".")
+    kinds = get_args(RunConfig.model_fields[group].annotation) if group in RunConfig.model_fields else ()
+    chosen = next((kind for kind in kinds if kind.model_fields["kind"].default == tree[group].get("kind")), None)
+    if leaf == "kind" and chosen is not None:
+        tree[group] = {name: value for name, value in tree[group].items() if name in chosen.model_fields}
 
 
 def _put(tree: dict[str, Any], path: str, value: Any) -> None:

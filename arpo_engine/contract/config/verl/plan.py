@@ -79,30 +79,28 @@ def plan_of(config: RunConfig, reading: Reading) -> Plan:
     )
 
 
-def obstacles_of(config: RunConfig) -> tuple[str, ...]:
-    """What keeps an imported run from starting in this engine, each with what can be done."""
-    if runs_on_pocket(config):
-        return ()
-    return (
-        f"{config.tasks.source} holds tasks of OSWorld's machines, and the only desktops of this engine are `pocket`; "
-        "until it has others, try the settings on its own tasks: data.train_files=configs/tasks/pocket/train.json "
-        "data.val_files=configs/tasks/pocket/held_out.json worker.actor.model.model_path=builtin:pocket "
-        "agent.prompt=short model.dtype=float32",
-    )
-
-
 def cautions_of(config: RunConfig) -> tuple[str, ...]:
     """What a person should know before starting it."""
     found = []
     shape = shape_of(config.model.path)
-    if shape is not None and shape.parameters > 1e9:
+    if config.generator.kind == "vllm":
         found.append(
-            f"{config.model.path} has {shape.parameters / 1e9:.1f} billion parameters, and generator.kind=hf "
-            "samples on the learner's one device; the memory plan says what that takes. generator.kind=vllm samples in "
-            "processes of its own"
+            "replies are sampled by vLLM, which ./arpo setup gpu installs; without it generator.kind=hf samples in the "
+            "learner's process"
         )
-    if shape is None:
+    if shape is None and config.generator.kind != "openai":
         found.append(f"the size of {config.model.path} is not known by its name, so there is no memory plan")
+    if config.desktops.kind == "osworld-docker":
+        found.append(
+            "desktops are OSWorld's official machines: they need a Docker engine, KVM, the image and its disk "
+            "(desktops.disk), ./arpo setup osworld for the scoring, and the files of the tasks (./arpo assets fetch)"
+        )
+        if config.kind == "train":
+            found.append(
+                "to try the settings without any of this, let the small policy practise its own tasks: "
+                "data.train_files=configs/tasks/pocket/train.json data.val_files=configs/tasks/pocket/held_out.json "
+                "worker.actor.model.model_path=builtin:pocket agent.prompt=short model.dtype=float32"
+            )
     if config.tasks.train == "test_success_middle_difficult":
         found.append(
             "the 32 tasks of test_success_middle_difficult were never published; give a list with data.train_files"

@@ -8,13 +8,13 @@ from __future__ import annotations
 from typing import Any
 
 from arpo_engine.contract.config.verl.rules_ranks import RULES as RANK_RULES
+from arpo_engine.contract.config.verl.rules_sampler import RULES as SAMPLER_RULES
 from arpo_engine.contract.config.verl.verdicts import (
     Judgement,
     Reading,
     Refusal,
     Rule,
     adapted,
-    counted,
     done_by_itself,
     inert,
     mapped,
@@ -29,7 +29,6 @@ from arpo_engine.contract.plan.known_models import says_thousandths
 _ONE_LEARNER = "how ranks share the weights is decided by the learner here, and changes no result"
 _NO_CRITIC = "only the estimator gae has a critic"
 _NUMBERS = "there are no mixed numbers here: everything is computed in model.dtype, so the last digits differ"
-_ENGINE = "a setting of vLLM; the generator here has none such, and it changes no result"
 _NO_LORA = "LoRA is off (rank 0)"
 _LORA_ALPHA = 64.0
 """What EasyR1 takes where a script names a rank alone."""
@@ -151,13 +150,6 @@ def _group_size(reading: Reading, key: str) -> Judgement:
     return mapped(rollout__group_size=reading.whole(key))
 
 
-def _sampler(reading: Reading, key: str) -> Judgement:
-    if reading.get(key) != "vllm":
-        raise Refusal(f"{reading.get(key)!r}: only vllm is imported; use vllm")
-    note = "sampled with transformers in the learner's process; generator.kind=vllm where vLLM is installed"
-    return adapted(note, generator__kind="hf")
-
-
 def _images(reading: Reading, key: str) -> Judgement:
     limit, steps = reading.whole(key, 0), reading.whole("env.max_steps")
     if limit == 0:
@@ -236,7 +228,6 @@ _ACTOR: dict[str, Rule] = {
     "actor.optim.min_lr_ratio": _lowest_rate,
     "actor.optim.warmup_style": never_read("never read: after the warm-up the rate is constant"),
     "actor.optim.lr_scheduler_type": _schedule,
-    "rollout.name": _sampler,
     "rollout.n": _group_size,
     "rollout.temperature": number_to("rollout.temperature"),
     "rollout.top_p": number_to("rollout.top_p"),
@@ -245,14 +236,6 @@ _ACTOR: dict[str, Rule] = {
     "rollout.limit_images": _images,
     "rollout.ignore_eos": only(False, "a reply ends where the model ends it", "replies would not end; use false"),
     "rollout.max_model_len": done_by_itself("the model's own context counts; an episode beyond ends as context_full"),
-    **{
-        f"rollout.{name}": done_by_itself(_ENGINE)
-        for name in (
-            "gpu_memory_utilization", "enforce_eager", "enable_chunked_prefill",
-            "max_num_batched_tokens", "disable_log_stats", "disable_tqdm",
-        )
-    },
-    "rollout.tensor_parallel_size": counted(_ENGINE),
     "rollout.dtype": done_by_itself("replies are sampled with the policy's own weights, in model.dtype"),
     "rollout.max_num_seqs": never_read("never handed to vLLM"),
     "rollout.val_override_config.temperature": number_to("validation.temperature"),
@@ -274,6 +257,7 @@ RULES: dict[str, Rule] = {
     **_critic(),
     **{f"worker.{name}": rule for name, rule in _ACTOR.items()},
     **RANK_RULES,
+    **SAMPLER_RULES,
     "worker.actor.fsdp.torch_dtype": _dtype,
     "worker.ref.offload.offload_params": _reference_offload,
     "worker.ref.fsdp.enable_cpu_offload": _reference_offload,

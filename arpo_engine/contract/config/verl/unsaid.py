@@ -34,6 +34,7 @@ _REASONS: Mapping[str, str] = {
     "optimizer.eps": "it is AdamW's own there",
     "records.metric_names": "there numbers have the published names only",
     "desktops.kind": "there is only OSWorld",
+    "generator.kind": "there is only vLLM",
 }
 """By setting: why the trainer has no word for it. For any other there simply is no key."""
 

@@ -21,6 +21,7 @@ from arpo_engine.contract.config.verl.importing import Imported
 from arpo_engine.contract.config.verl.layers import Setting
 from arpo_engine.contract.config.verl.published import BASE_CONFIG_NAME, PLACEHOLDER_TASKS, SPELLINGS, flat
 from arpo_engine.contract.config.verl.rules_ranks import rank_words
+from arpo_engine.contract.config.verl.rules_sampler import sampler_words
 from arpo_engine.contract.config.verl.unsaid import read_back, unsaid
 
 Spelling = Literal["arpo", "easyr1"]
@@ -128,7 +129,7 @@ def _derived(config: RunConfig, before: Mapping[str, Setting], spelling: Spellin
     parts = (count for count in range(max(1, prompts // updates), 0, -1) if prompts % count == 0)
     words["worker.actor.global_batch_size"] = next(parts)
     words["worker.actor.fsdp.torch_dtype"] = "bf16" if config.model.dtype == "bfloat16" else None
-    words |= rank_words(config, before)
+    words |= rank_words(config, before) | sampler_words(config)
     words["worker.actor.optim.betas"] = [config.optimizer.beta1, config.optimizer.beta2]
     words["worker.actor.optim.lr_warmup_ratio"] = _warmup_ratio(config)
     words["algorithm.adv_estimator"] = _ESTIMATORS.get(config.algorithm.estimator, "grpo")
