@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from arpo_engine.cli.commands import main
 from arpo_engine.contract.config import load_config
+from arpo_engine.contract.config.verl.published import flat
+from arpo_engine.contract.config.verl.published_run import RunName, published_run
 from arpo_engine.tasks import load_split
 
 PRESETS = sorted(Path("configs").glob("*.yaml"))
@@ -32,3 +35,33 @@ def test_the_demo_measures_on_tasks_that_it_does_not_practise():
     tasks = load_config(Path("configs/pocket_demo.yaml")).tasks
     practised = {task.id for task in load_split(tasks.source, tasks.train)}
     assert not practised & {task.id for task in load_split(tasks.source, tasks.held_out)}
+
+
+@pytest.mark.parametrize(
+    ("name", "own"),
+    [
+        ("full128", set()),
+        ("subset32", {"tasks.selection.", "tasks.limit", "tasks.train"}),
+    ],
+)
+def test_a_published_run_has_the_numbers_of_its_script(name: RunName, own: set[str]):
+    """`own` is what stands for the list of 32 tasks, which was never published."""
+    elsewhere = {"title", "story", "model.path", "tasks.source", "records.", "desktops.spares", "desktops.pause_s"}
+    elsewhere |= {"rollout.episode_timeout_s"}
+    ours = flat(load_config(Path(f"configs/arpo_{name}.yaml")).model_dump(mode="json"))
+    theirs = flat(published_run(name).config.model_dump(mode="json"))
+    apart = {path for path in {*ours, *theirs} if ours.get(path) != theirs.get(path)}
+    assert {path for path in apart if not any(path.startswith(part) for part in elsewhere | own)} == set()
+
+
+@pytest.mark.parametrize(
+    ("name", "gpu_gb"), [("arpo_full128", 141), ("arpo_subset32", 80), ("uitars2b_single_gpu", 24)]
+)
+def test_a_preset_for_gpus_fits_those_that_it_speaks_of(name: str, gpu_gb: int, capsys: pytest.CaptureFixture[str]):
+    assert main(["plan", "--config", f"configs/{name}.yaml", "--gpu-gb", str(gpu_gb)]) == 0
+    assert "it fits" in capsys.readouterr().out
+
+
+def test_the_run_for_one_gpu_does_not_fit_a_smaller_one(capsys: pytest.CaptureFixture[str]):
+    assert main(["plan", "--config", "configs/uitars2b_single_gpu.yaml", "--gpu-gb", "8"]) == 3
+    assert "it does not fit" in capsys.readouterr().out
