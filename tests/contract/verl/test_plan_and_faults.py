@@ -36,10 +36,10 @@ def test_the_plan_of_128_desktops_is_worked_out() -> None:
 def test_memory_is_told_for_each_component_on_both_sides() -> None:
     imported = import_verl(SUBSET32)
     rows = {row.component: row for row in plan_of(imported.ready(), imported.reading).memory}
-    assert rows["weights that learn"].here == pytest.approx(WHOLE * 2)
+    assert rows["weights that learn"].here == pytest.approx(WHOLE * 2 / 8), "its 8 GPUs are 8 ranks here"
     assert rows["weights that learn"].there == pytest.approx(WHOLE * 2 / 8)
-    assert rows["optimizer"].here == pytest.approx(WHOLE * 6)
-    assert rows["weights that sample"].here is None
+    assert rows["optimizer"].here == pytest.approx(WHOLE * 6 / 8)
+    assert rows["weights that sample"].here == pytest.approx(WHOLE * 2), "ranks learn apart from what samples"
     assert rows["activations of one layer"].there is not None, "the published code computes activations again"
     assert rows["desktops (main memory)"].there == 16 * 4
     assert "reference policy" not in rows
@@ -49,7 +49,7 @@ def test_memory_is_told_for_each_component_on_both_sides() -> None:
 
 def test_memory_of_a_frozen_tower_and_of_lora_is_less() -> None:
     def rows(*words: str) -> dict[str, MemoryRow]:
-        imported = with_words("worker.actor.optim.strategy=adamw", *words)
+        imported = with_words("trainer.n_gpus_per_node=1", "worker.actor.optim.strategy=adamw", *words)
         return {row.component: row for row in plan_of(imported.ready(), imported.reading).memory}
 
     frozen = rows("worker.actor.model.freeze_vision_tower=true")
@@ -107,6 +107,14 @@ def test_eight_gpus_asked_for_become_eight_ranks_which_is_said_and_keeps_nothing
     assert obstacles_of(imported.ready()) == ()
 
 
+@pytest.mark.parametrize("kind", ["osworld-docker", "vmware", "docker", "xvfb"])
+def test_a_published_run_starts_on_desktops_that_can_have_its_tasks(kind: str) -> None:
+    words = [f"desktops.kind={kind}", *(["env.num_envs=1"] if kind == "vmware" else [])]
+    imported = import_verl(SUBSET32, words=words)
+    assert imported.ready().desktops.kind == kind
+    assert obstacles_of(imported.ready()) == ()
+
+
 def test_a_list_that_was_never_published_is_named() -> None:
     assert any("never published" in line for line in cautions_of(import_verl(SUBSET32).ready()))
     assert not any("never published" in line for line in cautions_of(import_verl(FULL128).ready()))
@@ -114,7 +122,8 @@ def test_a_list_that_was_never_published_is_named() -> None:
 
 def test_what_keeps_a_run_from_starting_is_said_honestly() -> None:
     (obstacle,) = obstacles_of(import_verl(SUBSET32).ready())
-    assert "the only desktops of this engine are `pocket`" in obstacle
+    assert "desktops.kind is `pocket`, which cannot do them" in obstacle
+    assert "give desktops.kind=osworld-docker" in obstacle
     imported = with_words(*POCKET, POCKET_MODEL, "trainer.max_steps=2")
     assert obstacles_of(imported.ready()) == ()
     plan = plan_of(imported.ready(), imported.reading)

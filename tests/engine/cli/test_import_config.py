@@ -42,7 +42,7 @@ def test_a_published_run_is_shown_whole(capsys: pytest.CaptureFixture[str], name
     for part in ("worker.actor.global_batch_size", "Memory plan", "Desktop-hours: at least", "Screenshots: about"):
         assert part in shown
     assert "faults of the published code that would have hit this run" in shown
-    assert "the only desktops of this engine are `pocket`" in shown
+    assert "desktops.kind is `pocket`, which cannot do them" in shown
     assert "[bold]" not in shown
 
 

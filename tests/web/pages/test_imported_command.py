@@ -32,7 +32,7 @@ def test_a_published_run_fills_the_form_and_shows_every_key(as_runner: Client) -
     assert "1 prompts x 8 rollouts = 8 trajectories an update" in page
     assert "desktop-hours" in page and "weights that learn" in page
     assert "faults of the published code that would have hit this run" in page
-    assert "the only desktops of this engine are `pocket`" in page
+    assert "desktops.kind is `pocket`, which cannot do them" in page
     assert 'value="osworld_cot_7b_nokl_subset32"' in page
     assert 'value="evaluation_examples"' in page
     assert not Run.objects.exists()

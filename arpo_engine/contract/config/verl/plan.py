@@ -1,4 +1,4 @@
-"""What an imported run asks for, on the GPUs that its script names and on the one device that learns here.
+"""What an imported run asks for, spread over its GPUs as the published code does it and as this engine does.
 
 The arithmetic is that of every plan (`contract/plan/`); what the published code does differently is said here: weights,
 gradients and moments are spread over all its GPUs by FSDP, layers' activations are computed again, vLLM samples.
@@ -81,13 +81,14 @@ def plan_of(config: RunConfig, reading: Reading) -> Plan:
 
 def obstacles_of(config: RunConfig) -> tuple[str, ...]:
     """What keeps an imported run from starting in this engine, each with what can be done."""
-    if runs_on_pocket(config):
+    if runs_on_pocket(config) or config.desktops.kind != "pocket":
         return ()
     return (
-        f"{config.tasks.source} holds tasks of OSWorld's machines, and the only desktops of this engine are `pocket`; "
-        "until it has others, try the settings on its own tasks: data.train_files=configs/tasks/pocket/train.json "
-        "data.val_files=configs/tasks/pocket/held_out.json worker.actor.model.model_path=builtin:pocket "
-        "agent.prompt=short model.dtype=float32",
+        f"{config.tasks.source} holds tasks of OSWorld's machines, and a script does not say where these come from; "
+        "desktops.kind is `pocket`, which cannot do them: give desktops.kind=osworld-docker with desktops.disk=…, or "
+        "vmware, docker or xvfb (docs/guides/desktops.md says what each needs), or try the settings on the engine's "
+        "own tasks: data.train_files=configs/tasks/pocket/train.json data.val_files=configs/tasks/pocket/held_out.json "
+        "worker.actor.model.model_path=builtin:pocket agent.prompt=short model.dtype=float32",
     )
 
 
@@ -98,8 +99,8 @@ def cautions_of(config: RunConfig) -> tuple[str, ...]:
     if shape is not None and shape.parameters > 1e9:
         found.append(
             f"{config.model.path} has {shape.parameters / 1e9:.1f} billion parameters, and generator.kind=hf "
-            "samples on the learner's one device; the memory plan says what that takes. generator.kind=vllm samples in "
-            "processes of its own"
+            "samples in the process of the run, on its first GPU; the memory plan says what that takes. "
+            "generator.kind=vllm samples in processes of its own"
         )
     if shape is None:
         found.append(f"the size of {config.model.path} is not known by its name, so there is no memory plan")
@@ -139,6 +140,8 @@ def _published(means: Means, work: Work, reading: Reading, gpus: int) -> Means:
         means,
         ranks=gpus,
         shards=shard,
+        apart=False,
+        streams=False,
         checkpointing=recomputes,
         tower_checkpointing=recomputes,
         pass_tokens=batch * work.trajectory_tokens,
