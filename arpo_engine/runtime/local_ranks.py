@@ -160,7 +160,10 @@ class LocalRanks:
             except ProcessLookupError:
                 log.debug("a rank was gone already", extra={"rank": child.rank})
         for child in self._children:
-            child.process.wait(END_TIMEOUT_S)
+            try:
+                child.process.wait(END_TIMEOUT_S)
+            except subprocess.TimeoutExpired:  # a process that gives back the memory of a GPU may take longer
+                log.warning("a rank was killed and is not gone yet", extra={"rank": child.rank})
         shutil.rmtree(self._folder, ignore_errors=True)
 
 

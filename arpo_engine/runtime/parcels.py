@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import mmap
 import pickle
+import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,12 +16,15 @@ from typing import Any
 
 ALIGNED = 64
 """Bytes: where each array begins, so that it may be read as any kind of number."""
+MEMORY = Path("/dev/shm")
+ROOM = 8 * 1024**3
+"""Bytes that must be free in memory: a step's screenshots take some of them, and a container often has 64 MB."""
 
 
 def shared_folder() -> Path:
-    """A fresh folder in memory where the system has such a place, else on disk."""
-    memory = Path("/dev/shm")
-    return Path(tempfile.mkdtemp(prefix="arpo-ranks-", dir=memory if memory.is_dir() else None))
+    """A fresh folder in memory where the system has such a place with room, else on disk (TMPDIR)."""
+    roomy = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= ROOM
+    return Path(tempfile.mkdtemp(prefix="arpo-ranks-", dir=MEMORY if roomy else None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +38,8 @@ class Parcel:
 
 
 def pack(value: Any, file: Path) -> Parcel:
-    """Write the arrays of `value` to a file, if it has any; whoever packs removes it when it was read.
+    """Write the arrays of `value` to a file, if it has any; whoever packs removes it when it was read. An earlier one
+    of that name stays what it is for those who still read it.
 
     Raises:
         OSError: there is no room for it.
@@ -44,6 +49,7 @@ def pack(value: Any, file: Path) -> Parcel:
     if not arrays:
         return Parcel(letter, None, ())
     spans, place = [], 0
+    file.unlink(missing_ok=True)
     with file.open("wb") as opened:
         for array in arrays:
             raw = array.raw()

@@ -179,6 +179,8 @@ class Learner:
             self.optimizer.zero_grad(set_to_none=True)
             return False
         self.optimizer.step()
+        # Until the next update, while episodes are sampled, nobody needs them, and they are as large as the weights.
+        self.optimizer.zero_grad(set_to_none=True)
         sums.add(parts, norm)
         return True
 

@@ -36,11 +36,7 @@ def write_moments(optimizer: torch.optim.Optimizer, folder: Path) -> None:
     Raises:
         CheckpointError: the folder that was made for all is not seen here.
     """
-    if not folder.is_dir():
-        raise CheckpointError(
-            f"a rank of the learner on {platform.node()} does not see {folder}; ranks on other machines need a run "
-            "folder that all machines share (--run-dir)"
-        )
+    _check_seen(folder)
     flat = {
         f"{place}.{name}": value for place, numbers in moments_of(optimizer).items() for name, value in numbers.items()
     }
@@ -67,8 +63,9 @@ def read_moments(folder: Path, parameters: Sequence[Tensor]) -> Moments:
     """What was saved, spread like the parameters; whole where these are whole. All ranks call this.
 
     Raises:
-        CheckpointError: the folder holds no moments of these parameters.
+        CheckpointError: the folder is not seen here, or holds moments of other parameters.
     """
+    _check_seen(folder)
     if not any(folder.glob("*.safetensors")):
         return {}
     reader = HuggingFaceStorageReader(str(folder))
@@ -101,6 +98,14 @@ def spread_like(moments: Mapping[int, Mapping[str, Tensor]], parameters: Sequenc
         place: {name: _part(value, parameters[place]) for name, value in numbers.items()}
         for place, numbers in moments.items()
     }
+
+
+def _check_seen(folder: Path) -> None:
+    if not folder.is_dir():
+        raise CheckpointError(
+            f"a rank of the learner on {platform.node()} does not see {folder}; ranks on other machines need a run "
+            "folder that all machines share (--run-dir)"
+        )
 
 
 def _part(value: Tensor, parameter: Tensor) -> Tensor:

@@ -82,7 +82,7 @@ class RankedLearner:
         plain = {name: value for name, value in state.items() if name != "optimizer"}
         saved = state["optimizer"]
         if isinstance(saved, Path):
-            self._group.ask(TakeState(plain, saved))
+            self._group.ask(TakeState(plain, saved.absolute()))
         else:
             sheets = {
                 place: {name: Sheet.of(value) for name, value in numbers.items()}

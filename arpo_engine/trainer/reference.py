@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -44,18 +43,14 @@ class Reference:
         self._offload = offload
         self._siblings = siblings
         if device is not None and not offload:
-            self._module.to(device)
-
-    @property
-    def _module(self) -> Any:
-        return self._policy.module
+            policy.move_to(device)
 
     def logprobs(self, trajectories: Sequence[Trajectory], temperature: float) -> Tensor:
         """Log-probs [B, T] of the sampled tokens, laid out like `Policy.reply_logprobs`."""
-        if not self._offload:
+        if not self._offload or self._device is None:
             return shared_logprobs(self._siblings, self._policy, trajectories, temperature)
-        self._module.to(self._device)
+        self._policy.move_to(self._device)
         try:
             return shared_logprobs(self._siblings, self._policy, trajectories, temperature)
         finally:
-            self._module.to("cpu")
+            self._policy.move_to(torch.device("cpu"))

@@ -35,7 +35,9 @@ class Means:
     shards: int = 1
     """Of these, GPUs over which one copy of the weights is spread."""
     apart: bool = False
-    """Whether learning is done by processes of its own, so that a sampler in the run's process has its own weights."""
+    """Whether learning is done by processes of its own, so that the run's process has weights of its own."""
+    streams: bool = False
+    """Whether hf samples while the learner works (rollout.mode = stream), from a copy of the weights."""
     offload: bool = False
     """Weights, gradients and moments wait in the computer's memory."""
     checkpointing: bool = False
@@ -92,6 +94,7 @@ def means_of(config: RunConfig) -> Means:
         ranks=learner.ranks,
         shards=max(1, learner.ranks // learner.replicas),
         apart=learner.spread,
+        streams=hf is not None and config.kind == "train" and config.rollout.mode == "stream",
         offload=learner.offload,
         checkpointing=learner.gradient_checkpointing,
         tower_checkpointing=learner.gradient_checkpointing,

@@ -19,14 +19,15 @@ GB = 1e9
 LOGITS = 16
 """Bytes for each sampled token and word of the vocabulary: logits, log-probs and their gradients in float32."""
 Place = Literal["gpu", "memory"]
-Phase = Literal["always", "pass", "seeing", "learning", "scoring", "updating", "sampling"]
-"""When a component lies in memory: `pass` from a pass forward until its gradients have flown back."""
+Phase = Literal["always", "update", "pass", "seeing", "learning", "scoring", "updating", "sampling"]
+"""When a component lies in memory: `pass` from a pass forward until its gradients have flown back, `update` from the
+first pass of an update until its weights are moved."""
 Moment = Literal["seeing", "learning", "scoring", "updating", "sampling"]
 MOMENTS: Mapping[Moment, tuple[Phase, ...]] = {
-    "seeing": ("always", "pass", "seeing"),
-    "learning": ("always", "pass", "learning"),
-    "scoring": ("always", "pass", "scoring"),
-    "updating": ("always", "updating"),
+    "seeing": ("always", "update", "pass", "seeing"),
+    "learning": ("always", "update", "pass", "learning"),
+    "scoring": ("always", "update", "pass", "scoring"),
+    "updating": ("always", "update", "updating"),
     "sampling": ("always", "sampling"),
 }
 """What lies there at the same time: the vision tower reads screenshots, gradients flow back through the layers, sampled
@@ -107,8 +108,7 @@ def _learning(shape: ModelShape, means: Means) -> Iterator[Row]:
         width, which = 4, "number of the adapter"
         how = f"{numbers / 1e6:.1f} million numbers of rank {means.rank}, {width} bytes each"
         yield _spread(means, "adapter (LoRA)", numbers * width, "always", how)
-    # They stay until the next update begins.
-    yield _spread(means, "gradients", numbers * width, "always", f"{width} bytes a {which}")
+    yield _spread(means, "gradients", numbers * width, "update", f"{width} bytes a {which}")
     moments = 6 if means.small_moments else 2 * width
     kind = "adamw_bf16" if means.small_moments else "adamw"
     yield _spread(means, "optimizer", numbers * moments, "always", f"moments of {kind}, {moments} bytes a {which}")
@@ -170,10 +170,13 @@ def _sampling(shape: ModelShape, work: Work, means: Means) -> Iterator[Row]:
         cache = each * one if means.engine_gb is None else max(one, means.engine_gb * GB - weights)
         how = f"keys and values of {cache / one:.0f} trajectories; others wait, of the {each} of an engine"
         yield _gpu("cache of contexts", cache, phase, how)
-    elif means.sampler == "hf":
         if means.apart:
-            weights = shape.parameters * means.width
-            yield _gpu("weights that sample", weights, "always", "a whole copy, in the process of the run")
+            held, how = shape.parameters * means.width / GB, "a whole copy, which is pushed and saved"
+            yield Row(component="weights of the run's process", gb=held, place="memory", phase="always", how=how)
+    elif means.sampler == "hf":
+        copies = means.apart + means.streams
+        how = f"{copies} whole {'copy' if copies == 1 else 'copies'}, in the process of the run"
+        yield _gpu("weights that sample", copies * shape.parameters * means.width, "always", how)
         rows = min(means.at_once, means.batch)
         cache = (means.at_once + rows) * work.context * shape.kv_values_per_token * means.width
         how = f"{means.at_once} trajectories of {work.context:,} tokens, and the batch of {rows} that is answered"

@@ -15,7 +15,7 @@ DISPLAY_GB, DISPLAY_CORES = 0.35, 0.5
 """A virtual display with LibreOffice open in it, in a container or not, and its share of a spare; it is busy while
 it is acted on."""
 MACHINE_GB, MACHINE_CORES = 4.0, 4.0
-"""One of OSWorld's virtual machines as its Docker provider starts it (RAM_SIZE=4G, CPU_CORES=4)."""
+"""One of OSWorld's virtual machines as its Docker provider starts it (RAM_SIZE=4G, CPU_CORES=4), and in VMware."""
 BYTES_PER_PIXEL = 0.07
 """A desktop's screenshot as WebP of quality 80: about 150 kB at 1920 x 1080."""
 BESIDE_KEPT = 3
@@ -64,8 +64,12 @@ def desktops_of(config: RunConfig) -> Desktops:
     if config.desktops.kind in ("xvfb", "docker"):
         return Desktops(count=count, gb=count * DISPLAY_GB, cores=count * DISPLAY_CORES, here=True)
     if config.desktops.kind == "osworld-docker":
+        # A spare is a whole virtual machine, too.
+        machines = count + -(-count // config.desktops.per_process) * config.desktops.spares
         gb, cores = float(config.desktops.memory_gb), float(config.desktops.cpus)
-        return Desktops(count=count, gb=count * gb, cores=count * cores, here=True)
+        return Desktops(count=count, gb=machines * gb, cores=count * cores, here=True)
+    if config.desktops.kind == "vmware":
+        return Desktops(count=count, gb=count * MACHINE_GB, cores=count * MACHINE_CORES, here=True)
     pocket = runs_on_pocket(config)
     gb, cores = (POCKET_GB, POCKET_CORES) if pocket else (MACHINE_GB, MACHINE_CORES)
     return Desktops(count=count, gb=count * gb, cores=count * cores, here=pocket)

@@ -100,6 +100,12 @@ def test_ranks_share_out_what_learns_and_offloading_moves_it_to_the_computer():
     assert four["activations"].gb == pytest.approx(rows_of()["activations"].gb / 4), "one trajectory a rank"
     assert four["weights that sample"].gb * GB == SHAPE.parameters * 2
     assert "weights brought together" in four
+    assert "weights that sample" not in rows_of(), "what learns is what samples"
+    assert rows_of(streams=True)["weights that sample"].gb * GB == SHAPE.parameters * 2, "it changes when it is pushed"
+    both = rows_of(ranks=4, shards=4, apart=True, streams=True)["weights that sample"]
+    assert both.gb * GB == 2 * SHAPE.parameters * 2
+    mirror = rows_of(ranks=4, shards=4, apart=True, sampler="vllm")["weights of the run's process"]
+    assert (mirror.place, mirror.gb * GB) == ("memory", SHAPE.parameters * 2)
     away = rows_of(ranks=4, shards=2, offload=True)
     assert away["optimizer"].place == "memory"
     assert away["optimizer"].gb == pytest.approx(rows_of()["optimizer"].gb * 2), "two copies, each over two ranks"
@@ -120,12 +126,15 @@ def test_the_sampler_keeps_a_cache_for_every_episode_and_for_the_batch():
 def test_a_moment_adds_up_what_lies_there_together():
     rows = memory_of(SHAPE, WORK, replace(HALVES, checkpointing=True))
     moments, named = by_moment(rows, "gpu"), {row.component: row.gb for row in rows}
-    lasting = named["weights that learn"] + named["optimizer"] + named["gradients"]
+    kept = named["weights that learn"] + named["optimizer"]
+    lasting = kept + named["gradients"]
     during = named["activations"] + named["visual tokens"]
     layer = named["activations of one layer"] + named["working space of a pass"]
     assert moments["learning"] == pytest.approx(lasting + during + layer)
     assert moments["updating"] == pytest.approx(lasting + named["working space of the optimizer"])
     assert moments["scoring"] == pytest.approx(lasting + during + named["logits"] + named["working space of the head"])
+    sampling = named["cache of contexts"] + named["working space of sampling"]
+    assert moments["sampling"] == pytest.approx(kept + sampling), "gradients are given up after each update"
 
 
 def test_a_run_that_only_measures_has_no_gradients():
@@ -307,6 +316,8 @@ def test_settings_of_a_run_become_means():
     assert (means.sampler, means.engines, means.engine_gpus, means.sleeps) == ("vllm", 2, 2, True)
     assert (means.chunk, means.checkpointing, means.reference) == (256, True, "offloaded")
     assert means_of(of_osworld(generator={"kind": "vllm"})).reference == ""
+    assert means_of(of_osworld(rollout={"mode": "stream"})).streams
+    assert not means_of(of_osworld(rollout={"mode": "stream"}, generator={"kind": "vllm"})).streams
 
 
 def test_displays_of_this_machine_take_its_memory() -> None:
@@ -320,4 +331,12 @@ def test_containers_are_planned_as_displays_and_virtual_machines_as_they_are_giv
     assert desktops_of(RunConfig.model_validate({"desktops": {"kind": "docker", "count": 4}})) == display
     given = {"kind": "osworld-docker", "count": 2, "memory_gb": 6, "cpus": 3}
     machine = desktops_of(RunConfig.model_validate({"desktops": given}))
-    assert (machine.gb, machine.cores, machine.here) == (12.0, 6.0, True)
+    assert (machine.gb, machine.cores, machine.here) == (24.0, 6.0, True), "each of two processes has a spare ready"
+    few = desktops_of(RunConfig.model_validate({"desktops": {**given, "per_process": 2, "spares": 0}}))
+    assert few.gb == 12.0
+
+
+def test_machines_of_vmware_are_on_this_computer_whatever_is_done_in_them() -> None:
+    tree = {"tasks": {"source": "configs/tasks/pocket"}, "desktops": {"kind": "vmware", "count": 1}}
+    planned = desktops_of(RunConfig.model_validate(tree))
+    assert (planned.gb, planned.cores, planned.here) == (4.0, 4.0, True)

@@ -105,6 +105,13 @@ def test_eight_gpus_asked_for_become_eight_ranks_which_is_said_and_keeps_nothing
     assert imported.ready().learner.ranks == 8
 
 
+@pytest.mark.parametrize("kind", ["osworld-docker", "vmware", "docker", "xvfb"])
+def test_a_published_run_starts_on_desktops_that_can_have_its_tasks(kind: str) -> None:
+    words = [f"desktops.kind={kind}", *(["env.num_envs=1"] if kind == "vmware" else [])]
+    imported = import_verl(SUBSET32, words=words)
+    assert imported.ready().desktops.kind == kind
+
+
 def test_a_list_that_was_never_published_is_named() -> None:
     assert any("never published" in line for line in cautions_of(import_verl(SUBSET32).ready()))
     assert not any("never published" in line for line in cautions_of(import_verl(FULL128).ready()))

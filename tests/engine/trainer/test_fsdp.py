@@ -108,6 +108,11 @@ def test_before_the_first_update_there_are_no_moments(tmp_path: Path):
     assert read_moments(tmp_path, [torch.empty(3)]) == {}
 
 
+def test_moments_that_a_rank_does_not_see_are_not_taken_for_none(tmp_path: Path):
+    with pytest.raises(CheckpointError, match=r"does not see .*folder that all machines share"):
+        read_moments(tmp_path / "elsewhere", [])
+
+
 def test_ranks_that_cannot_hold_so_many_copies_are_refused():
     with pytest.raises(ConfigError, match=r"learner\.replicas: 3 copies .* learner\.ranks = 4; use a divisor"):
         parse_config({"learner": {"ranks": 4, "replicas": 3}})

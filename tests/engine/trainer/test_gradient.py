@@ -157,13 +157,24 @@ def test_a_gradient_that_is_too_long_is_cut_to_the_longest_that_may_be():
     policy = fresh_policy()
     members = [(sampled(policy, "a", "click"), 1.0), (sampled(policy, "b", "type"), -1.0)]
     policy.passes = SMALLEST
-    report = learner(policy, optimizer=OPTIMIZER.model_copy(update={"max_grad_norm": 0.01})).learn(
-        [group(*members)], step=1
-    )
-    left = torch.linalg.vector_norm(torch.stack([weight.grad.norm() for weight in policy.trained()]))
+    learns, left = learner(policy, optimizer=OPTIMIZER.model_copy(update={"max_grad_norm": 0.01})), []
+
+    def measure(*_: object) -> None:
+        left.append(torch.linalg.vector_norm(torch.stack([weight.grad.norm() for weight in policy.trained()])))
+
+    learns.optimizer.register_step_pre_hook(measure)
+    report = learns.learn([group(*members)], step=1)
     assert report.grad_norm is not None
     assert report.grad_norm > 0.01
-    assert float(left) == pytest.approx(0.01, rel=1e-3)
+    assert [float(norm) for norm in left] == [pytest.approx(0.01, rel=1e-3)]
+
+
+def test_while_episodes_are_sampled_no_gradient_takes_memory():
+    policy = fresh_policy()
+    members = [(sampled(policy, "a", "click"), 1.0), (sampled(policy, "b", "type"), -1.0)]
+    report = learner(policy).learn([group(*members)], step=1)
+    assert report.updates == 1
+    assert all(weight.grad is None for weight in policy.trained())
 
 
 def test_what_an_adapter_dropped_is_dropped_again_when_layers_are_recomputed():

@@ -217,6 +217,13 @@ def with_penalty(policy: Policy, config: GrpoConfig) -> Learner:
     return Learner(policy, algorithm=config, optimizer=slow, temperature=1.0, total_steps=10, seed=0, penalty=penalty)
 
 
+def test_a_reference_policy_computes_wholly_where_it_is_brought():
+    """On a device without numbers: all tensors of a pass have to be there, the tokens that are never sampled, too."""
+    frozen, there = fresh_policy(), torch.device("meta")
+    Reference(frozen, device=there)
+    assert frozen.logits(torch.zeros(1, frozen.module.lm_head.in_features, device=there)).device == there
+
+
 @pytest.mark.parametrize("zero_variance", ["keep", "drop"])
 def test_a_penalty_in_the_loss_draws_the_policy_back_to_its_reference(policy: Policy, zero_variance: str):
     config = GrpoConfig(

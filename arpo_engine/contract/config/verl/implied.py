@@ -43,7 +43,11 @@ _IN_THE_CODE: tuple[tuple[str, str, Judgement], ...] = (
         mapped("gui_agent.py", agent__kind="ui_tars", agent__prompt="full", agent__offer_fail=False),
     ),
 )
-_MACHINES = mapped("the same image, desktops.kind=osworld-docker; brings its own disk", desktops__kind="osworld-docker")
+_MACHINES = mapped(
+    "the same image, from the disk that desktops.disk names; none stands ready in spare",
+    desktops__kind="osworld-docker",
+    desktops__spares=0,
+)
 _SMALL = adapted("the tasks are those of the small desktop that ships here", desktops__kind="pocket")
 
 

@@ -1,4 +1,4 @@
-"""What an imported run asks for, on the GPUs that its script names and on the one device that learns here.
+"""What an imported run asks for, spread over its GPUs as the published code does it and as this engine does.
 
 The arithmetic is that of every plan (`contract/plan/`); what the published code does differently is said here: weights,
 gradients and moments are spread over all its GPUs by FSDP, layers' activations are computed again, vLLM samples.
@@ -137,6 +137,8 @@ def _published(means: Means, work: Work, reading: Reading, gpus: int) -> Means:
         means,
         ranks=gpus,
         shards=shard,
+        apart=False,
+        streams=False,
         checkpointing=recomputes,
         tower_checkpointing=recomputes,
         pass_tokens=batch * work.trajectory_tokens,
