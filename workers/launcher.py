@@ -31,10 +31,8 @@ CONFIG_VARIABLE: Final = "ARPO_RUN_CONFIG"
 TOKEN_VARIABLE: Final = "ARPO_ATTEMPT_TOKEN"
 NODE_PYTHON: Final = "ARPO_NODE_PYTHON"
 """Set on machines that joined, by ./arpo join."""
-NO_PLACE: Final = (
-    "found no machine: what ARPO_ENGINE_RESOURCES names is nowhere free; wait for other runs to end, or ask for less of "
-    'it, such as {"gpu_host": 0.001}'
-)
+NO_PLACE: Final = """found no machine: what ARPO_ENGINE_RESOURCES names is nowhere free; wait for other runs to end, \
+or ask for less of it, such as {"gpu_host": 0.001}"""
 """What a job says of itself that was never begun."""
 ENDED: Final = frozenset({"SUCCEEDED", "FAILED", "STOPPED"})
 
