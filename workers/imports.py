@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from arpo_engine.contract.osworld import OsworldReport
 from webapp.benchmarks import services
 from webapp.benchmarks.models import ImportState, TaskSetImport
+from webapp.env import EnvError
 from workers import launcher
 
 LOOK_EVERY_S: Final = 1
@@ -32,14 +33,15 @@ def advance_import(number: str) -> bool:
             services.mark_reading(wanted)
             return True
         job = launcher.job_of(submission_id)
-    except (launcher.ClusterAway, launcher.JobRefused) as error:
+    except (launcher.ClusterAway, launcher.JobRefused, EnvError) as error:
         return _cannot(wanted, f"It cannot be imported now: {error}")
     if job is None:
         return _cannot(wanted, "The Ray cluster lost the import; ask for it again")
     if not job.has_ended:
         if timezone.now() - wanted.created_at > GIVE_UP_AFTER:
             launcher.stop(submission_id)
-            return _cannot(wanted, "The import took longer than ten minutes; try ./arpo import-osworld on that machine")
+            slow = "The import took longer than ten minutes; try ./arpo import-osworld on that machine"
+            return _cannot(wanted, f"The import {launcher.NO_PLACE}" if job.waits else slow)
         return True
     _conclude(wanted, launcher.log_of(submission_id))
     return False

@@ -31,6 +31,9 @@ CONFIG_VARIABLE: Final = "ARPO_RUN_CONFIG"
 TOKEN_VARIABLE: Final = "ARPO_ATTEMPT_TOKEN"
 NODE_PYTHON: Final = "ARPO_NODE_PYTHON"
 """Set on machines that joined, by ./arpo join."""
+NO_PLACE: Final = """found no machine: what ARPO_ENGINE_RESOURCES names is nowhere free; wait for other runs to end, \
+or ask for less of it, such as {"gpu_host": 0.001}"""
+"""What a job says of itself that was never begun."""
 ENDED: Final = frozenset({"SUCCEEDED", "FAILED", "STOPPED"})
 
 
@@ -50,6 +53,11 @@ class Job:
     """PENDING, RUNNING, SUCCEEDED, FAILED or STOPPED."""
     message: str
     exit_code: int | None
+
+    @property
+    def waits(self) -> bool:
+        """Whether it has not begun: no machine has what it asks for free."""
+        return self.status == "PENDING"
 
     @property
     def has_ended(self) -> bool:
@@ -95,7 +103,6 @@ def submit_preflight(submission_id: str, config: dict[str, Any], folder: Path, *
     """Start a job that only checks whether a run of this config could start where it would run."""
     path = folder / "config.json"
     command = _in_engine_dir(_write_config(path), _preflight(path, folder))
-    # Where the run would run, and with nothing reserved: the checks must not wait until its GPUs are free.
     _get_or_submit(submission_id, command, _variables(config, server_gate), {"preflight": "1"}, _beside_the_engine())
 
 
@@ -170,7 +177,10 @@ def _variables(config: dict[str, Any], server_gate: str) -> dict[str, str]:
 
 
 def _beside_the_engine() -> dict[str, float]:
-    """Next to nothing of what an engine asks for: the job lands where an engine would, and takes nobody's place."""
+    """Next to nothing of what an engine asks for: the job lands where an engine would, and takes nobody's place.
+
+    It still waits where others hold all of a resource: `{"gpu_host": 0.001}` leaves room for it, `{"GPU": 8}` may not.
+    """
     return {name: min(amount, 0.001) for name, amount in engine_resources().items()}
 
 

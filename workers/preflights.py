@@ -10,6 +10,7 @@ from typing import Any, Final
 from django.conf import settings
 from django.utils import timezone
 
+from webapp.env import EnvError
 from webapp.runs.preflight import Check, Report, advance, preflight_by_id
 from workers import launcher
 
@@ -30,14 +31,15 @@ def advance_preflight(report_id: str, begun_at: float) -> bool:
             advance(report, state="checking", message="Checking where the run would run")
             return True
         job = launcher.job_of(submission_id)
-    except (launcher.ClusterAway, launcher.JobRefused) as error:
+    except (launcher.ClusterAway, launcher.JobRefused, EnvError) as error:
         return _cannot(report, f"The checks cannot be made now: {error}")
     if job is None:
         return _cannot(report, "The Ray cluster lost the check; try again")
     if not job.has_ended:
         if timezone.now().timestamp() - begun_at > GIVE_UP_AFTER.total_seconds():
             launcher.stop(submission_id)
-            return _cannot(report, "The checks took longer than three minutes; the machine may be too busy")
+            slow = "The checks took longer than three minutes; the machine may be too busy"
+            return _cannot(report, f"The check {launcher.NO_PLACE}" if job.waits else slow)
         return True
     _conclude(report, launcher.log_of(submission_id))
     return False

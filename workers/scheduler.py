@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
+from webapp.env import EnvError
 from webapp.runs.models import ACTIVE_STATUSES, Run, RunAttempt, RunStatus
 from webapp.runs.preflight import passed_lately
 from webapp.runs.services import give_up_attempt, mark_submitted, start_attempt
@@ -47,7 +48,7 @@ def launch(run: Run, attempt: RunAttempt, secret: str) -> None:
     except launcher.ClusterAway as error:
         log.warning("a launch has to wait", extra={"run": run.pk, "attempt": attempt.number, "error": str(error)})
         Run.objects.filter(pk=run.pk, status=RunStatus.PREPARING).update(status_reason=f"Waiting: {error}")
-    except launcher.JobRefused as error:
+    except (launcher.JobRefused, EnvError) as error:
         give_up_attempt(attempt, reason=str(error), retry=False)
     else:
         mark_submitted(attempt, host="")

@@ -55,6 +55,10 @@ class DesktopStuck(DesktopLost):
     """A desktop answered too late; it is treated as lost and replaced."""
 
 
+class KeyRefused(ModelError):
+    """A server of models wants a key, and the one that it got, or none, is not it."""
+
+
 class SetupFailed(ArpoError):
     """A desktop could not be brought into the state in which a task begins."""
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from arpo_engine.contract.errors import ArpoError, ContextFull, ModelError
+from arpo_engine.contract.errors import ArpoError, ContextFull, KeyRefused, ModelError
 from arpo_engine.contract.servers import LIST_VARIABLE, ServerGate, ServerRefused
 
 MOST_BYTES = 16_000_000
@@ -195,7 +195,7 @@ class ChatServer:
         if status in _PASSING or status >= 500:
             raise ServerTrouble(said, _seconds(retry_after))
         if status in (401, 403):
-            raise ModelError(f"{said}; set the environment variable that generator.api_key_env names to a good key")
+            raise KeyRefused(f"{said}; set the environment variable that generator.api_key_env names to a good key")
         if status in (400, 413, 422) and _TOO_LONG.search(_shown(data)):
             raise ContextFull(said)
         if status == 404:

@@ -56,22 +56,27 @@ class Place:
 
 
 def desktop_nodes(nodes: Iterable[Mapping[str, float]], available: Mapping[str, float]) -> list[DesktopNode]:
-    """The nodes for desktops among all living ones.
+    """The nodes for desktops among all living ones; those that are told apart by an address come first.
 
     Args:
         nodes: of each living node all its resources.
         available: what nobody has reserved, of the cluster as a whole. Names with an address in them belong to one
-            node; `desktop` alone may belong to several, so a node with nothing else counts with all that it began
-            with, as far as the whole cluster has so much left.
+            node; `desktop` alone may belong to several, so nodes with nothing else share what the cluster has left
+            of it when the others have theirs.
     """
+    left = dict(available)
     found = []
-    for node in nodes:
-        names = tuple(sorted(name for name in node if name.startswith(DOCKER)))
-        names += (DESKTOP,) if DESKTOP in node else ()
+    for node in sorted(nodes, key=lambda node: not _addresses(node)):
+        names = (*_addresses(node), *([DESKTOP] if DESKTOP in node else []))
         if names:
-            free = min(min(node[name], available.get(name, 0.0)) for name in names)
-            found.append(DesktopNode(resources=names, free=int(free)))
+            free = int(min(min(node[name], left.get(name, 0.0)) for name in names))
+            left |= {name: left.get(name, 0.0) - free for name in names}
+            found.append(DesktopNode(resources=names, free=free))
     return found
+
+
+def _addresses(node: Mapping[str, float]) -> list[str]:
+    return sorted(name for name in node if name.startswith(DOCKER))
 
 
 def place(count: int, per_process: int, nodes: Sequence[DesktopNode]) -> list[Place]:

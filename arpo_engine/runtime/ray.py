@@ -150,9 +150,13 @@ class RayHost:
     async def close(self) -> None:
         """Kill the actor; what waits for it is lost."""
         actor, self._actor = self._actor, None
+        pump, self._pump = self._pump, None
         if actor is not None:
             with contextlib.suppress(RayError):
                 ray.kill(actor)
+        if pump is not None:
+            # Ray may take half a minute to say that a node is gone; the next actor's calls do not wait for that.
+            pump.cancel()
         self._lose(list(self._waiting), f"{self.name} was closed")
         self._waiting.clear()
 
@@ -161,6 +165,9 @@ class RayHost:
             calls = [self._waiting.popleft() for _ in range(min(TOGETHER, len(self._waiting)))]
             try:
                 answers = await _settled(actor.run.remote([(call.index, call.request) for call in calls]))
+            except asyncio.CancelledError:
+                _fail(calls, f"{self.name} was closed")
+                raise
             except RayError as error:
                 self._lose(calls, f"{self.name} (actor process {self.pid}) has died: {type(error).__name__}")
                 return
@@ -170,9 +177,7 @@ class RayHost:
     def _lose(self, calls: Sequence[_Call], reason: str) -> None:
         waiting = [*calls, *self._waiting]
         self._waiting.clear()
-        for call in waiting:
-            if not call.answer.done():
-                call.answer.set_exception(DesktopLost(reason))
+        _fail(waiting, reason)
 
 
 class RankCluster:
@@ -286,6 +291,12 @@ async def _settled(reference: Any) -> Any:
         return await reference
     except GetTimeoutError as error:
         raise TimeoutError(str(error)) from error
+
+
+def _fail(calls: Sequence[_Call], reason: str) -> None:
+    for call in calls:
+        if not call.answer.done():
+            call.answer.set_exception(DesktopLost(reason))
 
 
 def _settle(call: _Call, given: Answer | ArpoError) -> None:

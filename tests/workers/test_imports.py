@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 
 import pytest
 
@@ -68,6 +69,25 @@ def test_without_a_cluster_it_says_so_at_once(cluster: FakeCluster, wanted: Task
     cluster.away = True
     assert _step(wanted) is False
     assert "does not answer" in wanted.message
+
+
+def test_one_that_found_no_machine_says_what_it_asked_for(
+    cluster: FakeCluster, wanted: TaskSetImport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(imports, "GIVE_UP_AFTER", timedelta(0))
+    _step(wanted)
+    cluster.jobs[_job(cluster)]["status"] = "PENDING"
+    assert _step(wanted) is False
+    assert wanted.message.startswith("The import found no machine: what ARPO_ENGINE_RESOURCES names")
+    assert cluster.stops == [_job(cluster)]
+
+
+def test_without_readable_resources_it_says_so_at_once(
+    cluster: FakeCluster, wanted: TaskSetImport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ARPO_ENGINE_RESOURCES", "8 GPUs")
+    assert _step(wanted) is False
+    assert "give a JSON object" in wanted.message
 
 
 def test_a_job_that_the_cluster_lost_is_asked_for_again(cluster: FakeCluster, wanted: TaskSetImport) -> None:

@@ -32,6 +32,25 @@ def test_a_queued_run_becomes_a_job_of_its_own(cluster: FakeCluster, run: Run) -
     assert run.status == RunStatus.PREPARING
 
 
+def test_a_config_of_an_earlier_release_is_left_to_the_engine_to_judge(
+    cluster: FakeCluster, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_a-good-token")
+    Run.objects.filter(pk=run.pk).update(config={**run.config, "a_field_that_was": 1})
+    scheduler.dispatch_runs()
+    (job,) = cluster.submitted
+    assert job["runtime_env"]["env_vars"]["ARPO_PROMISED_SECRETS"] == ""
+
+
+def test_resources_that_cannot_be_read_end_the_launch_with_the_cure(
+    cluster: FakeCluster, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ARPO_ENGINE_RESOURCES", "8 GPUs")
+    scheduler.dispatch_runs()
+    run.refresh_from_db()
+    assert run.status == RunStatus.FAILED and "give a JSON object" in run.status_reason
+
+
 def test_the_token_is_in_the_jobs_environment_and_not_in_its_command(cluster: FakeCluster, run: Run) -> None:
     scheduler.dispatch_runs()
     secret = cluster.submitted[0]["runtime_env"]["env_vars"]["ARPO_ATTEMPT_TOKEN"]

@@ -21,7 +21,7 @@ class PathRefused(Exception):
 
 
 @transaction.atomic
-def request_import(*, owner: User, team: Team, path: str, only_look: bool) -> TaskSetImport:
+def request_import(*, owner: User, team: Team, path: str, only_look: bool, ip: str | None = None) -> TaskSetImport:
     """Ask for the import of a folder on the engine's machine.
 
     Raises:
@@ -35,7 +35,7 @@ def request_import(*, owner: User, team: Team, path: str, only_look: bool) -> Ta
             f"{path[:80]!r} is no path on the engine's machine; give one that begins with /, such as /home/me/OSWorld"
         )
     wanted = TaskSetImport.objects.create(team=team, owner=owner, path=path, only_look=only_look)
-    record(action="task_set.import", subject=wanted, actor=owner, team=team, path=path, only_look=only_look)
+    record(action="task_set.import", subject=wanted, actor=owner, team=team, ip=ip, path=path, only_look=only_look)
     enqueue(IMPORT_TASK_SET, str(wanted.pk))
     return wanted
 

@@ -7,7 +7,7 @@ from typing import TypeVar
 from django.db.models import Exists, Model, OuterRef, QuerySet
 
 from webapp.accounts.permissions import Person
-from webapp.fleet.models import Desktop, Machine
+from webapp.fleet.models import Desktop, Machine, Order
 from webapp.runs.access import runs_visible_to
 from webapp.runs.models import RunAttempt
 
@@ -27,6 +27,11 @@ def desktops_visible_to(person: Person) -> QuerySet[Desktop]:
 def machines_visible_to(person: Person) -> QuerySet[Machine]:
     """Machines of the person's teams' live attempts."""
     return _of_live_attempts(Machine.objects.all()).filter(run__in=runs_visible_to(person).filter(is_example=False))
+
+
+def waiting_orders() -> QuerySet[Order]:
+    """Orders that an engine may still carry out: those of an attempt that has ended never will be."""
+    return _of_live_attempts(Order.objects.filter(state=Order.State.WAITING))
 
 
 def _of_live_attempts(rows: QuerySet[Row]) -> QuerySet[Row]:

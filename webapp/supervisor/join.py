@@ -35,6 +35,7 @@ TOKEN: Final = "ARPO_JOIN_TOKEN"
 ASK_TIMEOUT_S: Final = 30.0
 UP_WITHIN_S: Final = 180.0
 POLL_S: Final = 0.2
+LEAVING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 NODE_PYTHON: Final = "ARPO_NODE_PYTHON"
 """The Python of a node, for the jobs that run on it: its environment may lie elsewhere than the console's."""
 
@@ -121,7 +122,7 @@ def node_program(head: str, ray_token: str, *, node_ip: str, desktops: int, gpus
 
 
 def _stay(program: Program, log: RotatingLog, terminal: Terminal, where: str) -> int:
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in LEAVING:
         signal.signal(number, _leave)
     process = Process(program, log)
     try:
@@ -136,6 +137,8 @@ def _stay(program: Program, log: RotatingLog, terminal: Terminal, where: str) ->
     except KeyboardInterrupt:
         return 0
     finally:
+        for number in LEAVING:
+            signal.signal(number, signal.SIG_IGN)  # whoever presses Ctrl-C twice leaves nothing behind either
         process.stop()
         log.close()
         terminal.say("  This machine has left the cluster; nothing was left running.")
@@ -156,7 +159,9 @@ def _ask(options: JoinOptions, body: str) -> Any:
         method="POST",
     )
     try:
-        with urllib.request.urlopen(request, timeout=ASK_TIMEOUT_S) as answer:
+        # A node and its console reach each other directly, and no proxy needs to read the cluster's token.
+        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with direct.open(request, timeout=ASK_TIMEOUT_S) as answer:
             return json.load(answer)
     except urllib.error.HTTPError as error:
         raise SupervisorError(f"{options.console} says: {_detail(error)}") from error

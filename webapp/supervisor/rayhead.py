@@ -36,6 +36,9 @@ PATIENCE: Final = {
     "RAY_USAGE_STATS_ENABLED": "0",
 }
 """Variables of every node that we start: a machine with much to do may take its time."""
+NOT_FOR_JOBS: Final = ("RAY_ADDRESS", "DATABASE_URL", "VALKEY_URL", "SECRET_KEY")
+"""What the head does not pass on: it must not take itself for a client of a cluster that the environment names, and
+jobs, which run models that people bring, have no business with the console's own keys."""
 START: Final = ("start", "--head", "--block", "--include-dashboard=true", "--disable-usage-stats", "--no-monitor")
 WARM_UP: Final = "import ray.dashboard.agent, ray.dashboard.head, ray._private.runtime_env.agent.main"
 """Ray gives its helpers 15 s to import all they need; fresh files, not yet compiled, may take longer than that."""
@@ -150,8 +153,7 @@ class RayHead:
         if self.node_ip == LOOPBACK:
             # Off means: this node is 127.0.0.1 to itself. A laptop that changes its network keeps its head.
             settings["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
-        # The head must not take itself for a client of a cluster that the environment names.
-        inherited = {key: value for key, value in environment.items() if key != "RAY_ADDRESS"}
+        inherited = {key: value for key, value in environment.items() if key not in NOT_FOR_JOBS}
         return Program(
             name="ray",
             argv=(str(ray), *START, *(f"{key}={value}" for key, value in words.items())),

@@ -87,10 +87,16 @@ def adopt_files(checkout: Checkout, tasks: Iterable[ReadTask], cache: AssetCache
     adopted = 0
     for read in tasks:
         for file in (file for file in files_of(read.task) if not is_local(file.url)):
-            found = [place for base in caches if (place := base / read.task.id / file.name).is_file()]
-            if found and cache.find(file.url) is None:
-                adopted += cache.adopt(file.url, found[0], ADOPTED)
+            places = [base / read.task.id / file.name for base in caches if _holds(base, read.task.id, file.name)]
+            if places and cache.find(file.url) is None:
+                adopted += cache.adopt(file.url, places[0], ADOPTED)
     return adopted
+
+
+def _holds(base: Path, *names: str) -> bool:
+    """Whether the file is there; one that a link fetches from outside is not: what is adopted gets into desktops."""
+    file = base.joinpath(*names)
+    return file.is_file() and file.resolve().is_relative_to(base.resolve())
 
 
 def edition_of(tasks: Iterable[Task]) -> str:

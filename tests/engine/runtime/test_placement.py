@@ -27,6 +27,14 @@ def test_a_resource_that_is_all_taken_is_not_named_by_ray_and_counts_as_none():
     assert desktop_nodes([{"desktop": 4.0}], {"CPU": 1.0}) == [DesktopNode(resources=("desktop",), free=0)]
 
 
+def test_nodes_without_an_address_share_what_is_left_of_the_common_resource():
+    joined, plain = {"docker:10.0.0.3": 4.0, "desktop": 4.0}, {"desktop": 16.0}
+    nodes = desktop_nodes([plain, joined, plain], {"docker:10.0.0.3": 4.0, "desktop": 24.0})
+    assert [(node.name, node.free) for node in nodes] == [("docker:10.0.0.3", 4), ("desktop", 16), ("desktop", 4)]
+    with pytest.raises(NoRoom, match="room for 24"):
+        place(36, 4, nodes)
+
+
 def test_one_machine_reserves_nothing():
     assert place(5, 2, []) == [Place(size=2), Place(size=2), Place(size=1)]
     assert Place(size=2).reserved == {}

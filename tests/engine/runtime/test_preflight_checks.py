@@ -9,8 +9,12 @@ from pathlib import Path
 import pytest
 
 from arpo_engine.contract.config import parse_config
+from arpo_engine.contract.config.generators import OpenAiGeneratorConfig
+from arpo_engine.contract.errors import KeyRefused
+from arpo_engine.contract.secrets import PROMISED
 from arpo_engine.runtime import preflight
 from arpo_engine.runtime.executors import build_executor
+from tests.engine.inference.chat_stub import chat_stub, refusal
 
 
 def named(name: str, checkpoint: dict[str, str], run_dir: Path) -> list[preflight.Check]:
@@ -43,3 +47,18 @@ def test_a_push_is_checked_before_it_is_needed(tmp_path, monkeypatch, token, sta
 
 def test_without_a_push_nothing_is_said_of_a_hub(tmp_path):
     assert named("hub", {}, tmp_path) == []
+
+
+def test_a_key_that_the_console_has_promised_is_not_missed_before_the_run(monkeypatch):
+    monkeypatch.delenv("LAB_API_KEY", raising=False)
+    with chat_stub() as server:
+        server.models = refusal(401, "no key")
+        config = OpenAiGeneratorConfig(base_urls=(server.url,), api_key_env="LAB_API_KEY", retries=0)
+        with pytest.raises(KeyRefused, match="api_key_env"):
+            asyncio.run(preflight._served_model(config))
+        monkeypatch.setenv(PROMISED, "HF_TOKEN,LAB_API_KEY")
+        check = asyncio.run(preflight._served_model(config))
+        assert check.status == "ok" and "the console gives as LAB_API_KEY" in check.message
+        monkeypatch.setenv("LAB_API_KEY", "a-key-of-this-node")
+        with pytest.raises(KeyRefused):
+            asyncio.run(preflight._served_model(config))

@@ -85,9 +85,12 @@ def test_a_machine_has_its_newest_load_and_whether_it_drains(post: Any, run: Run
 
 
 def test_text_that_the_database_cannot_hold_is_mended(post: Any, run: Run) -> None:
-    answer = post(envelopes([started(), fleet(seen("pocket-0/0", note="a\x00b", task_id="t" * 900))]))
+    odd = seen("pocket-1/\x00", machine="m\x00", process="p\x00", episode_id="e\x00")
+    sample = HostSampled(host="m\x00", cpu_percent=1, cores=1, memory_used_mb=1, memory_total_mb=2, disk_free_mb=3)
+    answer = post(envelopes([started(), fleet(seen("pocket-0/0", note="a\x00b", task_id="t" * 900), odd), sample]))
     assert answer.status_code == 200
     assert desktop().note == "a\ufffdb"
+    assert desktop("pocket-1/\ufffd").machine == "m\ufffd"
 
 
 def test_an_order_is_in_every_answer_until_its_outcome_is_heard(post: Any, run: Run, runner: User) -> None:

@@ -19,7 +19,7 @@ from arpo_engine.contract.outcomes import Fault
 from tests.web.builders import fleet, seen
 from tests.web.pages.factories import Engine, titled_run
 from webapp.accounts.models import AuditEntry, Team, User
-from webapp.fleet.models import Desktop, Order
+from webapp.fleet.models import Desktop, Machine, Order
 from webapp.runs.models import RunAttempt
 
 
@@ -132,6 +132,28 @@ def test_what_a_person_orders_waits_for_the_engine_and_is_audited_once(
     outcome = OrderOutcome(id=str(order.pk), done=True, message="it is started again")
     engine.say(fleet(orders=[outcome]))
     assert "restart ordered" not in page(as_runner)
+
+
+def test_an_order_that_an_ended_attempt_never_heard_is_not_said_of_the_next_one(
+    as_runner: Client, engine: Engine, runner: User
+) -> None:
+    desktop = Desktop.objects.get(name="pocket-0/0")
+    as_runner.post(f"/fleet/desktops/{desktop.pk}/restart/")
+    as_runner.post("/fleet/machines/drain/", {"machine": "bench-1"})
+    assert "restart ordered" in page(as_runner) and "drain ordered" in page(as_runner, "?view=machines")
+    RunAttempt.objects.update(state=RunAttempt.State.ENDED)
+    RunAttempt.objects.create(run=engine.run, number=2, state=RunAttempt.State.RUNNING)
+    Desktop.objects.update(attempt=2)
+    Machine.objects.update(attempt=2)
+    assert "pocket-0/0" in page(as_runner) and "ordered" not in page(as_runner)
+    assert "bench-1" in page(as_runner, "?view=machines") and "ordered" not in page(as_runner, "?view=machines")
+
+
+def test_words_that_no_database_takes_match_nothing(as_runner: Client, engine: Engine) -> None:
+    for word in ("run", "machine", "phase"):
+        assert as_runner.get("/fleet/", {word: "a\0b"}).status_code == 200
+    script = {"HX-Request": "true"}
+    assert as_runner.post("/fleet/machines/drain/", {"machine": "a\0b"}, headers=script).status_code == 409
 
 
 def test_a_script_gets_the_board_as_it_was_looked_at(as_runner: Client, engine: Engine) -> None:

@@ -73,6 +73,7 @@ def test_a_maintainer_asks_for_an_import_and_it_is_written_down(as_person: SignI
     assert "Waiting for a worker" in page.content.decode()
     audited = AuditEntry.objects.get(action="task_set.import")
     assert (audited.actor, audited.data) == (maintainer, {"path": "/srv/OSWorld", "only_look": True})
+    assert audited.ip == "127.0.0.1"
 
 
 def test_a_runner_may_look_and_not_import(as_runner: Client, done: TaskSetImport) -> None:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import metadata
@@ -96,6 +97,15 @@ def test_ray_is_started_as_arpo_starts_it(console: Console, stayed: list[Any], t
     assert join.TOKEN not in program.env and not any("secret" in word for word in words)
 
 
+def test_the_console_is_asked_directly_whatever_proxy_the_machine_has(
+    console: Console, stayed: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.setenv("no_proxy", "")
+    join.join(options(console, tmp_path, node_ip="127.0.0.1"), Terminal())
+    assert len(console.asked) == 1
+
+
 def test_a_machine_that_lends_nothing_of_a_kind_names_none(console: Console, stayed: list[Any], tmp_path: Path):
     join.join(options(console, tmp_path, gpus=0, node_ip="127.0.0.1"), Terminal())
     assert not any(word.startswith("--resources") for word in stayed[0].argv)
@@ -152,7 +162,9 @@ def test_without_a_token_the_page_that_makes_one_is_named(
 
 def test_ctrl_c_leaves_and_nothing_is_left_running(tmp_path: Path):
     node = tmp_path / "ray"
-    node.write_text("#!/bin/sh\nsleep 600 &\necho $! > pid\necho 'Ray runtime started.'\nwait\n")
+    node.write_text(
+        "#!/bin/sh\ntrap 'sleep 2; exit' TERM\nsleep 600 &\necho $! > pid\necho 'Ray runtime started.'\nwait\nwait\n"
+    )
     node.chmod(0o755)
     program = (
         "import sys; from pathlib import Path; from webapp.supervisor import join; from webapp.supervisor.logs import "
@@ -168,6 +180,8 @@ def test_ctrl_c_leaves_and_nothing_is_left_running(tmp_path: Path):
         assert line, said
         said += line
     os.kill(running.pid, signal.SIGINT)
+    time.sleep(1)
+    os.kill(running.pid, signal.SIGINT)  # the node takes its time to leave, and the person is impatient
     rest, _ = running.communicate(timeout=60)
     assert running.returncode == 0 and "nothing was left running" in rest
     left = int((tmp_path / "pid").read_text())
@@ -190,7 +204,9 @@ def test_a_console_that_others_may_join_names_its_own_address_and_one_alone_stay
 
 def test_the_head_listens_where_it_is_told(tmp_path: Path):
     head = RayHead(tmp_path, tmp_path, node_ip="127.0.0.2")
-    program = head._program({"RAY_ADDRESS": "elsewhere"})
+    own = {"DATABASE_URL": "postgresql://a:b@c/d", "VALKEY_URL": "redis://:b@c", "SECRET_KEY": "django"}
+    program = head._program({"RAY_ADDRESS": "elsewhere", "HF_HOME": "/models", **own})
+    assert program.env["HF_HOME"] == "/models" and not {"RAY_ADDRESS", *own} & set(program.env)
     assert "--node-ip-address=127.0.0.2" in program.argv and f"--port={head.port}" in program.argv
     assert "--dashboard-host=127.0.0.1" in program.argv
     head.folder.rmdir()

@@ -36,7 +36,11 @@ def start(request: PersonRequest) -> HttpResponse:
     path = request.POST.get("path", "")
     try:
         wanted = request_import(
-            owner=request.user, team=team, path=path, only_look=request.POST.get("only_look") == "on"
+            owner=request.user,
+            team=team,
+            path=path,
+            only_look=request.POST.get("only_look") == "on",
+            ip=request.META.get("REMOTE_ADDR"),
         )
     except (PermissionRefused, PathRefused) as refusal:
         messages.error(request, str(refusal))

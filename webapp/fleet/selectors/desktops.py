@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from webapp.accounts.models import Team
 from webapp.accounts.permissions import Person
 from webapp.episodes.models import Episode, Frame, Step
-from webapp.fleet.access import desktops_visible_to, machines_visible_to
+from webapp.fleet.access import desktops_visible_to, machines_visible_to, waiting_orders
 from webapp.fleet.models import Desktop, Machine, Order
 from webapp.fleet.words import LOOKS
 from webapp.runs.access import runs_visible_to
@@ -155,7 +155,7 @@ def fleet_state(person: Person, run_ids: set[str]) -> list[tuple[Any, ...]]:
         desktops.values_list("pk", "phase", "task_id", "episode_key", "step", "failures_count", "note", "machine")
     )
     machines = machines_visible_to(person).filter(run__in=run_ids).order_by("pk")
-    orders = Order.objects.filter(run__in=desktops.values("run"), state=Order.State.WAITING).order_by("pk")
+    orders = waiting_orders().filter(run__in=desktops.values("run")).order_by("pk")
     frames = Frame.objects.filter(run__in=desktops.values("run"), stored_at__isnull=False).order_by("-stored_at")
     return [*rows, *machines.values_list("pk", "draining"), *orders.values_list("pk"), *frames.values_list("pk")[:1]]
 
@@ -183,7 +183,7 @@ def _cards(desktops: list[Desktop]) -> list[DesktopCard]:
     heard = _last_heard(desktops)
     orders = {
         (order.run_id, order.target): order
-        for order in Order.objects.filter(run__in={row.run_id for row in desktops}, state=Order.State.WAITING)
+        for order in waiting_orders().filter(run__in={row.run_id for row in desktops})
     }
     now = timezone.now()
     cards = []
@@ -230,7 +230,7 @@ def _machines(person: Person, team: Team, desktops: QuerySet[Desktop]) -> list[M
     for name, phase, run in desktops.values_list("machine", "phase", "run_id"):
         phases.setdefault(name, Counter())[phase] += 1
         used.add((name, run))
-    waiting = Order.objects.filter(Q(run__in={row.run_id for row in reported}), state=Order.State.WAITING)
+    waiting = waiting_orders().filter(run__in={row.run_id for row in reported})
     orders = {order.target: order for order in waiting}
     loads = []
     for name in sorted({row.name for row in reported} | {name for name in phases if name}):

@@ -29,18 +29,18 @@ def record_events(run: Run, attempt: int, envelopes: Sequence[wire.Envelope]) ->
     machines: dict[str, dict[str, Any]] = {}
     for line in envelopes:
         if isinstance(line.event, wire.DesktopsSeen):
-            named = {seen.name[:200]: seen for seen in line.event.desktops}
+            named = {_name(seen.name): seen for seen in line.event.desktops}
             desktops |= named
             if line.event.whole:
                 whole = set(named)
             elif whole is not None:
                 whole |= set(named)
             for machine in line.event.machines:
-                machines.setdefault(machine.name[:200], {})["draining"] = machine.draining
+                machines.setdefault(_name(machine.name), {})["draining"] = machine.draining
             _settle(run, attempt, line.event, line.at)
         elif isinstance(line.event, wire.HostSampled):
             load = {name: getattr(line.event, name) for name in MACHINE_STATE}
-            machines.setdefault(line.event.host[:200], {}).update(load, sampled_at=line.at)
+            machines.setdefault(_name(line.event.host), {}).update(load, sampled_at=line.at)
     _write_desktops(run, attempt, desktops)
     if whole is not None:  # what was expected and did not come, such as a smaller number on one machine
         Desktop.objects.filter(run=run, attempt=attempt).exclude(name__in=whole).delete()
@@ -57,18 +57,23 @@ def orders_for(run: Run, attempt: int) -> list[DesktopOrder]:
     ]
 
 
+def _name(text: str) -> str:
+    """As the database can hold it."""
+    return clean_text(text)[:200]
+
+
 def _write_desktops(run: Run, attempt: int, desktops: dict[str, DesktopSeen]) -> None:
     rows = [
         (
             run.pk,
             attempt,
             name,
-            seen.machine[:200],
-            seen.process[:200],
+            _name(seen.machine),
+            _name(seen.process),
             seen.phase.value,
             seen.since,
-            clean_text(seen.task_id)[:200],
-            seen.episode_id[:80],
+            _name(seen.task_id),
+            clean_text(seen.episode_id)[:80],
             seen.step,
             seen.deadline,
             {fault.value: count for fault, count in seen.failures.items()},

@@ -14,6 +14,7 @@ from arpo_engine.contract.fleet import DesktopPhase, OrderAction
 from webapp.accounts.decorators import PersonRequest, signed_in
 from webapp.accounts.frame import current_team
 from webapp.accounts.permissions import PermissionRefused, can_run
+from webapp.bulk import clean_text
 from webapp.fleet import services
 from webapp.fleet.selectors.desktops import DEFAULT_SORT, SORTS, FleetFilters, desktop_visible_to, fleet_visible_to
 from webapp.fleet.services import OrderRefused
@@ -54,7 +55,7 @@ def machine(request: PersonRequest, action: str) -> HttpResponse:
     team = current_team(request)
     if team is None:
         raise Http404("You are in no team.")
-    name = request.POST.get("machine", "")
+    name = clean_text(request.POST.get("machine", ""))
     try:
         said = services.order_machine(name=name, team=team, action=_action(action), actor=request.user, ip=_ip(request))
     except PermissionRefused as refusal:
@@ -101,8 +102,8 @@ def _action(word: str) -> OrderAction:
 def _filters(words: QueryDict) -> FleetFilters:
     sort, view, phase = words.get("sort", DEFAULT_SORT), words.get("view", ""), words.get("phase", "")
     return FleetFilters(
-        run=words.get("run", ""),
-        machine=words.get("machine", ""),
+        run=clean_text(words.get("run", "")),
+        machine=clean_text(words.get("machine", "")),
         phase=phase if phase in list(DesktopPhase) else "",
         view=view if view in VIEWS else "grid",
         sort=sort if sort.removeprefix("-") in SORTS else DEFAULT_SORT,

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
+from pydantic import ValidationError
 
 from arpo_engine.contract.config import RunConfig
 from arpo_engine.contract.secrets import named_by
@@ -15,8 +16,14 @@ from webapp.runs.models import RunAttempt
 
 
 def secret_names(config: Mapping[str, Any]) -> list[str]:
-    """The variables whose values a run of this config will be given: named by it, listed for runs, and set here."""
-    named = named_by(RunConfig.model_validate(config))
+    """The variables whose values a run of this config will be given: named by it, listed for runs, and set here.
+
+    A config that is none any more, of a run of an earlier release, names none: its engine says what is wrong with it.
+    """
+    try:
+        named = named_by(RunConfig.model_validate(config))
+    except ValidationError:
+        return []
     return [name for name in named if name in settings.RUN_SECRETS and os.environ.get(name)]
 
 

@@ -111,6 +111,19 @@ def test_what_an_earlier_run_fetched_is_adopted_and_not_fetched_again(
     assert _imported(checkout, capsys).assets.adopted == 0
 
 
+def test_a_link_in_a_checkouts_cache_brings_no_other_file_of_this_machine(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], data: Path
+) -> None:
+    (tmp_path / "key").write_text("not for desktops", encoding="utf-8")
+    checkout = _checkout(tmp_path / "w", _entry("one"))
+    (file,) = files_of(task_of(**{key: value for key, value in _entry("one").items() if key == "config"}))
+    (checkout / "cache" / "one").mkdir(parents=True)
+    (checkout / "cache" / "one" / file.name).symlink_to(tmp_path / "key")
+    report = _imported(checkout, capsys)
+    assert (report.assets.here, report.assets.adopted) == (0, 0)
+    assert not any(path.is_file() for path in (data / "assets").rglob("*"))
+
+
 def test_a_folder_without_examples_names_what_was_looked_for(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
