@@ -19,8 +19,9 @@ from arpo_engine.contract.config.desktops import XvfbDesktopsConfig
 from arpo_engine.contract.errors import DesktopLost
 from arpo_engine.desktops.desktop_client import DesktopClient
 from arpo_engine.desktops.machines import Address
+from arpo_engine.desktops.owners import owner_of
 from arpo_engine.desktops.xvfb import requirements
-from arpo_engine.desktops.xvfb.reaper import LABEL, label_of
+from arpo_engine.desktops.xvfb.reaper import LABEL
 
 SERVER = Path(__file__).resolve().parent.parent / "server"
 FIRST_UID, UIDS = 60706, 478
@@ -116,7 +117,7 @@ class XvfbProvider:
                 "PATH": os.environ.get("PATH", os.defpath),
                 "PYTHONPATH": str(SERVER.parent),
                 "PYTHONDONTWRITEBYTECODE": "1",
-                LABEL: label_of(os.getpid()),
+                LABEL: owner_of(os.getpid()),
                 "ARPO_DESKTOP_TOKEN": token,
             },
         )

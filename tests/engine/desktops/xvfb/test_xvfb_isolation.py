@@ -193,6 +193,22 @@ def test_the_reaper_ends_desktops_of_dead_engines_and_no_other(provider: XvfbPro
     mine.close()
 
 
+def test_the_reaper_leaves_desktops_of_a_container_alone() -> None:
+    """Numbers of processes mean others there: an engine in a container is alive, and looks dead from its host."""
+    world = requirements.unshare(os.geteuid() == 0)
+    inside = f"{LABEL}=7:12345 exec unshare --pid --fork sleep 600"
+    container = subprocess.Popen([*world, "sh", "-c", inside])
+    try:
+        deadline = time.monotonic() + 10
+        while not any(one.name() == "sleep" for one in family(container.pid)):
+            assert time.monotonic() < deadline
+        assert not {one.pid for one in family(container.pid)} & set(reap())
+        assert any(one.name() == "sleep" for one in family(container.pid))
+    finally:
+        container.kill()
+        container.wait()
+
+
 def test_what_is_missing_is_said_with_its_cure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(DesktopLost, match=r"packages are not in .*; run \./arpo setup xvfb"):
         XvfbProvider(XvfbDesktopsConfig(), packages=tmp_path).start()
