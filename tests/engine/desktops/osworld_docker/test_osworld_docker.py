@@ -125,6 +125,26 @@ def test_a_device_that_hangs_is_found_out_by_a_boot_and_remembered(
     machine.close()
 
 
+def test_a_trial_that_failed_for_another_reason_says_nothing_of_the_device(
+    engine: SimulatedEngine, config: OsworldDockerDesktopsConfig, tmp_path: Path
+) -> None:
+    (tmp_path / "kvm").touch()
+    engine.refusal = "no space left on device"
+    with pytest.raises(DesktopLost, match="disk of the Docker engine is full"):
+        started(engine, config.model_copy(update={"kvm": "probe"}))
+    assert kvm.known() is None
+
+
+def test_a_finding_that_cannot_be_kept_loses_no_machine(
+    engine: SimulatedEngine, config: OsworldDockerDesktopsConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "kvm").touch()
+    monkeypatch.setattr(kvm, "_file", lambda: tmp_path / "nowhere" / "kvm.json")
+    machine, _ = started(engine, config.model_copy(update={"kvm": "probe"}))
+    assert not machine.gone()
+    machine.close()
+
+
 def test_a_device_that_works_is_used(
     engine: SimulatedEngine, config: OsworldDockerDesktopsConfig, tmp_path: Path
 ) -> None:
