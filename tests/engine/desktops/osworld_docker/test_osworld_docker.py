@@ -17,7 +17,7 @@ from arpo_engine.desktops.osworld_docker import kvm, provider
 from arpo_engine.desktops.osworld_docker.provider import OsworldDockerProvider, OsworldMachine
 from tests.simulated.docker_engine import Container, SimulatedEngine
 
-pytest.importorskip("docker")
+pytest.importorskip("docker.errors")
 
 IMAGE = "happysixd/osworld-docker"
 
