@@ -39,6 +39,15 @@ def answers() -> bool:
     return True
 
 
+def start_again(command: list[str]) -> None:
+    """As a service manager does: an engine that finds the rest of a killed one may give up its first start."""
+    for _ in range(4):
+        subprocess.run(command, check=True)
+        if within(30, answers):
+            return
+    pytest.fail("the Docker engine did not start again")
+
+
 def test_no_container_outlives_its_engine_and_the_provider_goes_on(
     engine: DockerApi, provider: DockerProvider, words: list[str]
 ) -> None:
@@ -47,8 +56,7 @@ def test_no_container_outlives_its_engine_and_the_provider_goes_on(
     assert within(10, lambda: all(machine.gone() for machine in machines))
     with pytest.raises(DesktopLost, match="is it running"):
         provider.start()
-    subprocess.run(words[1:], check=True)
-    assert within(60, answers)
+    start_again(words[1:])
     mine = {"label": f"{OWNER}={owner_of(os.getpid())}"}
     assert within(30, lambda: not engine.containers(all=True, filters=mine))
     provider.start().close()
