@@ -320,4 +320,7 @@ def test_containers_are_planned_as_displays_and_virtual_machines_as_they_are_giv
     assert desktops_of(RunConfig.model_validate({"desktops": {"kind": "docker", "count": 4}})) == display
     given = {"kind": "osworld-docker", "count": 2, "memory_gb": 6, "cpus": 3}
     machine = desktops_of(RunConfig.model_validate({"desktops": given}))
-    assert (machine.gb, machine.cores, machine.here) == (12.0, 6.0, True)
+    # Each of its two processes keeps a spare, which has booted.
+    assert (machine.gb, machine.cores, machine.here) == (24.0, 6.0, True)
+    alone = desktops_of(RunConfig.model_validate({"desktops": {**given, "spares": 0}}))
+    assert alone.gb == 12.0
