@@ -7,6 +7,16 @@ from arpo_engine.desktops.machines import FreshMachines, Provider
 from arpo_engine.desktops.osworld import RealDesktop, TaskKeeper
 from arpo_engine.desktops.osworld_keeper import OsworldKeeper
 from arpo_engine.desktops.real_row import RealDesktopRow
+from arpo_engine.tasks.osworld.scoring import ScoringLimits
+
+SHARE = 0.9
+"""Of the pool's patience. What is late is then named by whoever waited for it: a scoring that hangs is an
+`evaluator_error`, and the desktop is fine; past the pool's own limit the whole process counts as stuck and is ended."""
+
+
+def limits_within(config: MachineDesktopsConfig) -> ScoringLimits:
+    """How long OSWorld's code may take, so that the pool does not lose its patience first."""
+    return ScoringLimits(setup_s=SHARE * config.reset_timeout_s, evaluate_s=SHARE * config.step_timeout_s)
 
 
 def assemble(
@@ -29,7 +39,7 @@ def assemble(
     Raises:
         DesktopLost: the provider cannot start one here; the text says what is missing.
     """
-    keeper = keeper or OsworldKeeper()
+    keeper = keeper or OsworldKeeper(limits_within(config))
     machines = FreshMachines(provider, config.spares)
     if wait_for_spares:
         machines.fill(config.start_timeout_s)

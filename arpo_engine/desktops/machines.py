@@ -80,9 +80,7 @@ class FreshMachines:
         Raises:
             DesktopLost: none can be started.
         """
-        machine = self._waiting_one()
-        if machine is None:
-            machine = self._provider.start()
+        machine = self._waiting_one() or self._start()
         self._refill()
         return machine
 
@@ -135,10 +133,24 @@ class FreshMachines:
     def _start_one(self) -> None:
         machine: Machine | None = None
         try:
-            machine = self._provider.start()
+            machine = self._start()
         except DesktopLost as error:
             self._problem = str(error)
             log.warning("a spare desktop did not start", extra={"reason": self._problem})
+        finally:
+            # Whatever happened: whoever waits for this one would wait for ever.
+            self._has_come(machine)
+
+    def _start(self) -> Machine:
+        """A new one. What a machine refuses (processes, files, ports, memory) is a desktop that did not come up."""
+        try:
+            return self._provider.start()
+        except OSError as error:
+            raise DesktopLost(
+                f"this machine has no room for another desktop: {error}; set desktops.count lower"
+            ) from error
+
+    def _has_come(self, machine: Machine | None) -> None:
         with self._changed:
             self._starting -= 1
             if machine is not None and not self._closed:

@@ -12,7 +12,7 @@ from arpo_engine.contract.tasks import Task
 from arpo_engine.desktops.machines import Address
 from arpo_engine.tasks.osworld.assets import AssetCache
 from arpo_engine.tasks.osworld.home import scoring_home
-from arpo_engine.tasks.osworld.scoring import FAIL, DesktopAddress, ScoringProcess
+from arpo_engine.tasks.osworld.scoring import FAIL, DesktopAddress, ScoringLimits, ScoringProcess
 from arpo_engine.tasks.places import asset_folder, is_offline
 
 log = logging.getLogger(__name__)
@@ -21,7 +21,8 @@ log = logging.getLogger(__name__)
 class OsworldKeeper:
     """Implements `TaskKeeper`."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: ScoringLimits | None = None) -> None:
+        self._limits = limits
         self._process: ScoringProcess | None = None
         self._screen = (0, 0)
 
@@ -47,7 +48,9 @@ class OsworldKeeper:
 
     def _started(self) -> ScoringProcess:
         if self._process is None:
-            self._process = ScoringProcess(scoring_home(), AssetCache(asset_folder(), offline=is_offline()))
+            self._process = ScoringProcess(
+                scoring_home(), AssetCache(asset_folder(), offline=is_offline()), self._limits
+            )
         return self._process
 
     def _told(self, address: Address) -> DesktopAddress:

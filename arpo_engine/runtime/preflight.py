@@ -54,7 +54,7 @@ async def preflight(config: RunConfig, *, run_dir: Path, executor: Executor) -> 
     checks.append(await _guarded("tasks", _tasks, config))
     if checks[-1].status != "fail" and config.desktops.kind != "pocket":
         tasks = [task for split in load_tasks(config) for task in split]
-        checks += [Check(*finding) for finding in check_tasks(tasks, config.desktops.kind, config.tasks.source)]
+        checks += [Check(*finding) for finding in check_tasks(tasks, config.desktops, config.tasks.source)]
     if checks[-1].status != "fail":
         checks.append(await _guarded("desktops", _desktops, config, executor))
     if isinstance(config.generator, VllmGeneratorConfig):

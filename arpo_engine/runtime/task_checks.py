@@ -9,11 +9,13 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
+from arpo_engine.contract.config.containers import DockerDesktopsConfig
+from arpo_engine.contract.config.desktops import DesktopsConfig
 from arpo_engine.contract.errors import TaskError
 from arpo_engine.contract.tasks import Task
 from arpo_engine.tasks.osworld.assets import AssetCache
 from arpo_engine.tasks.osworld.home import scoring_home
-from arpo_engine.tasks.osworld.needs import obstacles
+from arpo_engine.tasks.osworld.needs import Need, obstacles
 from arpo_engine.tasks.osworld.refusals import refuse_unsafe
 from arpo_engine.tasks.places import asset_folder, is_offline
 
@@ -21,12 +23,12 @@ Finding = tuple[str, Literal["ok", "warn", "fail"], str, str]
 """(name, status, fact, cure)."""
 
 
-def check_tasks(tasks: Sequence[Task], provider: str, source: str) -> Iterator[Finding]:
-    """What stands in the way of tasks on desktops of a provider that are not `pocket`."""
+def check_tasks(tasks: Sequence[Task], desktops: DesktopsConfig, source: str) -> Iterator[Finding]:
+    """What stands in the way of tasks on desktops that are not `pocket`."""
     yield _scoring()
     yield _allowed(tasks)
     yield _files(tasks, source)
-    yield _runnable(tasks, provider)
+    yield _runnable(tasks, desktops)
 
 
 def _scoring() -> Finding:
@@ -59,10 +61,20 @@ def _files(tasks: Sequence[Task], source: str) -> Finding:
     return "assets", "fail", f"{count} not on this machine; the first is {url} of task {name}", cure
 
 
-def _runnable(tasks: Sequence[Task], provider: str) -> Finding:
-    why = Counter(reason for task in tasks for reason in obstacles(task, provider)[:1])
+def _runnable(tasks: Sequence[Task], desktops: DesktopsConfig) -> Finding:
+    provider, withheld = desktops.kind, _withheld(desktops)
+    why = Counter(reason for task in tasks for reason in obstacles(task, provider, withheld)[:1])
     if not why:
         return "runnable", "ok", f"every task has what it needs on desktops of kind {provider}", ""
     reasons = "; ".join(f"{reason} ({count})" for reason, count in why.most_common(3))
     fact = f"{why.total()} of {len(tasks)} tasks cannot be done on desktops of kind {provider}: {reasons}"
-    return "runnable", "warn", fact, f"import-osworld writes the split runnable_{provider.replace('-', '_')}"
+    cure = f"import-osworld writes the split runnable_{provider.replace('-', '_')}"
+    if any(need.value in why for need in withheld):
+        cure += "; desktops.administrator = true lets tasks use sudo inside their container"
+    return "runnable", "warn", fact, cure
+
+
+def _withheld(desktops: DesktopsConfig) -> frozenset[Need]:
+    """What the kind of desktop could give, and these settings do not."""
+    closed = isinstance(desktops, DockerDesktopsConfig) and not desktops.administrator
+    return frozenset({Need.ADMINISTRATOR}) if closed else frozenset()

@@ -1,4 +1,4 @@
-"""Where the agents work: small desktops of our own widgets, or real applications on a display of this machine."""
+"""Where the agents work: small desktops of our own widgets, or machines with real applications."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field
 from arpo_engine.contract.base import Strict
 from arpo_engine.contract.config.containers import (
     DockerDesktopsConfig,
+    MachineDesktopsConfig,
     OsworldDockerDesktopsConfig,
     VmwareDesktopsConfig,
 )
@@ -29,37 +30,19 @@ class PocketDesktopsConfig(Strict):
     """Times in a row that a process of desktops is started again after it died, before its desktops are given up."""
 
 
-class XvfbDesktopsConfig(Strict):
+class XvfbDesktopsConfig(MachineDesktopsConfig):
     """Real applications on virtual displays of this machine: Linux, after `./arpo setup xvfb`. Each desktop has a home,
     processes and a network of its own, all in memory, made anew for every episode; nothing of it reaches the
     machine's files or network."""
 
     kind: Literal["xvfb"] = "xvfb"
-    count: int = Field(2, ge=1, le=256)
-    """Desktops alive at once; two processor cores serve about four."""
-    per_process: int = Field(1, ge=1, le=8)
-    """Desktops that share one process of the engine. They wait for each other's actions."""
-    spares: int = Field(1, ge=0, le=8)
-    """Desktops of each process that stand ready, so that an episode does not wait for a start."""
     width: int = Field(1920, ge=320, le=7680)
     """Screen (pixels). OSWorld's tasks were made for 1920 x 1080."""
     height: int = Field(1080, ge=240, le=4320)
-    pause_s: float = Field(0.5, ge=0, le=30)
-    """Wait between an action and the look at what it did; OSWorld waits 2 seconds, ARPO half a second."""
-    settle_s: float = Field(0.5, ge=0, le=60)
-    """The same before the first look at a task."""
     home_mb: int = Field(1024, ge=16, le=65536)
     """Room for files of one desktop (MB of memory, taken as it is filled)."""
     start_timeout_s: float = Field(45.0, gt=0)
     """Longest wait until a fresh desktop acts and sees."""
-    request_timeout_s: float = Field(30.0, gt=0)
-    """Longest wait for one answer of a desktop, after which it counts as stuck."""
-    reset_timeout_s: float = Field(180.0, gt=0)
-    """Applications start in it."""
-    step_timeout_s: float = Field(120.0, gt=0)
-    """Longest action, and longest scoring."""
-    restarts: int = Field(5, ge=0)
-    """Times in a row that a process of desktops is started again after it died, before its desktops are given up."""
 
 
 def _pocket_unless_named(value: Any) -> Any:

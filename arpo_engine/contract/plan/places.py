@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from arpo_engine.contract.config.run import RunConfig
@@ -64,10 +65,10 @@ def desktops_of(config: RunConfig) -> Desktops:
     if config.desktops.kind in ("xvfb", "docker"):
         return Desktops(count=count, gb=count * DISPLAY_GB, cores=count * DISPLAY_CORES, here=True)
     if config.desktops.kind == "osworld-docker":
-        # A spare is a whole virtual machine, too.
-        machines = count + -(-count // config.desktops.per_process) * config.desktops.spares
+        # A spare has booted, and so it holds all of its memory; it is idle until it is taken.
+        spares = math.ceil(count / config.desktops.per_process) * config.desktops.spares
         gb, cores = float(config.desktops.memory_gb), float(config.desktops.cpus)
-        return Desktops(count=count, gb=machines * gb, cores=count * cores, here=True)
+        return Desktops(count=count, gb=(count + spares) * gb, cores=count * cores, here=True)
     if config.desktops.kind == "vmware":
         return Desktops(count=count, gb=count * MACHINE_GB, cores=count * MACHINE_CORES, here=True)
     pocket = runs_on_pocket(config)

@@ -85,6 +85,8 @@ def connect() -> DockerApi:
     if where.startswith("unix://"):
         _knock(where.removeprefix("unix://"))
     try:
+        # Not `docker` alone: in a checkout that is a folder of this project, and Python takes it for a package.
+        importlib.import_module("docker.errors")
         sdk = importlib.import_module("docker")
     except ImportError as error:
         raise DesktopLost("the Python package docker is not installed; run ./arpo setup") from error

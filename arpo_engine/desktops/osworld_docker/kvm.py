@@ -7,9 +7,12 @@ the host is started again.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import tempfile
 from pathlib import Path
+
+log = logging.getLogger(__name__)
 
 DEVICE = Path("/dev/kvm")
 BOOT = Path("/proc/sys/kernel/random/boot_id")
@@ -31,10 +34,13 @@ def known() -> bool | None:
 
 
 def remember(works: bool) -> None:
-    """Write down what a trial found."""
+    """Write down what a trial found; where that cannot be kept, the next process tries again."""
     unfinished = _file().with_suffix(f".{os.getpid()}")
-    unfinished.write_text(json.dumps({"boot": _boot(), "works": works}), encoding="utf-8")
-    unfinished.replace(_file())
+    try:
+        unfinished.write_text(json.dumps({"boot": _boot(), "works": works}), encoding="utf-8")
+        unfinished.replace(_file())
+    except OSError as error:
+        log.warning("what the trial of KVM found is not kept", extra={"reason": str(error)})
 
 
 def _boot() -> str:

@@ -112,13 +112,15 @@ class OsworldDockerProvider:
         try:
             machine = self._boot(disk, use_kvm=True, timeout_s=limit_s)
         except DesktopLost as error:
-            kvm.remember(False)
             log.warning(
                 "the virtual machine does not boot on /dev/kvm, so it is started without, which is slow; "
                 "desktops.kvm = on or off skips this trial",
                 extra={"limit_s": limit_s, "reason": str(error)},
             )
-            return self._boot(disk, use_kvm=False, timeout_s=self._config.start_timeout_s)
+            machine = self._boot(disk, use_kvm=False, timeout_s=self._config.start_timeout_s)
+            # Only now: a full disk or an engine that ends would have failed the trial just the same.
+            kvm.remember(False)
+            return machine
         kvm.remember(True)
         return machine
 

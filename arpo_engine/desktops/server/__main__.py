@@ -19,6 +19,7 @@ def main(argv: list[str]) -> int:
     enter.add_argument("--uid", type=int, required=True)
     enter.add_argument("--home-mb", type=int, required=True)
     enter.add_argument("--packages", required=True)
+    enter.add_argument("--hide", action="append", default=[], metavar="FOLDER", help="of the host, empty inside")
     for command in (enter, commands.add_parser("serve")):
         command.add_argument("--width", type=int, default=1920)
         command.add_argument("--height", type=int, default=1080)
@@ -38,7 +39,7 @@ def _enter(options: argparse.Namespace) -> int:
     command = [sys.executable, "-m", "arpo_desktop", "serve", "--fd", str(options.fd)]
     command += ["--width", str(options.width), "--height", str(options.height), "--display", options.display]
     command += [word for pair in options.relay for word in ("--relay", pair)]
-    namespace.enter(uid=options.uid, home_mb=options.home_mb, packages=options.packages)
+    namespace.enter(uid=options.uid, home_mb=options.home_mb, packages=options.packages, hidden=options.hide)
     return namespace.stand_by(namespace.unprivileged(options.uid, command), fds)
 
 

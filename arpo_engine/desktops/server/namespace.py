@@ -1,12 +1,14 @@
 """The first process of a desktop on this host: makes a world of its own round it, and drops every right.
 
 Started as root of fresh mount, process, network and IPC namespaces (`unshare`). Home, /tmp, /run and shared memory are
-new and in memory, so a desktop begins empty by construction and leaves nothing behind; the network has a loopback and
-nothing else; what it starts cannot outlive this process, which ends when its standard input does. Knows no display.
+new and in memory, so a desktop begins empty by construction and leaves nothing behind; all other files of the host are
+read-only, and some are hidden; the network has a loopback and nothing else; what it starts cannot outlive this process,
+which ends when its standard input does. Knows no display.
 """
 
 from __future__ import annotations
 
+import ctypes
 import fcntl
 import os
 import shutil
@@ -27,22 +29,28 @@ RUNTIME = "/run/user/1000"
 PROGRAM = Path("/run/arpo")
 """Where the copies of this package and of its packages lie."""
 FOLDERS = ("Desktop", "Documents", "Downloads", "Music", "Pictures", "Videos")
+MOUNT_SETATTR, AT_FDCWD, AT_RECURSIVE, MOUNT_ATTR_RDONLY = 442, -100, 0x8000, 0x1
+"""Of the kernel, from 5.12 on; the command `mount` knows them only in newer systems."""
 SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 0x1
 
 
-def enter(*, uid: int, home_mb: int, packages: str) -> None:
+def enter(*, uid: int, home_mb: int, packages: str, hidden: Sequence[str]) -> None:
     """Make the world: called once, as root of the new namespaces.
 
     Args:
         uid: Number of the desktop's user. 0 where this process is root of a user namespace only, and has no other.
         home_mb: Size of the home folder.
         packages: Folder of Python packages that the server needs besides the system's.
+        hidden: Folders of the host that are empty inside; one that is not there is none.
     """
+    _make_read_only()
     _loopback_up()
     _mount_tmpfs("/run", 64, 0, "755")
     shutil.copytree(Path(__file__).parent, PROGRAM / "arpo_desktop", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(packages, PROGRAM / "packages", ignore=shutil.ignore_patterns("__pycache__", "*.dist-info"))
     _make_readable(PROGRAM)
+    for folder in filter(os.path.isdir, hidden):
+        _mount_tmpfs(folder, 1, 0, "555")
     _name_the_user(uid or UNMAPPED_UID)
     _mount_tmpfs("/tmp", 512, 0, "1777")
     _mount_tmpfs("/var/tmp", 64, 0, "1777")
@@ -106,6 +114,15 @@ def _loopback_up() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
         flags = struct.unpack("16sh", fcntl.ioctl(any_socket, SIOCGIFFLAGS, struct.pack("16sh", b"lo", 0)))[1]
         fcntl.ioctl(any_socket, SIOCSIFFLAGS, struct.pack("16sh", b"lo", flags | IFF_UP))
+
+
+def _make_read_only() -> None:
+    """For whoever owns a file, too: without root the desktop's user is, outside, the one who started the engine."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    wanted = struct.pack("QQQQ", MOUNT_ATTR_RDONLY, 0, 0, 0)
+    if libc.syscall(MOUNT_SETATTR, AT_FDCWD, b"/", AT_RECURSIVE, wanted, len(wanted)) != 0:
+        reason = os.strerror(ctypes.get_errno())
+        sys.exit(f"the host's files cannot be made read-only for a desktop: {reason}; this takes Linux 5.12 or newer")
 
 
 def _mount_tmpfs(place: str, size_mb: int, uid: int, mode: str) -> None:

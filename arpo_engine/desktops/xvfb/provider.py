@@ -19,10 +19,13 @@ from arpo_engine.contract.config.desktops import XvfbDesktopsConfig
 from arpo_engine.contract.errors import DesktopLost
 from arpo_engine.desktops.desktop_client import DesktopClient
 from arpo_engine.desktops.machines import Address
+from arpo_engine.desktops.owners import owner_of
 from arpo_engine.desktops.xvfb import requirements
-from arpo_engine.desktops.xvfb.reaper import LABEL, label_of
+from arpo_engine.desktops.xvfb.reaper import LABEL
+from arpo_engine.tasks.places import data_folder
 
 SERVER = Path(__file__).resolve().parent.parent / "server"
+CHECKOUT = Path(__file__).resolve().parents[3]
 FIRST_UID, UIDS = 60706, 478
 """Numbers that no system gives to people or services; a desktop's depends on its port, so neighbours differ."""
 CHROMIUM_PORT, VLC_PORT = 9222, 8080
@@ -103,6 +106,7 @@ class XvfbProvider:
         }
         command = [*requirements.unshare(as_root), requirements.PYTHON, "-m", SERVER.name, "enter"]
         command += [str(word) for pair in options.items() for word in pair]
+        command += [word for folder in _hidden() for word in ("--hide", str(folder))]
         command += ["--relay", f"{chromium}:{CHROMIUM_PORT}", "--relay", f"{vlc}:{VLC_PORT}"]
         process = subprocess.Popen(
             command,
@@ -116,7 +120,7 @@ class XvfbProvider:
                 "PATH": os.environ.get("PATH", os.defpath),
                 "PYTHONPATH": str(SERVER.parent),
                 "PYTHONDONTWRITEBYTECODE": "1",
-                LABEL: label_of(os.getpid()),
+                LABEL: owner_of(os.getpid()),
                 "ARPO_DESKTOP_TOKEN": token,
             },
         )
@@ -142,6 +146,11 @@ class XvfbProvider:
                 time.sleep(LOOK_EVERY_S)
         finally:
             client.close()
+
+
+def _hidden() -> list[Path]:
+    """What no desktop may read, whoever started the engine: its data and, in a checkout, configs with their oracles."""
+    return [data_folder(), *([CHECKOUT] if (CHECKOUT / "pyproject.toml").is_file() else [])]
 
 
 def _listening() -> socket.socket:

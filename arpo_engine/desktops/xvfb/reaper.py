@@ -6,21 +6,20 @@ mistake keeps it open; this is for such days.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import signal
 from pathlib import Path
 
+from arpo_engine.desktops.owners import is_dead
+
 log = logging.getLogger(__name__)
 
 LABEL = "ARPO_DESKTOP_OWNER"
-"""Environment variable of everything in a desktop: process id and start time of the engine's process that holds it."""
+"""Environment variable of everything in a desktop: the engine's process that holds it, as `owners.py` names it."""
 FIRST_PROCESS = b"unshare"
-
-
-def label_of(pid: int) -> str:
-    """What names a process for as long as the machine is up; its number alone may be given out again."""
-    return f"{pid}:{_started(pid)}"
+NAMESPACE = "ns/pid"
 
 
 def reap() -> list[int]:
@@ -29,9 +28,11 @@ def reap() -> list[int]:
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit() and _is_orphaned(folder):
             pid = int(folder.name)
-            log.warning("a desktop of a dead engine was ended", extra={"pid": pid})
-            os.kill(pid, signal.SIGKILL)
-            found.append(pid)
+            # Another process of the engine that starts now may have been quicker.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+                log.warning("a desktop of a dead engine was ended", extra={"pid": pid})
+                found.append(pid)
     return found
 
 
@@ -39,23 +40,13 @@ def _is_orphaned(folder: Path) -> bool:
     try:
         if not folder.joinpath("cmdline").read_bytes().startswith(FIRST_PROCESS):
             return False
+        if folder.joinpath(NAMESPACE).readlink() != Path("/proc/self", NAMESPACE).readlink():
+            # A container's: the number of its owner means another process here, or none.
+            return False
         variables = dict(
             entry.partition(b"=")[::2] for entry in folder.joinpath("environ").read_bytes().split(b"\0") if entry
         )
     except OSError:
         # It ended meanwhile, or is somebody else's.
         return False
-    label = variables.get(LABEL.encode(), b"").decode("ascii", "replace")
-    pid, _, started = label.partition(":")
-    return pid.isdigit() and _started(int(pid)) != started
-
-
-def _started(pid: int) -> str:
-    """When a process began, in ticks since the machine did; empty when there is none."""
-    try:
-        status = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
-    except OSError:
-        return ""
-    # The name in brackets may hold anything; 22 is the number of the field in proc(5), of which two come before it.
-    fields = status.rpartition(")")[2].split()
-    return "" if fields[0] == "Z" else fields[22 - 3]
+    return is_dead(variables.get(LABEL.encode(), b"").decode("ascii", "replace"))

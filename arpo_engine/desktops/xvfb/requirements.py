@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -38,8 +39,6 @@ def unshare(as_root: bool) -> list[str]:
 
 
 def _no_namespaces() -> str:
-    import os
-
     words = [*unshare(os.geteuid() == 0), "mount", "-t", "tmpfs", "tmpfs", "/home"]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     if done.returncode == 0:

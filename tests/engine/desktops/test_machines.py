@@ -98,3 +98,31 @@ def test_spares_that_cannot_start_say_why():
     with pytest.raises(DesktopLost, match="lacks Xvfb"):
         machines.take()
     machines.close()
+
+
+class NoRoom(Provider):
+    """A machine on which no process can be started any more."""
+
+    def start(self) -> Counted:
+        time.sleep(0.1)
+        raise OSError(24, "Too many open files")
+
+
+def test_nobody_waits_for_a_spare_that_the_machine_had_no_room_for():
+    machines = FreshMachines(NoRoom(), 1)
+    machines.begin()
+    found: list[str] = []
+
+    def take() -> None:
+        try:
+            machines.take()
+        except DesktopLost as lost:
+            found.append(str(lost))
+
+    taker = threading.Thread(target=take, daemon=True)
+    taker.start()
+    taker.join(5)
+    assert found == [
+        "this machine has no room for another desktop: [Errno 24] Too many open files; set desktops.count lower"
+    ]
+    machines.close()

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from arpo_engine.contract.tasks import Task
+from arpo_engine.runtime.rows import CONFIG
 from arpo_engine.runtime.task_checks import check_tasks
 from arpo_engine.tasks.osworld.assets import AssetCache
 from arpo_engine.tasks.osworld.home import PYTHON
@@ -24,8 +25,9 @@ def _with_file() -> Task:
     return _task(config=[{"type": "download", "parameters": {"files": [{"url": URL, "path": "/home/user/a.xlsx"}]}}])
 
 
-def _checks(*tasks: Task, provider: str = "xvfb") -> dict[str, tuple[str, str, str]]:
-    return {name: (status, fact, cure) for name, status, fact, cure in check_tasks(tasks, provider, "SOURCE")}
+def _checks(*tasks: Task, provider: str = "xvfb", **settings: Any) -> dict[str, tuple[str, str, str]]:
+    desktops = CONFIG.validate_python({"kind": provider, **settings})
+    return {name: (status, fact, cure) for name, status, fact, cure in check_tasks(tasks, desktops, "SOURCE")}
 
 
 @pytest.fixture(autouse=True)
@@ -105,3 +107,12 @@ def test_tasks_that_this_kind_of_desktop_cannot_do_are_counted_with_the_reason()
     assert fact == ("1 of 2 tasks cannot be done on desktops of kind xvfb: needs the web while it runs (1)")
     assert cure == "import-osworld writes the split runnable_xvfb"
     assert _checks(_task(), web, provider="vmware")["runnable"][0] == "ok"
+
+
+def test_a_task_that_asks_for_sudo_needs_a_container_whose_user_may() -> None:
+    asking = _task(config=[{"type": "execute", "parameters": {"command": "sudo date"}}])
+    status, fact, cure = _checks(asking, provider="docker")["runnable"]
+    assert (status, "asks for sudo (1)" in fact) == ("warn", True)
+    assert cure.endswith("desktops.administrator = true lets tasks use sudo inside their container")
+    assert _checks(asking, provider="docker", administrator=True)["runnable"][0] == "ok"
+    assert "administrator" not in _checks(asking, provider="xvfb")["runnable"][2]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -57,15 +59,25 @@ def test_the_refusal_of_a_real_socket_is_understood(tmp_path: Path, monkeypatch:
             connect()
 
 
+def test_a_missing_sdk_says_what_to_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a checkout `import docker` finds the folder of this project's images."""
+    monkeypatch.setitem(sys.modules, "docker", ModuleType("docker"))
+    monkeypatch.setitem(sys.modules, "docker.errors", None)
+    with SimulatedEngine(tmp_path / "docker.sock") as engine:
+        monkeypatch.setenv("DOCKER_HOST", engine.address)
+        with pytest.raises(DesktopLost, match=r"package docker is not installed; run \./arpo setup"):
+            connect()
+
+
 def test_an_engine_that_is_none_is_a_lost_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("docker")
+    pytest.importorskip("docker.errors")
     monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:9")
     with pytest.raises(DesktopLost, match=r"tcp://127\.0\.0\.1:9 does not answer"):
         connect()
 
 
 def test_a_missing_image_says_how_to_build_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("docker")
+    pytest.importorskip("docker.errors")
     with SimulatedEngine(tmp_path / "docker.sock") as engine:
         monkeypatch.setenv("DOCKER_HOST", engine.address)
         with pytest.raises(DesktopLost, match=r"image arpo-desktop is not .*\./arpo setup desktop-image"):
@@ -73,7 +85,7 @@ def test_a_missing_image_says_how_to_build_it(tmp_path: Path, monkeypatch: pytes
 
 
 def test_a_full_disk_says_how_to_free_some(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("docker")
+    pytest.importorskip("docker.errors")
     with SimulatedEngine(tmp_path / "docker.sock", images={"arpo-desktop"}) as engine:
         engine.refusal = "mkdir /var/lib/docker/overlay2/x: no space left on device"
         monkeypatch.setenv("DOCKER_HOST", engine.address)
@@ -82,7 +94,7 @@ def test_a_full_disk_says_how_to_free_some(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_any_other_refusal_is_passed_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("docker")
+    pytest.importorskip("docker.errors")
     with SimulatedEngine(tmp_path / "docker.sock", images={"arpo-desktop"}) as engine:
         engine.refusal = "seccomp is odd"
         monkeypatch.setenv("DOCKER_HOST", engine.address)

@@ -13,7 +13,7 @@ from arpo_engine.desktops.docker.labels import OWNER, labels
 from arpo_engine.desktops.owners import owner_of
 from tests.simulated.docker_engine import Container, SimulatedEngine
 
-pytest.importorskip("docker")
+pytest.importorskip("docker.errors")
 
 WATCHED = """
 import time

@@ -17,7 +17,7 @@ from arpo_engine.desktops.osworld_docker import kvm, provider
 from arpo_engine.desktops.osworld_docker.provider import OsworldDockerProvider, OsworldMachine
 from tests.simulated.docker_engine import Container, SimulatedEngine
 
-pytest.importorskip("docker")
+pytest.importorskip("docker.errors")
 
 IMAGE = "happysixd/osworld-docker"
 
@@ -122,6 +122,26 @@ def test_a_device_that_hangs_is_found_out_by_a_boot_and_remembered(
     assert kvm.known() is False
     started(engine, probing)
     assert len(engine.removed) == 1
+    machine.close()
+
+
+def test_a_trial_that_failed_for_another_reason_says_nothing_of_the_device(
+    engine: SimulatedEngine, config: OsworldDockerDesktopsConfig, tmp_path: Path
+) -> None:
+    (tmp_path / "kvm").touch()
+    engine.refusal = "no space left on device"
+    with pytest.raises(DesktopLost, match="disk of the Docker engine is full"):
+        started(engine, config.model_copy(update={"kvm": "probe"}))
+    assert kvm.known() is None
+
+
+def test_a_finding_that_cannot_be_kept_loses_no_machine(
+    engine: SimulatedEngine, config: OsworldDockerDesktopsConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "kvm").touch()
+    monkeypatch.setattr(kvm, "_file", lambda: tmp_path / "nowhere" / "kvm.json")
+    machine, _ = started(engine, config.model_copy(update={"kvm": "probe"}))
+    assert not machine.gone()
     machine.close()
 
 

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -193,6 +194,22 @@ def test_the_reaper_ends_desktops_of_dead_engines_and_no_other(provider: XvfbPro
     mine.close()
 
 
+def test_the_reaper_leaves_desktops_of_a_container_alone() -> None:
+    """Numbers of processes mean others there: an engine in a container is alive, and looks dead from its host."""
+    world = requirements.unshare(os.geteuid() == 0)
+    inside = f"{LABEL}=7:12345 exec unshare --pid --fork sleep 600"
+    container = subprocess.Popen([*world, "sh", "-c", inside])
+    try:
+        deadline = time.monotonic() + 10
+        while not any(one.name() == "sleep" for one in family(container.pid)):
+            assert time.monotonic() < deadline
+        assert not {one.pid for one in family(container.pid)} & set(reap())
+        assert any(one.name() == "sleep" for one in family(container.pid))
+    finally:
+        container.kill()
+        container.wait()
+
+
 def test_what_is_missing_is_said_with_its_cure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(DesktopLost, match=r"packages are not in .*; run \./arpo setup xvfb"):
         XvfbProvider(XvfbDesktopsConfig(), packages=tmp_path).start()
@@ -218,3 +235,32 @@ def test_who_is_not_root_has_the_same_desktop(provider: XvfbProvider, monkeypatc
         assert "0" * 16 in shell(client, "grep CapEff /proc/self/status")
     finally:
         machine.close()
+
+
+@pytest.mark.parametrize("euid", [0, 1000])
+def test_what_the_engines_own_user_could_write_or_read_is_closed(
+    provider: XvfbProvider, monkeypatch: pytest.MonkeyPatch, euid: int
+) -> None:
+    """Beyond the folders that are its own anyway. Without root a desktop's user is the engine's, outside."""
+    place = next((one for one in ("/srv", "/opt", "/mnt") if os.access(one, os.W_OK)), None)
+    if place is None or (euid == 0 and os.geteuid() != 0):
+        pytest.skip("only root has files there, and can be root")
+    monkeypatch.setattr("arpo_engine.desktops.xvfb.provider.os.geteuid", lambda: euid)
+    with tempfile.TemporaryDirectory(dir=place) as folder:
+        data, shared = Path(folder, "data"), Path(folder, "shared")
+        for one in (data, shared):
+            one.mkdir()
+            one.joinpath("kept.txt").write_text("of the engine", encoding="utf-8")
+            one.joinpath("kept.txt").chmod(0o666)
+            one.chmod(0o777)
+        Path(folder).chmod(0o755)
+        monkeypatch.setenv("ARPO_DATA_DIR", str(data))
+        machine = provider.start()
+        try:
+            client = DesktopClient(machine, 30)
+            assert shell(client, f"cat {data}/* {data}/kept.txt 2>/dev/null") == ""
+            shell(client, f"echo changed > {shared}/kept.txt; touch {shared}/new {data}/new; rm {shared}/kept.txt")
+        finally:
+            machine.close()
+        assert [path.read_text(encoding="utf-8") for path in sorted(Path(folder).rglob("*.*"))] == ["of the engine"] * 2
+        assert not list(Path(folder).rglob("new"))
