@@ -34,6 +34,8 @@ class Tally:
     steps: int = 0
     started: int = 0
     readiness_failures: int = 0
+    survived: int = 0
+    """Episodes that were disturbed and went on to their end."""
     named: Counter[str] = field(default_factory=Counter)
     unnamed: Counter[str] = field(default_factory=Counter)
     """Errors that no part of the engine raises on purpose: each would have ended a run."""
@@ -59,11 +61,13 @@ async def with_faults(world: World, *, count: int, at_once: int) -> dict[str, An
         place: list(FAULTS)[number % len(FAULTS)] for number, place in enumerate(rng.sample(range(count), wanted))
     }
 
-    def disturb(number: int, host: RowHost) -> None:
+    def disturb(number: int, host: RowHost) -> bool:
         name = places.get(number)
-        if name is not None and host.present is not None:
-            FAULTS[name]([*processes(host.present)])
-            injected[name] += 1
+        if name is None or host.present is None:
+            return False
+        FAULTS[name]([*processes(host.present)])
+        injected[name] += 1
+        return True
 
     await _run(world, tally, count=count, at_once=at_once, disturb=disturb)
     return {
@@ -71,13 +75,13 @@ async def with_faults(world: World, *, count: int, at_once: int) -> dict[str, An
         "by_kind": dict(injected),
         "named": sum(tally.named.values()),
         "names": dict(tally.named),
-        "survived": injected["slow"],
+        "survived": tally.survived,
         "runs_ended": sum(tally.unnamed.values()),
     }
 
 
 async def _run(
-    world: World, tally: Tally, *, count: int, at_once: int, disturb: Callable[[int, RowHost], None] | None
+    world: World, tally: Tally, *, count: int, at_once: int, disturb: Callable[[int, RowHost], bool] | None
 ) -> None:
     hosts = await world.hosts(at_once)
     pool = DesktopPool(hosts, reset_timeout_s=120, step_timeout_s=REQUEST_TIMEOUT_S * 4, restarts=5, sink=MemorySink())
@@ -94,21 +98,22 @@ async def _worker(
     pool: DesktopPool,
     numbers: Iterator[int],
     tally: Tally,
-    disturb: Callable[[int, RowHost], None] | None,
+    disturb: Callable[[int, RowHost], bool] | None,
     hosts: Mapping[str, Any],
 ) -> None:
     for number in numbers:
         tally.started += 1
         lease = await pool.lease()
-        began = False
+        began = disturbed = False
         try:
             await lease.reset(world.tasks[number % len(world.tasks)])
             began = True
             for step in range(STEPS):
                 if disturb is not None and step == 1:
-                    disturb(number, hosts[lease.name.rpartition("/")[0]])
+                    disturbed = disturb(number, hosts[lease.name.rpartition("/")[0]])
                 await lease.step(Click(x=100 + step, y=100))
                 tally.steps += 1
+            tally.survived += disturbed
         except ArpoError as error:
             tally.named[type(error).__name__] += 1
             tally.readiness_failures += not began

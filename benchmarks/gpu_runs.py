@@ -131,7 +131,7 @@ class Measured:
             total_steps=1,
             seed=0,
         )
-        # It stays: while a run samples, gradients and moments lie in memory, too.
+        # It stays: while a run samples, its moments lie in memory, too.
         self._learner = learner
         seconds = []
         for repeat in range(self._case.repeats + 1):

@@ -39,11 +39,17 @@ def own_device(config: RanksConfig) -> torch.device:
     return torch.device("cuda:0" if config.backend != "gloo" and torch.cuda.is_available() else "cpu")
 
 
+def gpus_allowed() -> int | None:
+    """GPUs that this process may use by CUDA_VISIBLE_DEVICES; None where it does not say."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return None if visible is None else len([name for name in visible.split(",") if name.strip() not in ("", "-1")])
+
+
 def gpus_here() -> int:
     """NVIDIA GPUs of this machine that may be used, without torch."""
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if visible is not None:
-        return len([name for name in visible.split(",") if name.strip() not in ("", "-1")])
+    allowed = gpus_allowed()
+    if allowed is not None:
+        return allowed
     program = shutil.which("nvidia-smi")
     if program is None:
         return 0

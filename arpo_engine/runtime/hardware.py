@@ -5,13 +5,13 @@ Asks nvidia-smi and the system; loads no torch.
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 
 import psutil
 
 from arpo_engine.contract.plan.planning import Machine
+from arpo_engine.runtime.devices import cores_here, gpus_allowed
 
 GB = 1e9
 MIB = 1024 * 1024
@@ -19,19 +19,15 @@ TIMEOUT_S = 10.0
 
 
 def this_machine() -> Machine:
-    """The GPUs that nvidia-smi lists (the smallest decides), the cores this process may use, memory that is free."""
-    gpus = gpu_memory_gb()
+    """The GPUs that nvidia-smi lists, as many as may be used (the smallest decides), the cores this process may use,
+    memory that is free."""
+    gpus = gpu_memory_gb()[: gpus_allowed()]
     return Machine(
         gpus=len(gpus),
         gpu_gb=min(gpus) if gpus else Machine().gpu_gb,
         memory_gb=psutil.virtual_memory().available / GB,
-        cores=cores(),
+        cores=cores_here(),
     )
-
-
-def cores() -> int:
-    """Processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def gpu_memory_gb() -> list[float]:

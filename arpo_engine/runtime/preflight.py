@@ -27,7 +27,6 @@ from arpo_engine.models.folder import family_of, locate
 from arpo_engine.runtime.agent_fit import described, mismatch
 from arpo_engine.runtime.devices import check_ranks, cores_here
 from arpo_engine.runtime.executor import Executor
-from arpo_engine.runtime.hardware import cores as usable_cores
 from arpo_engine.runtime.mirrors import checks as mirrors
 from arpo_engine.runtime.plan_checks import Status, judge_plan
 from arpo_engine.runtime.task_checks import check_tasks
@@ -191,7 +190,7 @@ def _hub(config: RunConfig) -> Check:
 
 
 def _processor(config: RunConfig) -> Check:
-    cores, busy = usable_cores(), os.getloadavg()[0]
+    cores, busy = cores_here(), os.getloadavg()[0]
     gpu = "an NVIDIA GPU" if shutil.which("nvidia-smi") else "no NVIDIA GPU"
     message = f"{cores} processor cores, {busy:.1f} of them busy, and {gpu}"
     if config.model.path != "builtin:pocket" and gpu.startswith("no"):

@@ -11,9 +11,14 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
+from arpo_engine.contract.errors import DesktopLost
+from arpo_engine.desktops.host import Act, Answer, Request
+from arpo_engine.types import Observation
+from benchmarks import desktops_episodes
 from benchmarks.desktops import table
-from benchmarks.desktops_episodes import FAULTS, episodes
+from benchmarks.desktops_episodes import FAULTS, episodes, with_faults
 from benchmarks.desktops_world import World, megabytes
+from benchmarks.rollout_world import SCREEN
 
 
 @pytest.fixture
@@ -52,3 +57,44 @@ def test_a_killed_desktop_loses_its_first_process(sleeper: psutil.Process) -> No
 def test_a_frozen_display_is_stopped_and_not_ended(sleeper: psutil.Process) -> None:
     FAULTS["frozen_display"]([sleeper])
     assert os.WIFSTOPPED(os.waitpid(sleeper.pid, os.WUNTRACED)[1])
+
+
+class FragileHost:
+    """Implements `DesktopHost`; a desktop that was disturbed takes no further action."""
+
+    name = machine = "fragile"
+    size = 1
+    present = object()
+
+    def __init__(self) -> None:
+        self.broken = False
+
+    async def call(self, index: int, request: Request) -> Answer:
+        """The same picture, until it breaks."""
+        if self.broken and isinstance(request, Act):
+            raise DesktopLost("disturbed")
+        return Observation(pixels=SCREEN)
+
+    async def restart(self) -> None:
+        """As new."""
+        self.broken = False
+
+    async def close(self) -> None:
+        """Holds nothing."""
+
+
+@pytest.mark.parametrize(("breaks", "survived"), [(True, 0), (False, 1)])
+def test_an_episode_survives_a_fault_only_by_going_on_to_its_end(
+    monkeypatch: pytest.MonkeyPatch, breaks: bool, survived: int
+) -> None:
+    host, world = FragileHost(), World.of("pocket")
+
+    async def hosts(_: World, count: int) -> list[FragileHost]:
+        return [host]
+
+    monkeypatch.setattr(World, "hosts", hosts)
+    monkeypatch.setattr(desktops_episodes, "processes", lambda _: [])
+    monkeypatch.setattr(desktops_episodes, "FAULTS", {"slow": lambda _: setattr(host, "broken", breaks)})
+    found = asyncio.run(with_faults(world, count=3, at_once=1))
+    assert (found["injected"], found["survived"], found["named"]) == (1, survived, 1 - survived)
+    assert found["runs_ended"] == 0

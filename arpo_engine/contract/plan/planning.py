@@ -108,7 +108,10 @@ def plan_of(
     tasks: TaskCounts | None = None,
     pace: Pace | None = None,
 ) -> Plan:
-    """Plan a run; the shape is known by the model's name where none is given."""
+    """Plan a run; the shape is known by the model's name where none is given. A run that keeps to processors takes no
+    GPU, whatever there is."""
+    if config.learner.backend == "gloo" and not isinstance(config.generator, VllmGeneratorConfig):
+        machine = replace(machine, gpus=0)
     shape = shape or shape_of(config.model.path)
     work, means = work_of(config, shape, tasks), _means(config, machine)
     rows = memory_of(shape, work, means) if shape is not None else ()

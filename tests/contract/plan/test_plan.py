@@ -295,6 +295,13 @@ def test_a_small_policy_fits_a_small_computer_and_nothing_has_to_change():
     assert sentences_of(plan)[0].startswith("Memory: 2.2 GB")
 
 
+def test_a_run_that_keeps_to_processors_takes_no_gpu():
+    config = of_osworld(learner={"backend": "gloo"})
+    plan = plan_of(config, Machine(gpus=8, memory_gb=24.0))
+    assert plan.gpu_gb == 0.0
+    assert plan.too_large is not None and "of the computer's 24.0 GB" in plan.too_large
+
+
 def test_a_model_that_nobody_knows_is_planned_without_memory():
     plan = plan_of(of_osworld(model={"path": "lab/mine"}), Machine(gpus=1))
     assert plan.parameters is None and plan.memory == () and plan.too_large is None

@@ -66,9 +66,12 @@ def test_gpus_are_read_from_nvidia_smi(monkeypatch):
     answer = SimpleNamespace(stdout="81559\n143771\n")
     monkeypatch.setattr(subprocess, "run", lambda *words, **options: answer)
     assert hardware.gpu_memory_gb() == pytest.approx([85.52, 150.75], abs=0.01)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     machine = hardware.this_machine()
     assert (machine.gpus, round(machine.gpu_gb, 2)) == (2, 85.52)
     assert machine.memory_gb is not None and machine.memory_gb > 0 and machine.cores >= 1
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    assert hardware.this_machine().gpus == 1, "the others are not this run's"
 
 
 def test_a_driver_that_does_not_answer_is_no_gpu(monkeypatch):
