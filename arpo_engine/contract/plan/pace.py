@@ -67,7 +67,7 @@ def hours_of(config: RunConfig, work: Work, means: Means, shape: ModelShape | No
     episode = pace.reset_s + work.turns * (pace.action_s + pace.reply_s)
     steps = work.steps if work.rollouts else 0
     rollouts = work.rollouts / steps * episode / min(desktops, work.rollouts / steps) if steps else 0.0
-    operations = 0.0 if shape is None else step_operations(config, work, means, shape)
+    operations = 0.0 if shape is None or not steps else step_operations(config, work, means, shape)
     learner = operations / (pace.tflops * 1e12 * pace.mfu * means.ranks)
     # A stream plays the next episodes while the learner computes.
     step = max(rollouts, learner) if config.rollout.mode == "stream" else rollouts + learner

@@ -57,6 +57,11 @@ def work_of(plan: Plan) -> str:
 def time_of(plan: Plan) -> str:
     """Hours, with what is assumed."""
     hours, pace = plan.hours, plan.pace
+    if not plan.work.rollouts:
+        return (
+            f"Time: at most {_duration(hours.total_h * 3600)}, if a reset takes {pace.reset_s:g} s, an action "
+            f"{pace.action_s:g} s and a reply {pace.reply_s:g} s"
+        )
     device = "GPU" if plan.machine.gpus else "processor"
     known = "" if plan.parameters is not None else ", without the learner's own time"
     return (

@@ -70,6 +70,7 @@ WEB_BY_READING: Final = frozenset(
 )
 """First eight digits of the ids of OSWorld tasks whose instruction sends the agent to the web."""
 INSTALLING: Final = re.compile(r"\b(apt|apt-get|pip|pip3|snap)\b[^|;&]*\binstall\b")
+ADDRESS: Final = re.compile(r"https?://[^\s\"'\\]+")
 LOCAL_ADDRESS: Final = re.compile(r"^(file|about|chrome|data):|^https?://(localhost|127\.0\.0\.1)([:/]|$)")
 SUDO: Final = re.compile(r"\bsudo\b|\{CLIENT_PASSWORD\}")
 SETTINGS_WORDS: Final = re.compile(r"\borg\.gnome\.|\bgsettings\b")
@@ -84,7 +85,7 @@ def network_of(task: Task) -> Network:
     types = {str(step.get("type")) for step in steps_of(task)}
     if (
         any(not LOCAL_ADDRESS.match(url) for url in opened)
-        or LIVE_GETTERS & set(getter_types(task))
+        or (LIVE_GETTERS & set(getter_types(task)) and not _names_own_pages_only(task))
         or {"googledrive", "login"} & types
         or task.id[:8] in WEB_BY_READING
     ):
@@ -92,6 +93,12 @@ def network_of(task: Task) -> Network:
     if INSTALLING.search(_commands(task)):
         return Network.PREINSTALL
     return Network.ASSETS if any("://" in file.url for file in files_of(task)) else Network.NONE
+
+
+def _names_own_pages_only(task: Task) -> bool:
+    """Whether the task names addresses, and each is one of the desktop itself."""
+    named = ADDRESS.findall(json.dumps(task.model_dump(mode="json")))
+    return bool(named) and all(LOCAL_ADDRESS.match(url) for url in named)
 
 
 def needs_of(task: Task) -> frozenset[Need]:

@@ -22,5 +22,5 @@ def test_without_a_name_the_questions_are_listed(capsys: pytest.CaptureFixture[s
 
 
 def test_a_benchmark_that_is_not_there_is_refused_with_those_that_are():
-    with pytest.raises(SupervisorError, match="no benchmark 'comparison'; there are: learning, rollout"):
+    with pytest.raises(SupervisorError, match=f"no benchmark 'comparison'; there are: {', '.join(chores.BENCHMARKS)}"):
         chores.bench(["comparison"], Terminal())
