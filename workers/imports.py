@@ -47,6 +47,13 @@ def advance_import(number: str) -> bool:
     return False
 
 
+def close_forgotten() -> None:
+    """End the imports that nobody looks at any more, since a worker died with the word that the next look is due."""
+    before = timezone.now() - GIVE_UP_AFTER - timedelta(minutes=1)
+    for wanted in TaskSetImport.objects.filter(ended_at=None, created_at__lt=before):
+        _cannot(wanted, "The console was started again meanwhile; ask for it again")
+
+
 def report_in(log: str) -> OsworldReport | None:
     """The report that the engine printed, from the last line of the log that is one."""
     for line in reversed(log.splitlines()):

@@ -37,6 +37,7 @@ def import_task_set(number: str) -> None:
 @shared_task(name=schedule.RECONCILE)
 def reconcile() -> None:
     reconciler.reconcile()
+    imports.close_forgotten()
 
 
 @shared_task(name=schedule.TIDY_UP)

@@ -6,6 +6,7 @@ import json
 from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
 from tests.web.builders import make_person
 from tests.workers.cluster import FakeCluster
@@ -80,6 +81,17 @@ def test_one_that_found_no_machine_says_what_it_asked_for(
     assert _step(wanted) is False
     assert wanted.message.startswith("The import found no machine: what ARPO_ENGINE_RESOURCES names")
     assert cluster.stops == [_job(cluster)]
+
+
+def test_one_that_nobody_looks_at_any_more_is_ended(cluster: FakeCluster, wanted: TaskSetImport) -> None:
+    _step(wanted)
+    imports.close_forgotten()
+    wanted.refresh_from_db()
+    assert not wanted.has_ended
+    TaskSetImport.objects.update(created_at=timezone.now() - timedelta(hours=1))
+    imports.close_forgotten()
+    wanted.refresh_from_db()
+    assert wanted.state == "failed" and "ask for it again" in wanted.message
 
 
 def test_without_readable_resources_it_says_so_at_once(

@@ -15,6 +15,7 @@ from arpo_engine.contract.config import RunConfig, config_hash
 from webapp.accounts.models import Role, Team, User
 from webapp.accounts.permissions import require_role
 from webapp.runs.model_servers import gate_for, require_servers
+from webapp.runs.programs import require_programs
 from webapp.runs.queue import RUN_PREFLIGHT, enqueue
 
 KEEP_S: Final = 900
@@ -57,6 +58,7 @@ class Report:
 def request_preflight(*, owner: User, team: Team, config: RunConfig) -> Report:
     """Ask for the checks; read the report until its state is done or failed."""
     require_role(owner, team, Role.RUNNER, "check whether a run can start")
+    require_programs(owner, team, config)
     require_servers(owner, team, config)
     report = Report(
         id=secrets.token_hex(8),

@@ -16,6 +16,7 @@ from webapp.accounts.models import Team, User
 from webapp.accounts.permissions import PermissionRefused
 from webapp.runs.forms import MAX_YAML_BYTES
 from webapp.runs.models import Run
+from webapp.runs.preflight import request_preflight
 from webapp.runs.services import create_run
 
 ADDRESS = "/runs/new/paste-command/"
@@ -137,6 +138,20 @@ def test_nobody_but_an_admin_starts_a_models_own_code_by_any_form(
     run = Run.objects.get()
     with pytest.raises(PermissionRefused, match="trust_remote_code"):
         create_run(owner=runner, team=team, config=RunConfig.model_validate(run.config))
+
+
+def test_nobody_but_an_admin_names_a_program_of_the_machine_where_runs_run(
+    admin: User, runner: User, team: Team
+) -> None:
+    config = RunConfig.model_validate({"desktops": {"kind": "vmware", "vmrun": "/usr/bin/env"}})
+    for ask in (create_run, request_preflight):
+        with pytest.raises(
+            PermissionRefused, match=r"the role admin .*desktops\.vmrun|desktops\.vmrun.* the role admin"
+        ):
+            ask(owner=runner, team=team, config=config)
+    assert create_run(owner=admin, team=team, config=config).config["desktops"]["vmrun"] == "/usr/bin/env"
+    usual = RunConfig.model_validate({"desktops": {"kind": "vmware"}})
+    create_run(owner=runner, team=team, config=usual)
 
 
 RUNNER = """\

@@ -16,6 +16,7 @@ from webapp.runs.errors import RunRefused
 from webapp.runs.journal import append_console_event
 from webapp.runs.model_servers import require_servers
 from webapp.runs.models import Checkpoint, Run, RunKind, RunStatus
+from webapp.runs.programs import require_programs
 from webapp.runs.queue import DISPATCH_RUNS, enqueue
 from webapp.runs.runfolder import run_dir
 
@@ -37,8 +38,7 @@ def create_run(
 ) -> Run:
     """Save a run, queue it, and wake the dispatcher after the commit."""
     require_role(owner, team, Role.RUNNER, "start a run")
-    if config.model.trust_remote_code:
-        require_role(owner, team, Role.ADMIN, "run the code that comes with a model (model.trust_remote_code)")
+    require_programs(owner, team, config)
     require_servers(owner, team, config)
     if config.checkpoint.push_to is not None:
         require_role(owner, team, Role.MAINTAINER, "send weights to a hub (checkpoint.push_to)")
