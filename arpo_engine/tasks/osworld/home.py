@@ -28,6 +28,8 @@ PEER: Final = Path(__file__).resolve().parent / "peer"
 START: Final = "import sys; sys.path.append(sys.argv[1]); from peer.program import main; sys.exit(main())"
 PREFIX: Final = "arpo-osworld-"
 """Of scratch folders; the number of the process that made it follows."""
+OWN_FOLDER: Final = "home"
+"""The folder in it that is the program's own."""
 PASSED_ON: Final = ("LANG", "LC_ALL", "TZ", "PLAYWRIGHT_BROWSERS_PATH")
 """All that it sees of our environment: neither tokens nor proxies that a getter could hand to a page."""
 
@@ -47,17 +49,33 @@ class ScoringHome:
     def environment(self, scratch: Path) -> Mapping[str, str]:
         """What the program sees."""
         passed = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-        home = {"HOME": str(scratch), "TMPDIR": str(scratch), "PATH": "/usr/local/bin:/usr/bin:/bin"}
+        own = str(scratch / OWN_FOLDER)
+        home = {"HOME": own, "TMPDIR": own, "PATH": "/usr/local/bin:/usr/bin:/bin"}
         # OSWorld's code reads the nearest .env above its own files, which may be the one of the console.
         return {"LANG": "C.UTF-8", **passed, **home, "PYTHON_DOTENV_DISABLED": "1", "OMP_NUM_THREADS": "1"}
 
     def scratch(self) -> Path:
-        """A new folder that only the program's user can look into, with the program in it."""
+        """A new folder that nobody but we and the program's user can look into, with the program in it.
+
+        It stays ours: code that comes with tasks runs as that user, and may change neither the program that scores the
+        next task nor what lies where we write.
+        """
         reap()
         folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
         shutil.copytree(PEER, folder / PEER.name, ignore=shutil.ignore_patterns("__pycache__"))
-        self.give(folder)
+        self._show(folder)
+        (folder / OWN_FOLDER).mkdir(mode=0o700)
+        self.give(folder / OWN_FOLDER)
         return folder
+
+    def _show(self, folder: Path) -> None:
+        """Let the program's user read a folder of ours."""
+        if self.user is None:
+            return
+        group = pwd.getpwnam(self.user).pw_gid
+        for path in (folder, *folder.rglob("*")):
+            os.chown(path, -1, group)
+            path.chmod(0o750 if path.is_dir() else 0o640)
 
     def give(self, folder: Path) -> None:
         """Make the program's user the owner of a folder and of what is in it."""
@@ -65,7 +83,7 @@ class ScoringHome:
             return
         entry = pwd.getpwnam(self.user)
         for path in (folder, *folder.rglob("*")):
-            os.chown(path, entry.pw_uid, entry.pw_gid)
+            os.chown(path, entry.pw_uid, entry.pw_gid, follow_symlinks=False)
 
 
 def reap() -> None:

@@ -32,7 +32,7 @@ from arpo_engine.contract.errors import (
 )
 from arpo_engine.contract.tasks import Task
 from arpo_engine.tasks.osworld.assets import AssetCache
-from arpo_engine.tasks.osworld.home import ScoringHome
+from arpo_engine.tasks.osworld.home import OWN_FOLDER, ScoringHome
 from arpo_engine.tasks.osworld.refusals import refuse_unsafe
 from arpo_engine.tasks.osworld.task_files import files_of
 from arpo_engine.tasks.osworld.vocabulary import HEAVY_FUNCTIONS, RUNS_FOREIGN_CODE, functions_of
@@ -206,7 +206,7 @@ class ScoringProcess:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=out,
-                cwd=self._scratch,
+                cwd=self._scratch / OWN_FOLDER,
                 env=dict(self.home.environment(self._scratch)),
                 user=self.home.user,
                 group=_group_of(self.home.user),

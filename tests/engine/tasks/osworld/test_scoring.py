@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import pwd
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +15,7 @@ import pytest
 
 from arpo_engine.contract.errors import AssetMissing, DesktopLost, DesktopStuck, EvaluatorError, SetupFailed
 from arpo_engine.tasks.osworld.assets import AssetCache
+from arpo_engine.tasks.osworld.home import ScoringHome
 from arpo_engine.tasks.osworld.scoring import DesktopAddress, ScoringLimits, ScoringProcess
 from tests.engine.tasks.osworld.simulated import FakeDesktop, SimulatedHome, install_package, simulated_home, task_of
 
@@ -229,6 +232,35 @@ def test_what_a_dead_engine_left_behind_is_removed_and_nothing_else(
         (tmp_path / name / "episode-1").mkdir(parents=True)
     made = home.scratch()
     assert {path.name for path in tmp_path.iterdir()} == {*names[1:], made.name}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has another user for the program")
+def test_code_that_comes_with_tasks_changes_neither_the_program_nor_where_we_write(tmp_path: Path) -> None:
+    """It runs as the program's user, and may outlive its task; the next one is scored by an untouched program."""
+    scratch = ScoringHome(python=Path(sys.executable), user="nobody").scratch()
+    (scratch / "episode-1" / "one").mkdir(parents=True)
+    writing = (
+        f"cat {scratch}/peer/program.py > /dev/null || echo cannot read; touch {scratch}/home/x || echo no home; "
+        f"echo 1 >> {scratch}/peer/program.py && echo changed; ln -s /etc {scratch}/peer/new && echo linked; "
+        f"mv {scratch}/episode-1 {scratch}/home/ && echo moved; "
+        f"ln -s /etc/passwd {scratch}/program.log && echo led astray"
+    )
+    nobody = pwd.getpwnam("nobody")
+    done = subprocess.run(
+        ["sh", "-c", writing],
+        user=nobody.pw_uid, group=nobody.pw_gid, extra_groups=[], capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    shutil.rmtree(scratch)
+    assert done.stdout == ""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a file away")
+def test_a_link_in_a_folder_that_is_given_away_gives_nothing_else_away(tmp_path: Path) -> None:
+    (tmp_path / "ours").write_text("x", encoding="utf-8")
+    (tmp_path / "episode").mkdir()
+    (tmp_path / "episode" / "link").symlink_to(tmp_path / "ours")
+    ScoringHome(python=Path(sys.executable), user="nobody").give(tmp_path / "episode")
+    assert (tmp_path / "ours").stat().st_uid == 0
 
 
 def test_an_environment_without_the_package_names_the_cure(desktop: FakeDesktop, tmp_path: Path) -> None:
