@@ -347,3 +347,9 @@ def test_machines_of_vmware_are_on_this_computer_whatever_is_done_in_them() -> N
     tree = {"tasks": {"source": "configs/tasks/pocket"}, "desktops": {"kind": "vmware", "count": 1}}
     planned = desktops_of(RunConfig.model_validate(tree))
     assert (planned.gb, planned.cores, planned.here) == (4.0, 4.0, True)
+
+
+def test_a_measurement_is_planned_without_a_learner() -> None:
+    config = RunConfig.model_validate({"kind": "evaluate", "generator": {"kind": "oracle"}})
+    told = " ".join(sentences_of(plan_of(config, Machine(cores=2, gpus=0, gpu_gb=0.0, memory_gb=24.0))))
+    assert "a reply" in told and "learner" not in told
