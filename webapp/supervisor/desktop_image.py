@@ -30,7 +30,6 @@ SERVER: Final = BASE_DIR / "arpo_engine" / "desktops" / "server"
 BASE_IMAGE: Final = "debian:bookworm-slim"
 MADE_BASE: Final = "arpo-base:bookworm-slim"
 SUITE: Final = "bookworm"
-DEBIAN: Final = "http://deb.debian.org/debian"
 NEEDED_MB: Final = 7_000
 """The image has 3.4 GB, and a build that fails half-way leaves as much again."""
 
@@ -152,8 +151,16 @@ def _make_base(docker: str, mirror: str, log: Path, beat: install.Beat) -> str:
             "without them name a base image that this engine has with --base-image"
         )
     with tempfile.TemporaryDirectory(prefix="arpo-debootstrap-") as folder:
-        root, source = Path(folder) / "root", mirror or DEBIAN
-        words = [program, "--variant=minbase", "--include=ca-certificates", SUITE, str(root), source]
+        root = Path(folder) / "root"
+        # Without a mirror debootstrap takes Debian's own.
+        words = [
+            program,
+            "--variant=minbase",
+            "--include=ca-certificates",
+            SUITE,
+            str(root),
+            *([mirror] if mirror else []),
+        ]
         archive = Path(folder) / "root.tar"
         for step in (
             words,
