@@ -35,7 +35,7 @@ from arpo_engine.contract.outcomes import Fault, RunOutcome
 from arpo_engine.inference.vllm_home import vllm_python
 from tests.rehearsal.cluster import TwoNodes
 from tests.rehearsal.driver import Run, cmdline
-from tests.rehearsal.network import two_machines, why_not
+from tests.rehearsal.network import two_machines
 
 SCRIPT = Path("tests/data/verl/subset32.sh")
 CHANGED = {"MODEL_PATH=UI-TARS-1.5-7B": "MODEL_PATH=builtin:pocket", "NUM_GPUS=8": "NUM_GPUS=4"}
@@ -55,9 +55,8 @@ SMALL = [
 OURS = ["desktops.per_process=4", "rollout.episode_timeout_s=3600", "validation.tasks=8"]
 VLLM = "generator={kind: vllm, max_new_tokens: 24, replicas: 2, start_timeout_s: 3000, timeout_s: 1200}"
 HF = "generator.max_new_tokens=24"
-NO_MACHINES = why_not()
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(NO_MACHINES), reason=NO_MACHINES)]
+pytestmark = pytest.mark.slow
 
 
 def has_vllm() -> bool:

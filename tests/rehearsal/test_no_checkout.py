@@ -10,10 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.rehearsal.cluster import PACKAGE, TwoNodes
-from tests.rehearsal.network import two_machines, why_not
+from tests.rehearsal.network import two_machines
 
-NO_MACHINES = why_not()
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(NO_MACHINES), reason=NO_MACHINES)]
+pytestmark = pytest.mark.slow
 DRIVER = """
 import asyncio, ray
 from arpo_engine.contract.config.desktops import PocketDesktopsConfig

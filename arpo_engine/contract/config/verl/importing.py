@@ -182,9 +182,11 @@ def _sorted_words(words: Iterable[str]) -> tuple[list[str], dict[str, Any]]:
 def _leave_out_others(tree: dict[str, Any], path: str) -> None:
     """Where a word chooses another kind of a part, what was read for the first one goes, but for what both have."""
     group, _, leaf = path.partition(".")
-    kinds = get_args(RunConfig.model_fields[group].annotation) if group in RunConfig.model_fields else ()
-    chosen = next((kind for kind in kinds if kind.model_fields["kind"].default == tree[group].get("kind")), None)
-    if leaf == "kind" and chosen is not None:
+    if leaf != "kind" or group not in RunConfig.model_fields:
+        return
+    kinds = get_args(RunConfig.model_fields[group].annotation)
+    chosen = next((kind for kind in kinds if kind.model_fields["kind"].default == tree[group]["kind"]), None)
+    if chosen is not None:
         tree[group] = {name: value for name, value in tree[group].items() if name in chosen.model_fields}
 
 
