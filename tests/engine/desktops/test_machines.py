@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import threading
-import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from arpo_engine.contract.errors import DesktopLost
 from arpo_engine.desktops.machines import Address, FreshMachines
+
+START_S = 30.0
+"""Longest wait; a loaded machine may be slow, and nothing here takes time of its own."""
 
 
 class Counted:
@@ -28,14 +31,15 @@ class Counted:
 
 
 class Provider:
-    def __init__(self, *, start_s: float = 0.0, problem: str = "") -> None:
+    def __init__(self, *, problem: str = "") -> None:
         self.made: list[Counted] = []
         self.problem = problem
-        self._start_s = start_s
+        self.may_start = threading.Event()
+        self.may_start.set()
         self._lock = threading.Lock()
 
     def start(self) -> Counted:
-        time.sleep(self._start_s)
+        self.may_start.wait(START_S)
         if self.problem:
             raise DesktopLost(self.problem)
         with self._lock:
@@ -44,13 +48,14 @@ class Provider:
 
 
 def test_a_spare_is_given_at_once_and_replaced():
-    provider = Provider(start_s=0.2)
+    provider = Provider()
     machines = FreshMachines(provider, 1)
-    machines.fill(5)
-    began = time.monotonic()
-    machines.take()
-    assert time.monotonic() - began < 0.1
-    machines.fill(5)
+    machines.fill(START_S)
+    provider.may_start.clear()
+    assert machines.take().name == "machine-0", "no other could have been started"
+    assert len(provider.made) == 1
+    provider.may_start.set()
+    machines.fill(START_S)
     assert len(provider.made) == 2
     machines.close()
 
@@ -62,12 +67,16 @@ def test_no_machine_is_given_twice():
 
 
 def test_whoever_comes_while_a_spare_starts_waits_for_that_one():
-    provider = Provider(start_s=0.2)
+    provider = Provider()
     machines = FreshMachines(provider, 1)
-    threading.Thread(target=machines.fill, args=(5,)).start()
-    time.sleep(0.05)
-    assert machines.take().name == "machine-0"
-    machines.fill(5)
+    provider.may_start.clear()
+    machines.begin()
+    with ThreadPoolExecutor(1) as another:
+        taken = another.submit(machines.take)
+        provider.may_start.set()
+        assert taken.result(START_S).name == "machine-0"
+    machines.fill(START_S)
+    assert len(provider.made) == 2, "the one that was waited for, and the next spare"
     machines.close()
 
 
@@ -104,12 +113,14 @@ class NoRoom(Provider):
     """A machine on which no process can be started any more."""
 
     def start(self) -> Counted:
-        time.sleep(0.1)
+        self.may_start.wait(START_S)
         raise OSError(24, "Too many open files")
 
 
 def test_nobody_waits_for_a_spare_that_the_machine_had_no_room_for():
-    machines = FreshMachines(NoRoom(), 1)
+    provider = NoRoom()
+    provider.may_start.clear()
+    machines = FreshMachines(provider, 1)
     machines.begin()
     found: list[str] = []
 
@@ -121,7 +132,8 @@ def test_nobody_waits_for_a_spare_that_the_machine_had_no_room_for():
 
     taker = threading.Thread(target=take, daemon=True)
     taker.start()
-    taker.join(5)
+    provider.may_start.set()
+    taker.join(START_S)
     assert found == [
         "this machine has no room for another desktop: [Errno 24] Too many open files; set desktops.count lower"
     ]
