@@ -13,10 +13,13 @@ from pathlib import Path
 
 from django.conf import settings
 from django.db import connection
+from playwright.sync_api import Page, expect
 
 from webapp.env import BASE_DIR
 
 READY_WITHIN_S = 120.0
+PHONE = {"width": 390, "height": 844}
+DESK = {"width": 1440, "height": 900}
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 
 
@@ -82,3 +85,8 @@ class WebServer:
         except OSError:
             return False
         return True
+
+
+def live(page: Page) -> None:
+    """Wait until the page's scripts run and its socket is open."""
+    expect(page.locator("[data-connection]")).to_have_attribute("data-state", "live")

@@ -14,20 +14,8 @@ from arpo_engine.contract.events import EpisodeStepTaken, HostSampled
 from arpo_engine.contract.fleet import DesktopPhase, OrderOutcome
 from arpo_engine.contract.outcomes import Fault
 from tests.web.builders import fleet, seen
+from tests.web.pages.browser import DESK, PHONE, live
 from tests.web.pages.factories import TASKS, Engine, titled_run
-from tests.web.pages.test_in_a_browser import (  # noqa: F401 - fixtures
-    DESK,
-    PHONE,
-    browser,
-    data,
-    frames_of_the_server,
-    live,
-    page,
-    person,
-    problems,
-    server,
-    team,
-)
 from webapp.accounts.models import Team, User
 from webapp.fleet.models import Desktop, Order
 
@@ -70,7 +58,7 @@ def busy_fleet(owner: User, where: Team) -> Engine:
     return engine
 
 
-def test_desktops_appear_and_move_without_a_reload(page: Page, person: User, team: Team) -> None:  # noqa: F811
+def test_desktops_appear_and_move_without_a_reload(page: Page, person: User, team: Team) -> None:
     engine = Engine(titled_run(person, team, "Live run"))
     engine.start()
     page.goto("/fleet/")
@@ -105,9 +93,9 @@ def test_desktops_appear_and_move_without_a_reload(page: Page, person: User, tea
 
 
 def test_a_desktop_is_restarted_from_its_menu_and_the_menu_stays_open(
-    page: Page,  # noqa: F811
-    person: User,  # noqa: F811
-    team: Team,  # noqa: F811
+    page: Page,
+    person: User,
+    team: Team,
 ) -> None:
     engine = busy_fleet(person, team)
     page.goto("/fleet/")
@@ -131,7 +119,7 @@ def test_a_desktop_is_restarted_from_its_menu_and_the_menu_stays_open(
     expect(tile).not_to_contain_text("ordered")
 
 
-def test_a_machine_is_drained_and_given_back(page: Page, person: User, team: Team) -> None:  # noqa: F811
+def test_a_machine_is_drained_and_given_back(page: Page, person: User, team: Team) -> None:
     engine = busy_fleet(person, team)
     page.goto("/fleet/?view=machines")
     live(page)
@@ -144,7 +132,7 @@ def test_a_machine_is_drained_and_given_back(page: Page, person: User, team: Tea
     expect(page.get_by_role("button", name="Use again")).to_be_visible()
 
 
-def test_keys_filters_and_views_keep_the_address(page: Page, person: User, team: Team) -> None:  # noqa: F811
+def test_keys_filters_and_views_keep_the_address(page: Page, person: User, team: Team) -> None:
     busy_fleet(person, team)
     page.goto("/runs/")
     page.keyboard.press("g")
@@ -163,7 +151,7 @@ def test_keys_filters_and_views_keep_the_address(page: Page, person: User, team:
     expect(page.locator("tbody tr")).to_have_count(Desktop.objects.count())
 
 
-def test_the_fleet_fits_a_phone_and_a_desk_in_light_and_dark(page: Page, person: User, team: Team) -> None:  # noqa: F811
+def test_the_fleet_fits_a_phone_and_a_desk_in_light_and_dark(page: Page, person: User, team: Team) -> None:
     busy_fleet(person, team)
     for name, size in (("phone", PHONE), ("desk", DESK)):
         page.set_viewport_size(size)  # type: ignore[arg-type]
