@@ -164,3 +164,8 @@ def odd_words(bits: int) -> str:
 def finite_of(values: Iterable[Number]) -> list[float]:
     """The numbers among them, in order."""
     return [value for value in values if value is not None]
+
+
+def finite(value: float | None) -> float | None:
+    """The value, or None where it is not a finite number; one NaN must not break an average or a page."""
+    return value if value is not None and math.isfinite(value) else None
