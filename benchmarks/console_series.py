@@ -28,7 +28,7 @@ WARM_UP: Final = 3
 def fill_series(run: Run, points: int = POINTS, key: str = KEY) -> int:
     """A series of so many points with its buckets, as ingest would have made them; its id."""
     series_id = series_ids(run.pk, [key])[key]
-    whose = {"series": series_id, "points": points, "start": datetime(2026, 1, 1, tzinfo=UTC)}
+    whose: dict[str, Any] = {"series": series_id, "points": points, "start": datetime(2026, 1, 1, tzinfo=UTC)}
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO metrics_point (series_id, attempt, step, at, value, odd)"

@@ -74,7 +74,7 @@ function fail(panel, state, error) {
 }
 
 async function draw(panel, state) {
-  const { figure, table, note, empty, marks } = state.data;
+  const { figure, table, note, empty, marks, step_word: stepWord } = state.data;
   panel.querySelector("[data-note]").textContent = note;
   if (empty) {
     explain(panel, state);
@@ -89,7 +89,7 @@ async function draw(panel, state) {
     shareCrosshair(holder);
     followZoom(panel, holder);
   }
-  panel.querySelector("[data-table]").replaceChildren(...tables(panel.querySelector("h3").textContent, table, marks));
+  panel.querySelector("[data-table]").replaceChildren(...tables(panel.querySelector("h3").textContent, table, marks, stepWord));
 }
 
 /** An empty chart says why, and offers what would help. */

@@ -89,6 +89,13 @@ class Columns:
         names = self.__dataclass_fields__
         return Columns(**{name: (*getattr(self, name), *getattr(other, name)) for name in names})
 
+    def cut(self, first: int, end: int) -> Columns:
+        """The samples from `first` up to, but without, `end`."""
+        if (first, end) == (0, len(self)):
+            return self
+        names = self.__dataclass_fields__
+        return Columns(**{name: getattr(self, name)[first:end] for name in names})
+
     def samples(self) -> tuple[Sample, ...]:
         """Each place as an object, for who reads few of them."""
         return tuple(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, NamedTuple
@@ -20,7 +20,7 @@ MOST_RESCUES: Final = 60
 """Places at which replay is marked; steps between them are told together."""
 REPLAY_KEY: Final = "replay/hits"
 
-Data = Mapping[str, Any]
+Data = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

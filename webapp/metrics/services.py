@@ -138,7 +138,7 @@ def _say_latest(rows: Mapping[Place, Row]) -> None:
     for place in rows:
         latest[place[0]] = max(place, latest.get(place[0], place))
     with connection.cursor() as cursor:
-        values = {
+        values: dict[str, Any] = {
             "series": list(latest),
             "steps": [place[2] for place in latest.values()],
             "values": [rows[place][4] for place in latest.values()],

@@ -91,6 +91,7 @@ def figure(request: PersonRequest, run_id: str) -> HttpResponse:
         "empty": bool(made.empty),
         "why": made.empty,
         "try_x": made.try_x,
+        "step_word": what.chart.step_word,
         "marks": [{"kind": mark.kind, "step": mark.step, "words": mark.words} for mark in marks],
     }
     return HttpResponse(orjson.dumps(answer), content_type="application/json")
