@@ -94,6 +94,9 @@ def _layout(chart: Chart, view: View) -> dict[str, Any]:
     x = {**kept["xaxis"], "title": {"text": view.title, **SMALL}}
     if view.x == "wall":
         x["type"] = "date"
+    if view.range is not None:
+        factor = 1000.0 if view.x == "wall" else 1.0
+        x |= {"range": [end * factor for end in view.range], "autorange": False}
     y = {**kept["yaxis"], **({"type": "log"} if view.log else {})}
     return {**kept, "xaxis": x, "yaxis": y, "shapes": [], "uirevision": f"{chart.name}:{view.x}:{view.log}"}
 
