@@ -61,6 +61,18 @@ def test_a_zoom_reads_finer_buckets_and_the_address_keeps_it(page: Page, long: R
     page.wait_for_function(f"({STEP_OF})(document.querySelector('[data-chart]')) > 1")
 
 
+def test_who_cannot_drag_types_the_part(page: Page, long: Run) -> None:
+    page.goto(f"/runs/{long.pk}/chart/?key={KEY}&smooth=0&marks=0")
+    drawn(page)
+    page.get_by_label("From").fill("4000")
+    page.get_by_label("to", exact=True).fill("4050")
+    page.keyboard.press("Enter")
+    page.wait_for_function(f"({STEP_OF})(document.querySelector('[data-chart]')) === 1")
+    assert page.locator("[data-chart]").evaluate("node => node._fullLayout.xaxis.range.map(Math.round)") == [4000, 4050]
+    page.get_by_role("button", name="Time", exact=True).click()
+    expect(page.get_by_label("From")).to_have_value("")
+
+
 def test_a_chart_is_saved_as_a_picture_and_as_numbers(page: Page, long: Run) -> None:
     page.goto(f"/runs/{long.pk}/chart/?key={KEY}")
     drawn(page)
