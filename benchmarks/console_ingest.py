@@ -1,150 +1,151 @@
-"""Numbers and screenshots over HTTP into a console: how many a second, and what they cost each side.
+"""How fast a console takes what engines send, over HTTP and through its real door: numbers and screenshots.
 
-Talks to a server that is there, with the engine's own client and an attempt's token; the benchmark of the console
-starts one. Batches are like the reporter's: whole steps, one a line, packed.
+Clients are as many as there are cores, each with a run of its own, since one engine never sends at full speed. What the
+training itself pays is `client_us_per_metric`: the time that `emit` keeps the caller, spool and thread included.
 """
 
 from __future__ import annotations
 
 import hashlib
-import random
+import io
+import json
+import os
+import statistics
 import tempfile
 import time
-from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-from arpo_engine.contract.config.parts import FramesConfig
-from arpo_engine.contract.events import Envelope, EpisodeStarted, EpisodeStepTaken, FrameRef, MetricsLogged
-from arpo_engine.contract.outcomes import Split
-from arpo_engine.contract.reporting.console import ConsoleClient
-from arpo_engine.contract.reporting.recorder import RunRecorder
-from arpo_engine.contract.reporting.reporter import PACK_FRAMES
+import requests
 
-KEYS: Final = 20
-STEPS_A_BATCH: Final = 500
-BATCHES: Final = 20
-FRAMES: Final = 600
-FRAME_BYTES: Final = 30_000
-"""Like a screenshot of 1280x720 at the usual quality; pocket desktops have a sixth of it."""
-Cpu = Callable[[], float]
-"""Seconds that the server's processes, its database among them, have computed."""
+from benchmarks.console_server import Console
+
+METRICS_A_STEP = 20
+STEPS_A_BATCH = 250
+SCREEN = (1280, 720)
 
 
-@dataclass(frozen=True, slots=True)
-class Door:
-    """Where one attempt may ship to."""
-
-    url: str
-    run_id: str
-    token: str
-
-    def client(self) -> ConsoleClient:
-        """A connection of its own."""
-        return ConsoleClient.for_run(self.url, self.run_id, self.token)
-
-
-def measure_ingest(doors: Sequence[Door], server_cpu: Cpu, batches: int = BATCHES) -> dict[str, Any]:
-    """Ship so many batches through each door at once; numbers a second by the clock, and server CPU for each."""
-    bodies = [_numbers(place) for place in range(batches)]
-    for door in doors:
-        door.client().post_events(_line(1, MetricsLogged(step=0, values={"warm/up": 0.0})))
-    began, cpu = time.perf_counter(), server_cpu()
-    with ThreadPoolExecutor(len(doors)) as pool:
-        list(pool.map(lambda door: _ship(door, bodies), doors))
-    wall, spent = time.perf_counter() - began, server_cpu() - cpu
-    metrics = len(doors) * batches * STEPS_A_BATCH * KEYS
+def ingest(console: Console, engines: list[tuple[str, str]], batches: int) -> dict[str, float]:
+    """Numbers a second that are stored when the answer comes, buckets included; server CPU for each."""
+    bodies = [_numbers(batch) for batch in range(batches)]
+    before, began = console.cpu_s(), time.perf_counter()
+    with ThreadPoolExecutor(len(engines)) as pool:
+        list(pool.map(lambda engine: _send(console, engine, bodies), engines))
+    wall, count = time.perf_counter() - began, len(engines) * batches * STEPS_A_BATCH * METRICS_A_STEP
     return {
-        "metrics_per_s": round(metrics / wall),
-        "server_cpu_us_per_metric": round(spent / metrics * 1e6, 2),
-        "metrics": metrics,
+        "metrics_per_s": round(count / wall),
+        "server_cpu_us_per_metric": round(1e6 * (console.cpu_s() - before) / count, 2),
+        "client_us_per_metric": round(client_cost_us(), 3),
     }
 
 
-def measure_frames(doors: Sequence[Door], server_cpu: Cpu, frames: int = FRAMES) -> dict[str, Any]:
-    """Upload so many screenshots through each door at once, several in a request as the reporter does."""
-    chance = random.Random(5)
-    pictures = [b"RIFF\0\0\0\0WEBP" + chance.randbytes(FRAME_BYTES) for _ in range(frames)]
-    named = {hashlib.sha256(data).hexdigest(): data for data in pictures}
-    for door in doors:
-        _name_frames(door, list(named))
-    began, cpu = time.perf_counter(), server_cpu()
-    with ThreadPoolExecutor(len(doors)) as pool:
-        list(pool.map(lambda door: _upload(door, named), doors))
-    wall, spent = time.perf_counter() - began, server_cpu() - cpu
-    total = len(doors) * frames
-    return {"frames_per_s": round(total / wall, 1), "server_cpu_ms_per_frame": round(spent / total * 1000, 3)}
+def client_cost_us(steps: int = 5000) -> float:
+    """Microseconds for which logging one number keeps the training waiting, in calls of 20; median of five rounds."""
+    from arpo_engine.contract import events as wire
+    from arpo_engine.contract.config.parts import FramesConfig
+    from arpo_engine.contract.reporting import RunRecorder
 
-
-def measure_client(events: int = 5000) -> dict[str, Any]:
-    """What logging costs the engine: the training thread by the clock and CPU, and all threads together by CPU."""
-    values = {f"train/number_{place}": place / 7 for place in range(KEYS)}
-    with tempfile.TemporaryDirectory() as place:
-        recorder = RunRecorder(Path(place), 1, frames=FramesConfig())
-        took = []
-        everything, own = time.process_time(), time.thread_time()
-        for step in range(events):
+    rounds = []
+    for _ in range(5):
+        with tempfile.TemporaryDirectory() as place:
+            recorder = RunRecorder(Path(place), 1, frames=FramesConfig())
             began = time.perf_counter()
-            recorder.emit(MetricsLogged(step=step, values=values))
-            took.append(time.perf_counter() - began)
-        own = time.thread_time() - own
-        recorder.close()
-        everything = time.process_time() - everything
-    metrics = events * KEYS
+            for step in range(steps):
+                recorder.emit(wire.MetricsLogged(step=step, values=_values(step)))
+            rounds.append(1e6 * (time.perf_counter() - began) / (steps * METRICS_A_STEP))
+            recorder.close()
+    return statistics.median(rounds)
+
+
+def _numbers(batch: int) -> list[str]:
+    steps = range(batch * STEPS_A_BATCH + 1, (batch + 1) * STEPS_A_BATCH + 1)
+    return [_line(step, {"kind": "MetricsLogged", "step": step, "values": _values(step)}) for step in steps]
+
+
+def _send(console: Console, engine: tuple[str, str], bodies: list[list[str]]) -> None:
+    run_id, token = engine
+    session = _session(token)
+    for lines in bodies:
+        _post(session, console, run_id, lines)
+
+
+def frames(console: Console, engine: tuple[str, str], count: int) -> dict[str, float]:
+    """Screenshots a second: each a picture of its own, named by an event and then sent with others."""
+    run_id, token = engine
+    pictures = {hashlib.sha256(data).hexdigest(): data for data in _pictures(count)}
+    _send(console, engine, [_episode(pictures)])
+    before, began = console.cpu_s(), time.perf_counter()
+    items = list(pictures.items())
+    shares = [items[part :: os.cpu_count() or 2] for part in range(os.cpu_count() or 2)]
+    with ThreadPoolExecutor(len(shares)) as pool:
+        list(pool.map(lambda share: _send_frames(console, run_id, token, share), shares))
+    wall = time.perf_counter() - began
     return {
-        "client_us_per_metric": round(own / metrics * 1e6, 3),
-        "client_all_threads_us_per_metric": round(everything / metrics * 1e6, 3),
-        "emit_p99_us": round(sorted(took)[int(events * 0.99)] * 1e6, 1),
+        "frames_per_s": round(len(items) / wall, 1),
+        "server_cpu_ms_per_frame": round(1000 * (console.cpu_s() - before) / len(items), 2),
+        "kb_per_frame": round(sum(map(len, pictures.values())) / len(items) / 1000, 1),
     }
 
 
-def _numbers(batch: int) -> bytes:
-    chance = random.Random(batch)
-    first = batch * STEPS_A_BATCH
-    return b"".join(
-        _line(
-            2 + step,
-            MetricsLogged(step=step + 1, values={f"train/number_{key}": chance.random() for key in range(KEYS)}),
-        )
-        for step in range(first, first + STEPS_A_BATCH)
-    )
+def _send_frames(console: Console, run_id: str, token: str, items: list[tuple[str, bytes]]) -> None:
+    """Several in a request, as the reporter does."""
+    from arpo_engine.contract.framepack import MEDIA_TYPE, pack
+    from arpo_engine.contract.reporting.reporter import PACK_FRAMES
+
+    session = _session(token)
+    session.headers["Content-Type"] = MEDIA_TYPE
+    for place in range(0, len(items), PACK_FRAMES):
+        body = pack(data for _, data in items[place : place + PACK_FRAMES])
+        answer = session.post(f"{console.url}/api/v1/runs/{run_id}/frames", data=body, timeout=60)
+        answer.raise_for_status()
+        assert not answer.json()["refused"], answer.text
 
 
-def _line(seq: int, event: Any) -> bytes:
-    at = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=seq)
-    return Envelope(attempt=1, seq=seq, at=at, event=event).model_dump_json().encode() + b"\n"
+def _pictures(count: int) -> list[bytes]:
+    from PIL import Image, ImageDraw
+
+    pictures = []
+    for number in range(count):
+        picture = Image.new("RGB", SCREEN, (245, 246, 248))
+        draw = ImageDraw.Draw(picture)
+        for row in range(40):
+            draw.text(
+                (20, 20 + 17 * row), f"{number} {row} " + hashlib.sha256(bytes([row, number % 256])).hexdigest(), 0
+            )
+        held = io.BytesIO()
+        picture.save(held, "JPEG", quality=80)
+        pictures.append(held.getvalue())
+    return pictures
 
 
-def _ship(door: Door, bodies: Sequence[bytes]) -> None:
-    client = door.client()
-    for body in bodies:
-        client.post_events(body)
-    client.close()
+def _episode(pictures: dict[str, bytes]) -> list[str]:
+    start = {"kind": "EpisodeStarted", "episode_id": "e", "task_id": "t", "instruction": "i", "split": "train"}
+    lines = [_line(1, {**start, "step": 1, "desktop": "d"})]
+    for index, sha256 in enumerate(pictures):
+        frame = {"sha256": sha256, "media_type": "image/jpeg", "width": SCREEN[0], "height": SCREEN[1]}
+        lines.append(_line(index + 2, {"kind": "EpisodeStepTaken", "episode_id": "e", "index": index, "frame": frame}))
+    return lines
 
 
-def _name_frames(door: Door, hashes: Sequence[str]) -> None:
-    """Frames are only taken when an event has named them."""
-    client = door.client()
-    last = client.post_events(b"").last_seq
-    begun = EpisodeStarted(
-        episode_id="bench", task_id="bench", instruction="bench", split=Split.TRAIN, step=1, desktop="bench-0"
-    )
-    steps = [
-        EpisodeStepTaken(episode_id="bench", index=index, frame=FrameRef(sha256=name, width=1280, height=720))
-        for index, name in enumerate(hashes)
-    ]
-    lines = [_line(seq, event) for seq, event in enumerate([begun, *steps], start=last + 1)]
-    client.post_events(b"".join(lines))
-    client.close()
+def _values(step: int) -> dict[str, float]:
+    return {f"bench/{number:02}": step * 0.001 + number for number in range(METRICS_A_STEP)}
 
 
-def _upload(door: Door, named: dict[str, bytes]) -> None:
-    client = door.client()
-    pictures = list(named.values())
-    for place in range(0, len(pictures), PACK_FRAMES):
-        answer = client.post_frames(pictures[place : place + PACK_FRAMES])
-        assert not answer.refused, answer.refused
-    client.close()
+def _line(seq: int, event: dict[str, Any]) -> str:
+    return json.dumps({"v": 1, "attempt": 1, "seq": seq, "at": datetime.now(UTC).isoformat(), "event": event})
+
+
+def _session(token: str) -> requests.Session:
+    from arpo_engine.contract.agreement import HEADER
+    from arpo_engine.contract.events import WIRE_VERSION
+
+    session = requests.Session()
+    session.headers.update({"Authorization": f"Bearer {token}", HEADER: str(WIRE_VERSION)})
+    return session
+
+
+def _post(session: requests.Session, console: Console, run_id: str, lines: list[str]) -> None:
+    answer = session.post(f"{console.url}/api/v1/runs/{run_id}/events", data="\n".join(lines) + "\n", timeout=120)
+    answer.raise_for_status()
