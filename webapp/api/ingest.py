@@ -14,6 +14,7 @@ from django.http import HttpRequest, HttpResponse
 
 from arpo_engine.contract.events import WIRE_VERSION, Envelope, IngestAnswer, MetricsLogged, ValidationFinished
 from arpo_engine.contract.outcomes import Directive
+from webapp.analysis import services as analysis
 from webapp.api.attempt_auth import AttemptRefused, ContractDiffers, attempt_of_request, require_same_contract
 from webapp.api.ndjson import BodyTooLarge, BodyUnreadable, parse_envelopes, read_body
 from webapp.api.replies import refusal, typed
@@ -123,6 +124,7 @@ def _store(run: Run, attempt: RunAttempt, fresh: Sequence[Envelope]) -> None:
     fleet.record_events(run, attempt.number, fresh)
     record_points(run.pk, _points(fresh))
     record_events(run, fresh)
+    analysis.record_events(run, attempt.number, fresh)
     apply_events(run, attempt, fresh)
 
 

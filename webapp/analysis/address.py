@@ -1,0 +1,78 @@
+"""What an address asks of the matrix and of the comparison. Words that are not understood take their default.
+
+Everything that a person can change about these pages is in the address, so that it can be shared.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+from urllib.parse import urlencode
+
+from django.http import QueryDict
+
+from webapp.analysis.cells import ORDERS
+from webapp.analysis.chosen import named_ids
+from webapp.analysis.counts import SETS
+
+By = Literal["runs", "steps"]
+MAX_WORD: Final = 200
+FAULTS: Final[dict[str, str]] = {
+    "out": "left out",
+    "in": "count as failures",
+}
+"""What becomes of tries that a fault ended and that no other try made good."""
+WHEN: Final[dict[str, str]] = {"all": "All steps", "late": "Last fifth of the steps"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatrixAsk:
+    """What the matrix shows."""
+
+    ids: tuple[str, ...] = ()
+    by: By = "runs"
+    tries: str = ""
+    """A word of `SETS`; empty: measured ones where there are any."""
+    when: str = "all"
+    faults: str = "out"
+    order: str = "disagreement"
+    domain: str = ""
+    search: str = ""
+    page: int = 1
+
+    @property
+    def faults_count(self) -> bool:
+        """Whether a try that was lost to a fault counts as a failure."""
+        return self.faults == "in"
+
+    @property
+    def narrowed(self) -> bool:
+        """Whether tasks are filtered out."""
+        return bool(self.domain or self.search)
+
+
+def read_matrix(words: QueryDict, *, order: str = "disagreement") -> MatrixAsk:
+    """What an address asks of the matrix."""
+    sort = words.get("sort", "")
+    page = words.get("page", "")
+    return MatrixAsk(
+        ids=tuple(named_ids(words.getlist("runs"))),
+        by="steps" if words.get("by") == "steps" else "runs",
+        tries=words["tries"] if words.get("tries") in SETS else "",
+        when=words["when"] if words.get("when") in WHEN else "all",
+        faults=words["faults"] if words.get("faults") in FAULTS else "out",
+        order=sort if sort in ORDERS else order,
+        domain=clean(words.get("domain", "")),
+        search=clean(words.get("q", "")),
+        page=max(1, int(page)) if page.isascii() and page.isdigit() and len(page) < 6 else 1,
+    )
+
+
+def clean(word: str) -> str:
+    """A word of an address as the database takes it: no NUL character, no blanks around, not without end."""
+    return word.replace("\x00", "").strip()[:MAX_WORD]
+
+
+def query_of(**words: object) -> str:
+    """The words as a query; empty ones are left out."""
+    return urlencode({name: str(word) for name, word in words.items() if word not in (None, "")})

@@ -1,0 +1,14 @@
+"""Addresses of the analysis pages."""
+
+from django.urls import path
+
+from webapp.analysis.views import choose, matrix
+
+app_name = "analysis"
+
+urlpatterns = [
+    path("tasks/", matrix.page, name="matrix"),
+    path("tasks/history/", matrix.history, name="history"),
+    path("tasks/history/figure/", matrix.history_figure, name="history_figure"),
+    path("tasks/choose/", choose.new_run_with, name="choose"),
+]
