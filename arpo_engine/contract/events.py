@@ -7,9 +7,10 @@ console ingests the same lines, idempotent on (run, attempt, seq). To add one: a
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal
+from math import isfinite
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from arpo_engine.contract.actions import Action
 from arpo_engine.contract.agreement import FIRST_VERSION
@@ -208,6 +209,17 @@ class MetricsLogged(Wire):
     kind: Literal["MetricsLogged"] = "MetricsLogged"
     step: int
     values: dict[str, float | None]
+    not_finite: dict[str, Literal["nan", "inf", "-inf"]] = Field(default_factory=dict)
+    """What such a null was, by key; JSON itself has no word for it."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_what_is_not_finite(cls, data: Any) -> Any:
+        values = data.get("values") if isinstance(data, dict) else None
+        if not isinstance(values, dict):
+            return data
+        odd = {key: str(float(one)) for key, one in values.items() if isinstance(one, float) and not isfinite(one)}
+        return {**data, "not_finite": {**data.get("not_finite", {}), **odd}} if odd else data
 
 
 class StepFinished(Wire):

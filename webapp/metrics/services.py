@@ -12,21 +12,23 @@ from datetime import datetime
 from django.db import connection, transaction
 
 from webapp.bulk import copy_into
+from webapp.metrics.columns import odd_bit
 from webapp.metrics.models import FACTOR, LEVELS, Series
 
 PointRow = tuple[str, int, int, datetime, float | None]
-"""key, attempt, step, at, value"""
+"""key, attempt, step, at, value: NaN and the infinities are kept as what they are, None is a number that is missing"""
 
 CREATE_STAGING = """
     CREATE TEMPORARY TABLE IF NOT EXISTS metrics_staging (
-        place integer, series_id bigint, attempt smallint, step integer, at timestamptz, value double precision
+        place integer, series_id bigint, attempt smallint, step integer, at timestamptz, value double precision,
+        odd smallint
     ) ON COMMIT DELETE ROWS
 """
 UPSERT_POINTS = """
-    INSERT INTO metrics_point (series_id, attempt, step, at, value)
-    SELECT DISTINCT ON (series_id, attempt, step) series_id, attempt, step, at, value
+    INSERT INTO metrics_point (series_id, attempt, step, at, value, odd)
+    SELECT DISTINCT ON (series_id, attempt, step) series_id, attempt, step, at, value, odd
     FROM metrics_staging ORDER BY series_id, attempt, step, place DESC
-    ON CONFLICT (series_id, attempt, step) DO UPDATE SET at = excluded.at, value = excluded.value
+    ON CONFLICT (series_id, attempt, step) DO UPDATE SET at = excluded.at, value = excluded.value, odd = excluded.odd
 """
 UPDATE_SERIES = """
     UPDATE metrics_series AS s SET last_step = latest.step, last_value = latest.value
@@ -38,12 +40,13 @@ UPDATE_SERIES = """
 """
 ON_CONFLICT_REPLACE = """
     ON CONFLICT (series_id, attempt, level, index) DO UPDATE SET
-        count = excluded.count, gaps = excluded.gaps, minimum = excluded.minimum, maximum = excluded.maximum,
-        total = excluded.total, first = excluded.first, last = excluded.last,
+        count = excluded.count, gaps = excluded.gaps, odd = excluded.odd,
+        minimum = excluded.minimum, maximum = excluded.maximum, total = excluded.total,
+        first = excluded.first, last = excluded.last,
         first_step = excluded.first_step, last_step = excluded.last_step, last_at = excluded.last_at
 """
 BUCKET_COLUMNS = """
-    (series_id, attempt, level, index, count, gaps, minimum, maximum, total,
+    (series_id, attempt, level, index, count, gaps, odd, minimum, maximum, total,
      first, last, first_step, last_step, last_at)
 """
 # A lateral join reads eight rows by the primary key for each touched bucket; a plain join on a range may be planned as
@@ -53,7 +56,8 @@ LOWEST_BUCKETS = f"""
     SELECT touched.series_id, touched.attempt, 1, touched.index, below.*
     FROM (SELECT DISTINCT series_id, attempt, step / {FACTOR} AS index FROM metrics_staging) AS touched
     CROSS JOIN LATERAL (
-        SELECT count(p.value), count(*) - count(p.value), min(p.value), max(p.value), coalesce(sum(p.value), 0),
+        SELECT count(p.value), count(*) - count(p.value), bit_or(p.odd), min(p.value), max(p.value),
+               coalesce(sum(p.value), 0),
                (array_agg(p.value ORDER BY p.step) FILTER (WHERE p.value IS NOT NULL))[1],
                (array_agg(p.value ORDER BY p.step DESC) FILTER (WHERE p.value IS NOT NULL))[1],
                min(p.step), max(p.step), max(p.at)
@@ -68,7 +72,7 @@ HIGHER_BUCKETS = f"""
     SELECT touched.series_id, touched.attempt, %(level)s, touched.index, below.*
     FROM (SELECT DISTINCT series_id, attempt, step / %(width)s AS index FROM metrics_staging) AS touched
     CROSS JOIN LATERAL (
-        SELECT sum(b.count), sum(b.gaps), min(b.minimum), max(b.maximum), sum(b.total),
+        SELECT sum(b.count), sum(b.gaps), bit_or(b.odd), min(b.minimum), max(b.maximum), sum(b.total),
                (array_agg(b.first ORDER BY b.index) FILTER (WHERE b.first IS NOT NULL))[1],
                (array_agg(b.last ORDER BY b.index DESC) FILTER (WHERE b.last IS NOT NULL))[1],
                min(b.first_step), max(b.last_step), max(b.last_at)
@@ -82,18 +86,19 @@ HIGHER_BUCKETS = f"""
 
 @transaction.atomic
 def record_points(run_id: str, points: Sequence[PointRow]) -> None:
-    """Write points of one run; one that is there already is replaced. A value that is not finite becomes None."""
+    """Write points of one run; one that is there already is replaced. A value that is not finite becomes a gap that
+    says what it was."""
     if not points:
         return
     ids = series_ids(run_id, {key for key, *_ in points})
     rows = [
-        (place, ids[key], attempt, step, at, finite(value))
+        (place, ids[key], attempt, step, at, finite(value), odd_bit(value))
         for place, (key, attempt, step, at, value) in enumerate(points)
     ]
     with connection.cursor() as cursor:
         cursor.execute(CREATE_STAGING)
         cursor.execute("DELETE FROM metrics_staging")
-        copy_into("metrics_staging", ("place", "series_id", "attempt", "step", "at", "value"), rows)
+        copy_into("metrics_staging", ("place", "series_id", "attempt", "step", "at", "value", "odd"), rows)
         cursor.execute(UPSERT_POINTS)
         cursor.execute(UPDATE_SERIES)
         cursor.execute(LOWEST_BUCKETS)
