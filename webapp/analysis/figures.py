@@ -20,12 +20,18 @@ class Drawn:
 
     figure: dict[str, Any]
     table: list[dict[str, Any]]
-    note: str
-    empty: bool
+    note: str = ""
+    why: str = ""
+    """Why nothing is drawn; empty when something is."""
+    try_x: str = ""
+    """An x axis on which there is something to see, when there is nothing on this one."""
 
     def as_data(self) -> dict[str, Any]:
         """As the page's script reads it."""
-        return {"figure": self.figure, "table": self.table, "note": self.note, "empty": self.empty}
+        return {
+            "figure": self.figure, "table": self.table, "note": self.note, "empty": bool(self.why), "why": self.why,
+            "try_x": self.try_x, "marks": [],
+        }  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,10 +64,14 @@ def draw_history(lines: Sequence[NamedCounts]) -> Drawn:
         )
     described = described_as(figure, x_title="training step", percent=True, name="history")
     table = [
-        {"name": line.name, "points": thinned([(step, good / tries) for step, good, tries in line.counts if tries])}
+        {
+            "name": line.name,
+            "points": thinned([(step, good / tries) for step, good, tries in line.counts if tries]),
+            "odd": [],
+        }
         for line in shown
     ]
-    return Drawn(figure=described, table=table, note="", empty=not shown)
+    return Drawn(figure=described, table=table, why="" if shown else "None of these runs has a scored try of it.")
 
 
 def described_as(

@@ -10,10 +10,9 @@ from django.test import Client
 
 from arpo_engine.contract import events as wire
 from arpo_engine.contract.outcomes import EndedBy, Fault, Split
-from tests.web.builders import envelopes, make_team
-from tests.web.pages.conftest import SignIn
+from tests.web.builders import envelopes
 from tests.web.pages.factories import Engine, titled_run
-from webapp.accounts.models import Role, Team, User
+from webapp.accounts.models import Team, User
 from webapp.api.ingest import ingest
 from webapp.runs.models import Run
 
