@@ -5,6 +5,7 @@ Everything that a person can change about these pages is in the address, so that
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
 from typing import Final, Literal
 from urllib.parse import urlencode
@@ -51,21 +52,25 @@ class MatrixAsk:
         return bool(self.domain or self.search)
 
 
-def read_matrix(words: QueryDict, *, order: str = "disagreement") -> MatrixAsk:
+def read_matrix(words: QueryDict) -> MatrixAsk:
     """What an address asks of the matrix."""
-    sort = words.get("sort", "")
     page = words.get("page", "")
     return MatrixAsk(
         ids=tuple(named_ids(words.getlist("runs"))),
         by="steps" if words.get("by") == "steps" else "runs",
-        tries=words["tries"] if words.get("tries") in SETS else "",
-        when=words["when"] if words.get("when") in WHEN else "all",
-        faults=words["faults"] if words.get("faults") in FAULTS else "out",
-        order=sort if sort in ORDERS else order,
+        tries=one_of(SETS, words.get("tries"), ""),
+        when=one_of(WHEN, words.get("when"), "all"),
+        faults=one_of(FAULTS, words.get("faults"), "out"),
+        order=one_of(ORDERS, words.get("sort"), "disagreement"),
         domain=clean(words.get("domain", "")),
         search=clean(words.get("q", "")),
         page=max(1, int(page)) if page.isascii() and page.isdigit() and len(page) < 6 else 1,
     )
+
+
+def one_of(known: Container[str], word: str | None, usual: str) -> str:
+    """The word if it is known, else the usual one."""
+    return word if word is not None and word in known else usual
 
 
 def clean(word: str) -> str:

@@ -67,14 +67,14 @@ class Row:
 
 
 def disagreement(row: Row) -> tuple[float, float]:
-    """How far the columns are apart: first the gap between two intervals that do not touch (negative where all
-    overlap), then the distance between the highest and the lowest rate."""
+    """How far the columns are apart: first the gap between two intervals that do not touch (0 where all overlap), then
+    the distance between the highest and the lowest rate."""
     rates = [cell.successes / cell.tries for cell in row.tried]
     if len(rates) < 2:
-        return (-2.0, 0.0)
+        return (-1.0, 0.0)
     ends = [bounds(cell.successes, cell.tries) for cell in row.tried]
     gap = max(low for low, _ in ends) - min(high for _, high in ends)
-    return (gap, max(rates) - min(rates))
+    return (max(0.0, gap), max(rates) - min(rates))
 
 
 def regression(row: Row) -> float:

@@ -57,6 +57,11 @@ def runs_named_visible_to(person: Person, ids: list[str]) -> Chosen:
 def runs_with_tries_visible_to(person: Person, team: Team, limit: int = OFFERED) -> list[Run]:
     """The team's newest runs that tried any task, and the example when the team has none."""
     tried = runs_visible_to(person).filter(Exists(SeenTask.objects.filter(run=OuterRef("pk"))), archived_at=None)
-    own = tried.filter(team=team).defer("config").select_related("team", "owner").order_by("-created_at", "-pk")
+    own = (
+        tried.filter(team=team, is_example=False)
+        .defer("config")
+        .select_related("team", "owner")
+        .order_by("-created_at", "-pk")
+    )
     newest = list(own[:limit])
     return newest or list(tried.filter(is_example=True).select_related("team", "owner")[:1])

@@ -12,7 +12,7 @@ from django.db.models import Count
 
 from arpo_engine.contract.outcomes import Split
 from webapp.analysis.cells import Cell, Task
-from webapp.analysis.models import SeenTask, TaskTally
+from webapp.analysis.models import SeenTask
 from webapp.episodes.models import ReplayEntry
 from webapp.episodes.selectors import MEASURED, MEASURED_SPLITS
 from webapp.runs.models import Run
@@ -61,11 +61,11 @@ OF_TASK: Final = f"""
     GROUP BY 1, 2 ORDER BY 1, 2
 """
 STEPS: Final = """
-    SELECT seen.run_id, min(tally.step), max(tally.step)
+    SELECT seen.run_id, tally.split, min(tally.step), max(tally.step)
     FROM analysis_seentask AS seen
     JOIN analysis_tasktally AS tally ON tally.task_id = seen.id
-    WHERE seen.run_id = ANY(%(runs)s) AND tally.split = ANY(%(splits)s) AND NOT tally.superseded
-    GROUP BY seen.run_id
+    WHERE seen.run_id = ANY(%(runs)s) AND NOT tally.superseded
+    GROUP BY seen.run_id, tally.split
 """
 
 Counted = dict[str, dict[str, Cell]]
@@ -85,17 +85,38 @@ class Stretch:
         return str(self.first) if self.first == self.last else f"{self.first}-{self.last}"
 
 
-def sets_with_tries(run_ids: Sequence[str]) -> list[str]:
-    """The sets that these runs tried anything of, each by its word, in the order of `SETS`."""
-    tallies = TaskTally.objects.filter(task__run__in=list(run_ids), superseded=False)
-    there = set(tallies.values_list("split", flat=True).distinct())
-    return [word for word, splits in SETS.items() if there & set(splits)]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    """Which tries there are of some runs, and in which steps."""
+
+    steps: dict[tuple[str, str], tuple[int, int]]
+    """(run, split) to the first and the last step; what was not tried is left out."""
+
+    @property
+    def sets(self) -> list[str]:
+        """The sets with tries, each by its word, in the order of `SETS`."""
+        there = {split for _, split in self.steps}
+        return [word for word, splits in SETS.items() if there & set(splits)]
+
+    @property
+    def usual(self) -> str:
+        """What is counted when nobody asked: measured tries where there are any, else rollouts."""
+        return MEASURED if MEASURED in self.sets else "train"
+
+    def of(self, splits: Sequence[str]) -> dict[str, tuple[int, int]]:
+        """The first and the last step of each run in these splits."""
+        found: dict[str, tuple[int, int]] = {}
+        for (run_id, split), (first, last) in self.steps.items():
+            if split in splits:
+                low, high = found.get(run_id, (first, last))
+                found[run_id] = (min(low, first), max(high, last))
+        return found
 
 
-def steps_of(run_ids: Sequence[str], splits: Sequence[str]) -> dict[str, tuple[int, int]]:
-    """The first and the last step in which each run tried anything; a run without tries is left out."""
-    rows = _rows(STEPS, {"runs": list(run_ids), "splits": list(splits)})
-    return {run_id: (first, last) for run_id, first, last in rows}
+def reach_of(run_ids: Sequence[str]) -> Reach:
+    """What these runs tried, and when."""
+    rows = _rows(STEPS, {"runs": list(run_ids)})
+    return Reach(steps={(run_id, split): (first, last) for run_id, split, first, last in rows})
 
 
 def by_run(

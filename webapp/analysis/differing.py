@@ -10,6 +10,7 @@ from webapp.runs.config_tree import ABSENT, WORDS_ABOUT, flatten, show
 
 SEED = "seed"
 BUT_SEED = "all but the seed"
+_NOT_THERE = object()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,9 +35,11 @@ def differing(configs: Sequence[Mapping[str, Any]], baseline: int = 0) -> list[S
     paths = dict.fromkeys(path for one in flat for path in one if path not in WORDS_ABOUT)
     found = []
     for path in paths:
-        values = tuple(show(one[path]) if path in one else ABSENT for one in flat)
-        if len(set(values)) > 1:
-            changed = tuple(value != values[baseline] for value in values)
+        own = [one.get(path, _NOT_THERE) for one in flat]
+        # Words are made for what differs only: most settings are equal.
+        if any(value != own[0] for value in own):
+            values = tuple(ABSENT if value is _NOT_THERE else show(value) for value in own)
+            changed = tuple(value != own[baseline] for value in own)
             found.append(Setting(path=path, values=values, changed=changed))
     return found
 

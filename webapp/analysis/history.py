@@ -48,8 +48,7 @@ def history_of(runs: Sequence[Run], task_id: str, ask: MatrixAsk) -> History | N
     task = counts.tasks_of(ids, task_id).get(task_id)
     if task is None:
         return None
-    sets = counts.sets_with_tries(ids)
-    tries = ask.tries or ("measured" if "measured" in sets else "train")
+    tries = ask.tries or counts.reach_of(ids).usual
     splits = counts.SETS[tries]
     counted = counts.by_run(ids, splits, faults_count=ask.faults_count, task_id=task_id)
     first, last = _steps(ids, task_id, splits)

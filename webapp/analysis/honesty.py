@@ -1,4 +1,4 @@
-"""What makes the numbers of several runs hard to compare, in sentences. Pure: knows configs, counts and names."""
+"""What makes the numbers of several runs hard to compare, in sentences. Knows configs, counts and names."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from webapp.analysis.cells import Cell, Row
 from webapp.analysis.differing import differing
+from webapp.runs.models import Run
 
 TASK_SETTINGS: Final = (
     "tasks.source", "tasks.train", "tasks.held_out", "tasks.only", "tasks.limit", "tasks.infeasible",
@@ -38,6 +39,11 @@ class Side:
     config: Mapping[str, Any]
     step: int
     ended: bool
+
+
+def sides_of(runs: Sequence[Run]) -> list[Side]:
+    """What has to be known of these runs."""
+    return [Side(name=run.name, kind=run.kind, config=run.config, step=run.step, ended=run.has_ended) for run in runs]
 
 
 def notes_of(sides: Sequence[Side], rows: Sequence[Row], totals: Sequence[Cell], shared: int, tries: str) -> list[Note]:

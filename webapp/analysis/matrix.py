@@ -58,16 +58,16 @@ def matrix_of(runs: Sequence[Run], ask: MatrixAsk) -> Matrix:
     """The matrix of these runs, which the caller knows that the person may see."""
     shown = list(runs[:1] if ask.by == "steps" else runs[:MOST_RUNS])
     ids = [run.pk for run in shown]
-    sets = counts.sets_with_tries(ids)
-    tries = ask.tries or ("measured" if "measured" in sets else "train")
+    reach = counts.reach_of(ids)
+    tries = ask.tries or reach.usual
     splits = counts.SETS[tries]
-    steps = counts.steps_of(ids, splits)
+    steps = reach.of(splits)
     if ask.by == "steps":
         columns, counted = _over_steps(shown, splits, steps, ask)
     else:
         columns, counted = _over_runs(shown, splits, steps, ask)
     tasks = counts.tasks_of(ids)
-    return _put_together(columns, counted, tasks, ask, sets=tuple(sets), tries=tries)
+    return _put_together(columns, counted, tasks, ask, sets=tuple(reach.sets), tries=tries)
 
 
 def _over_runs(

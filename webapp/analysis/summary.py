@@ -109,7 +109,7 @@ def _line(title: str, story: str, estimates: Sequence[Estimate | None], baseline
 def _late_rollouts(runs: Sequence[Run], faults_count: bool) -> list[Cell]:
     ids = [run.pk for run in runs]
     splits = counts.SETS["train"]
-    late = counts.late_from(counts.steps_of(ids, splits))
+    late = counts.late_from(counts.reach_of(ids).of(splits))
     counted = counts.by_run(ids, splits, late_from=late, faults_count=faults_count)
     apart = {task_id for task_id, task in counts.tasks_of(ids).items() if task.infeasible}
     cells = [[cell for task_id, cell in counted[run_id].items() if task_id not in apart] for run_id in ids]

@@ -83,7 +83,7 @@ def _see_tasks(run: Run, begun: Sequence[wire.EpisodeStarted]) -> None:
 
 
 def _count_ended(run: Run, attempt: int, keys: Sequence[str]) -> None:
-    words = {"runs": [run.pk], "attempt": attempt, "keys": list(keys), "solved": SOLVED_ABOVE}
+    words: dict[str, Any] = {"runs": [run.pk], "attempt": attempt, "keys": list(keys), "solved": SOLVED_ABOVE}
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT DISTINCT step FROM episodes_episode"

@@ -112,7 +112,7 @@ def estimate(one: Estimate | None, unit: str = "") -> SafeString:
         ends = f"{100 * (one.low or 0.0):.1f} – {100 * (one.high or 0.0):.1f} %"
     else:
         main = f"{number(one.value)}{f' {unit}' if unit else ''}"
-        ends = f"{number(one.low)} – {number(one.high)}" if one.low is not None else "no interval"
+        ends = f"{short(one.low)} – {short(one.high)}" if one.low is not None else "no interval"
     return format_html('<span class="estimate"><b>{}</b><span class="muted small">{}</span></span>', main, ends)
 
 
@@ -134,4 +134,11 @@ def delta_words(one: Delta | None, rate: bool = False) -> SafeString:
 
 def _points(value: float, rate: bool) -> str:
     """A difference of rates in percentage points, any other as it is."""
-    return signed(round(100 * value, 1) if rate else value)
+    if rate:
+        return signed(round(100 * value, 1))
+    return f"{'+' if value > 0 else '−' if value < 0 else ''}{short(abs(value))}"
+
+
+def short(value: float | None) -> str:
+    """Three significant digits: what is uncertain needs no more."""
+    return number(None if value is None else float(f"{value:.3g}"))

@@ -29,13 +29,12 @@ from webapp.analysis.comparison import (
     title_of,
 )
 from webapp.analysis.differing import differing
-from webapp.analysis.honesty import Side, notes_of
+from webapp.analysis.honesty import notes_of, sides_of
 from webapp.analysis.matrix import matrix_of
 from webapp.analysis.strokes import strokes_of
 from webapp.analysis.summary import HOW, summary_of
 from webapp.analysis.views.matrix import SET_WORDS
 from webapp.metrics.axes import X_BUTTONS
-from webapp.runs.models import Run
 
 
 @require_safe
@@ -110,11 +109,6 @@ def chosen_visible_to(request: PersonRequest) -> Chosen:
     return chosen
 
 
-def sides_of(runs: Sequence[Run]) -> list[Side]:
-    """What has to be known of the runs to say what makes them hard to compare."""
-    return [Side(name=run.name, kind=run.kind, config=run.config, step=run.step, ended=run.has_ended) for run in runs]
-
-
 def _problem(chosen: Chosen) -> str:
     count = len(chosen.runs)
     if count > MOST_RUNS:
@@ -131,7 +125,6 @@ def _context(chosen: Chosen, ask: CompareAsk) -> dict[str, Any]:
     matrix = matrix_of(runs, ask.matrix)
     settings = differing([run.config for run in runs], base)
     summary = summary_of(runs, matrix, base, faults_count=ask.matrix.faults_count, keys=ask.keys)
-    rows = [*matrix.rows]
     hows = dict.fromkeys(
         how
         for line in summary
@@ -145,7 +138,7 @@ def _context(chosen: Chosen, ask: CompareAsk) -> dict[str, Any]:
         "chosen": chosen,
         "chips": [(run, strokes[run.pk], _without(ids, run.pk)) for run in runs],
         "baseline": runs[base],
-        "notes": notes_of(sides_of(runs), rows, matrix.totals, matrix.shared, matrix.tries),
+        "notes": notes_of(sides_of(runs), matrix.rows, matrix.totals, matrix.shared, matrix.tries),
         "settings": settings,
         "summary": summary,
         "hows": [HOW[how] for how in hows],
