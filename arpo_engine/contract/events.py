@@ -106,6 +106,8 @@ class EpisodeStarted(Wire):
     task_id: str
     instruction: str
     infeasible: bool = False
+    domain: str = ""
+    """What results are grouped by, such as an application; empty from an older engine, and where a task says none."""
     split: Split
     step: int
     """Training step in which it was collected."""

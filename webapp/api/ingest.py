@@ -23,6 +23,7 @@ from arpo_engine.contract.events import (
     ValidationFinished,
 )
 from arpo_engine.contract.outcomes import Directive
+from webapp.analysis import services as analysis
 from webapp.api.attempt_auth import AttemptRefused, ContractDiffers, attempt_of_request, require_same_contract
 from webapp.api.ndjson import BodyTooLarge, BodyUnreadable, parse_envelopes, read_body
 from webapp.api.replies import refusal, typed
@@ -133,6 +134,7 @@ def _store(run: Run, attempt: RunAttempt, fresh: Sequence[Envelope]) -> None:
     fleet.record_events(run, attempt.number, fresh)
     record_points(run.pk, [*_points(fresh), *_system_points(run, attempt, fresh)])
     record_events(run, fresh)
+    analysis.record_events(run, attempt.number, fresh)
     apply_events(run, attempt, fresh)
 
 

@@ -12,6 +12,7 @@ from ninja.errors import HttpError
 
 from webapp.accounts.permissions import PermissionRefused
 from webapp.api import ingest, joining, run_secrets
+from webapp.api.analysis_routes import router as analysis
 from webapp.api.people_auth import PEOPLE, acting_person, visible_runs
 from webapp.api.schemas import CurveData, EventData, EventPage, RunDetail, RunLine, RunPage, Said, curve_tree
 from webapp.metrics.series import MAX_POINTS, keys_of, series
@@ -21,6 +22,7 @@ from webapp.runs.services import request_stop
 
 # The interactive page of docs loads scripts from elsewhere, which our content policy forbids; the schema is enough.
 api = NinjaAPI(title="ARPO Console", version="1", urls_namespace="api", docs_url=None, auth=PEOPLE)
+api.add_router("", analysis)
 
 
 @api.exception_handler(PermissionRefused)
