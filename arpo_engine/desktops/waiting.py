@@ -23,8 +23,8 @@ def wait_until(
     """Ask a machine again and again.
 
     Args:
-        asked: What it has to answer: `DesktopClient.ready`, or `DesktopClient.look` where a picture is all that is known
-            of it.
+        asked: What it has to answer: `DesktopClient.ready`, or `DesktopClient.look` where a picture is all that is
+            known of it.
         machine: The one that starts.
         ended: Why it has ended; empty while it may still come up.
         late: What it did not do in time, and how long that was, for the sentence that says so.

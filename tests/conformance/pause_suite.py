@@ -1,4 +1,4 @@
-"""What every provider whose desktops can be paused must keep. Its test subclasses `PauseSuite` and gives the fixtures."""
+"""What every provider whose desktops can be paused must keep; see `desktop_suite.py` for how it is used."""
 
 from __future__ import annotations
 
