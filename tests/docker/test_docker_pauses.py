@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,7 +20,7 @@ from arpo_engine.desktops.machines import FreshMachines, Provider
 from arpo_engine.desktops.osworld import RealDesktop
 from arpo_engine.desktops.osworld_docker.provider import OsworldDockerProvider
 from tests.conformance.pause_suite import PauseSuite, Peer
-from tests.docker.conftest import IMAGE, within
+from tests.docker.conftest import CONFIG, IMAGE, within
 from tests.engine.desktops.xvfb.plain_keeper import PlainKeeper, a_task
 
 pytestmark = pytest.mark.docker
@@ -129,3 +131,25 @@ class TestPausesOfOsworldsProvider(Pauses):
         config = OsworldDockerDesktopsConfig(image=IMAGE, disk=str(disk), kvm="off", spares=0)
         provider = OsworldDockerProvider(config)
         return lambda pause: opened(provider, pause=pause)
+
+
+HOLDS_A_PAUSED_ONE = f"""
+import time
+from arpo_engine.contract.config.containers import DockerDesktopsConfig
+from arpo_engine.desktops.docker.provider import DockerProvider
+machine = DockerProvider(DockerDesktopsConfig.model_validate_json({CONFIG.model_dump_json()!r})).start()
+machine.pause()
+print(machine.container, flush=True)
+time.sleep(600)
+"""
+
+
+def test_a_killed_process_leaves_no_paused_container(engine: DockerApi) -> None:
+    """It cannot hear that its lifeline was cut; the watch of the dead process removes it."""
+    holder = subprocess.Popen([sys.executable, "-c", HOLDS_A_PAUSED_ONE], stdout=subprocess.PIPE, text=True)
+    assert holder.stdout is not None
+    container = holder.stdout.readline().strip()
+    assert engine.inspect_container(container)["State"]["Paused"]
+    holder.kill()
+    holder.wait()
+    assert within(40, lambda: not engine.containers(all=True, filters={"id": container}))
