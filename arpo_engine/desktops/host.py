@@ -74,7 +74,8 @@ def carry_out(row: DesktopRow, index: int, request: Request) -> Answer:
         case Score(last_action):
             return row.score(index, last_action)
         case Wake():
-            return row.wake(index)
+            row.wake(index)
+            return None
 
 
 class DesktopHost(Protocol):
