@@ -59,8 +59,9 @@ class NeverPausedConfig(Strict):
             return value
         if value["pause_while_thinking"] not in (False, "false", None):
             raise ValueError(
-                f"pause_while_thinking is {value['pause_while_thinking']!r}, and these desktops are processes of this "
-                "machine that cannot be frozen as one; leave it out, or use kind docker, osworld-docker or vmware"
+                f"pause_while_thinking is {value['pause_while_thinking']!r}, and desktops of kind {value.get('kind')} "
+                "are processes of this machine that cannot be frozen as one; leave it out, or use kind docker, "
+                "osworld-docker or vmware"
             )
         return {name: given for name, given in value.items() if name != "pause_while_thinking"}
 

@@ -109,7 +109,7 @@ def test_a_pause_is_asked_for_and_never_the_default(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", OTHERS)
 def test_a_pause_of_what_cannot_be_paused_is_refused_by_name(kind: str) -> None:
-    with pytest.raises(ValidationError, match=r"pause_while_thinking is True, .*use kind docker"):
+    with pytest.raises(ValidationError, match=rf"pause_while_thinking is True, .* kind {kind} .*use kind docker"):
         CONFIG.validate_python({"kind": kind, "pause_while_thinking": True})
     assert not pauses_while_thinking(CONFIG.validate_python({"kind": kind, "pause_while_thinking": False}))
 
