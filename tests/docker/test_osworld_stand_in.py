@@ -37,7 +37,7 @@ SCREEN = (1920, 1080)
 WINDOW_S = 120.0
 """An editor opens in seconds, and ten times slower on an emulated processor."""
 TREE_S = 300.0
-"""The server gives applications a minute to describe themselves, which an emulated processor may need more than once."""
+"""The server gives applications a minute to describe themselves, and an emulated processor may need a second one."""
 
 
 @pytest.fixture(scope="module")
