@@ -99,6 +99,7 @@ INSTALLED_APPS = [
     "webapp.episodes",
     "webapp.benchmarks",
     "webapp.analysis",
+    "webapp.alerts",
     "webapp.api",
     "webapp.supervisor",
 ]
@@ -128,6 +129,7 @@ TEMPLATES: list[dict[str, Any]] = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "webapp.accounts.frame.frame",
+                "webapp.alerts.bell.bell",
             ],
         },
     }
@@ -182,6 +184,18 @@ MODEL_SERVERS = check_list(envlist("ARPO_MODEL_SERVERS", []))
 
 RUN_SECRETS = envlist("ARPO_RUN_SECRETS", list(USUAL_SECRETS))
 """Variables of the console's own environment whose values a run may have, if its config names them."""
+
+# Mail, for alerts
+
+EMAIL_HOST = envstr("ARPO_SMTP_HOST", "")
+EMAIL_PORT = envint("ARPO_SMTP_PORT", 587, minimum=1)
+EMAIL_HOST_USER = envstr("ARPO_SMTP_USER", "")
+EMAIL_HOST_PASSWORD = envstr("ARPO_SMTP_PASSWORD", "")
+EMAIL_USE_TLS = envbool("ARPO_SMTP_TLS", True)
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = envstr("ARPO_MAIL_FROM", "arpo-console@localhost")
+PUBLIC_URL = envstr("ARPO_PUBLIC_URL", SERVICES.get("ARPO_PUBLIC_URL", "http://localhost:8000")).rstrip("/")
+"""Where a person opens the console: the links of its messages begin with it."""
 
 # Time, language, files
 

@@ -11,6 +11,7 @@ urlpatterns = [
     path("accounts/", include("webapp.accounts.urls")),
     path("api/v1/", include("webapp.api.urls")),
     path("", include("webapp.analysis.urls")),
+    path("", include("webapp.alerts.urls")),
     path("", include("webapp.episodes.urls")),
     path("", include("webapp.fleet.urls")),
     path("", include("webapp.metrics.urls")),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from celery import shared_task
 from django.utils import timezone
 
+from webapp.alerts.services import routes_with_mail, send_due
+from webapp.alerts.watching import watch
 from webapp.runs import queue
 from workers import housekeeping, imports, preflights, reconciler, schedule, scheduler
 
@@ -38,6 +40,18 @@ def import_task_set(number: str) -> None:
 def reconcile() -> None:
     reconciler.reconcile()
     imports.close_forgotten()
+
+
+@shared_task(name=schedule.WATCH)
+def watch_runs() -> None:
+    watch()
+    for route_id in routes_with_mail():
+        send_alerts.apply_async((route_id,), expires=schedule.WATCH_EVERY_S)
+
+
+@shared_task(name=schedule.SEND_ALERTS)
+def send_alerts(route_id: int) -> None:
+    send_due(route_id)
 
 
 @shared_task(name=schedule.TIDY_UP)

@@ -39,6 +39,8 @@ TIMELINE_KINDS = (
     "FaultNoticed",
     "AttemptLost",
     "PreflightFailed",
+    "AlertRaised",
+    "AlertEnded",
 )
 """Events that are worth a line of the timeline; the many small ones have pages of their own."""
 MOST_RESCUES_TOLD = 12

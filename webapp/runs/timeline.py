@@ -126,6 +126,15 @@ def _signed(value: float) -> str:
     return f"{value:+.4g}".replace("-", "−") if value else "0"
 
 
+def _alert(data: Data) -> TimelineLine:
+    tone = "bad" if data.get("grave") else "good"
+    return TimelineLine(icon="bell", text=f"Alert: {data.get('title', '')}: {data.get('text', '')}", tone=tone)
+
+
+def _alert_over(data: Data) -> TimelineLine:
+    return TimelineLine(icon="bell", text=f"Over: {data.get('title', '')}", tone="good")
+
+
 TELLERS: dict[str, Callable[[Data], TimelineLine]] = {
     "StatusChanged": _status,
     "PauseRequested": _pause,
@@ -139,4 +148,6 @@ TELLERS: dict[str, Callable[[Data], TimelineLine]] = {
     "FaultNoticed": _fault,
     "AttemptLost": _attempt_lost,
     "PreflightFailed": _preflight_failed,
+    "AlertRaised": _alert,
+    "AlertEnded": _alert_over,
 }
