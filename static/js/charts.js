@@ -74,7 +74,7 @@ function fail(panel, state, error) {
 }
 
 async function draw(panel, state) {
-  const { figure, table, note, empty, marks, step_word: stepWord } = state.data;
+  const { figure, table, note, empty, marks, step_word: stepWord = "step" } = state.data;
   panel.querySelector("[data-note]").textContent = note;
   if (empty) {
     explain(panel, state);
