@@ -216,10 +216,14 @@ class MetricsLogged(Wire):
     @classmethod
     def _name_what_is_not_finite(cls, data: Any) -> Any:
         values = data.get("values") if isinstance(data, dict) else None
-        if not isinstance(values, dict):
-            return data
+        try:
+            # Quick for the many that are finite: one that is not makes the sum so.
+            if not values or isfinite(sum(filter(None, values.values()))):
+                return data
+        except (TypeError, AttributeError, OverflowError):
+            return data  # what is no number is refused by its type
         odd = {key: str(float(one)) for key, one in values.items() if isinstance(one, float) and not isfinite(one)}
-        return {**data, "not_finite": {**data.get("not_finite", {}), **odd}} if odd else data
+        return {**data, "not_finite": {**data.get("not_finite", {}), **odd}}
 
 
 class StepFinished(Wire):

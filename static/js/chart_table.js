@@ -3,11 +3,11 @@ import { el } from "./dom.js";
 import { number } from "./format.js";
 
 /** What stands below a chart. */
-export function tables(title, series, marks) {
+export function tables(title, series, marks, stepWord) {
   const blocks = series.map(({ name, points, odd }) => {
     const cells = [...points.map(([step, value]) => [step, number(value)]), ...odd];
     cells.sort(([one], [other]) => one - other);
-    const head = el("tr", {}, el("th", { scope: "row", text: "step" }), ...cells.map(([step]) => el("td", { class: "num", text: step })));
+    const head = el("tr", {}, el("th", { scope: "row", text: stepWord }), ...cells.map(([step]) => el("td", { class: "num", text: step })));
     const row = el("tr", {}, el("th", { scope: "row", text: name }), ...cells.map(([, text]) => el("td", { class: "num", text })));
     const table = el("table", {}, el("caption", { class: "visually-hidden", text: `${title}: ${name}` }), el("tbody", {}, head, row));
     return el("div", { class: "table-scroll", tabindex: "0", role: "group", "aria-label": `${title}: ${name}` }, table);

@@ -74,7 +74,7 @@ function fail(panel, state, error) {
 }
 
 async function draw(panel, state) {
-  const { figure, table, note, empty, marks } = state.data;
+  const { figure, table, note, empty, marks, step_word: stepWord } = state.data;
   panel.querySelector("[data-note]").textContent = note;
   if (empty) {
     explain(panel, state);
@@ -89,7 +89,7 @@ async function draw(panel, state) {
     shareCrosshair(holder);
     followZoom(panel, holder);
   }
-  panel.querySelector("[data-table]").replaceChildren(...tables(panel.querySelector("h3").textContent, table, marks));
+  panel.querySelector("[data-table]").replaceChildren(...tables(panel.querySelector("h3").textContent, table, marks, stepWord));
 }
 
 /** An empty chart says why, and offers what would help. */
@@ -151,7 +151,15 @@ function zoom(panel, range) {
   const state = panels.get(panel);
   if (String(range) === String(state.zoom)) return;
   state.zoom = range;
+  tellPart(range);
   load(panel);
+}
+
+/** The part that a chart by itself shows, in the boxes below it: who cannot drag types there. */
+function tellPart(range) {
+  const form = document.querySelector("[data-chart-part]");
+  if (!form) return;
+  [form.elements.from.value, form.elements.to.value] = range ?? ["", ""];
 }
 
 const sight = new IntersectionObserver(
@@ -228,8 +236,16 @@ document.addEventListener("click", (event) => {
   for (const other of button.parentElement.children) other.setAttribute("aria-pressed", String(other === button));
   // A range of one axis means nothing on another.
   for (const state of panels.values()) state.zoom = null;
+  tellPart(null);
   keepInAddress("x", button.dataset.x);
   refreshAll();
+});
+document.addEventListener("submit", (event) => {
+  if (!event.target.matches?.("[data-chart-part]")) return;
+  event.preventDefault();
+  const { from, to } = Object.fromEntries(new FormData(event.target));
+  const [panel] = panels.keys();
+  zoom(panel, from.trim() && to.trim() ? [from.trim(), to.trim()] : null);
 });
 document.addEventListener("input", (event) => {
   if (!event.target.matches?.("[data-smoothing]")) return;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,10 +14,10 @@ from webapp.metrics.axes import X_AXES, Ruler, View, read_end
 from webapp.metrics.charts import CHARTS, Chart, chart_of_key
 from webapp.metrics.columns import Curve
 from webapp.metrics.figures import Drawn, draw
-from webapp.metrics.marks import Mark, marks_visible_to
+from webapp.metrics.marks import REPLAY_KEY, Mark, marks_of
 from webapp.metrics.models import SYSTEM_PREFIX
-from webapp.metrics.selectors import CHART_POINTS, curves_visible_to, system_keys_visible_to
-from webapp.metrics.series import StepRange
+from webapp.metrics.selectors import CHART_POINTS, system_keys_visible_to
+from webapp.metrics.series import StepRange, series
 from webapp.metrics.smoothing import MAX_WEIGHT
 from webapp.metrics.system import system_charts
 from webapp.runs.models import Run
@@ -84,21 +85,25 @@ def asked(words: QueryDict, person: Person, run: Run, most: int | None = None) -
     return Asked(chart=asked_chart(words, person, run), view=asked_view(words, run), points=number)
 
 
-def drawn(asked: Asked, person: Person, run: Run) -> tuple[Drawn, list[Mark]]:
-    """The figure that is asked for, and what happened in the part of the run that it shows."""
-    view = asked.view
-    curves, steps = curves_asked(asked, person, run)
-    marks = (
-        marks_visible_to(person, run, steps) if view.marks and not asked.chart.name.startswith(SYSTEM_PREFIX) else []
-    )
-    return draw(asked.chart, curves, view, marks), marks
+def drawn(asked: Asked, run: Run) -> tuple[Drawn, list[Mark]]:
+    """The figure that is asked for, and what happened in the part of the run that it shows.
+
+    The caller has made sure that the person may see the run.
+    """
+    of_machines = asked.chart.name.startswith(SYSTEM_PREFIX)
+    marked = asked.view.marks and not of_machines
+    curves, steps = curves_asked(asked, run, {REPLAY_KEY} if marked else set())
+    marks = marks_of(run, curves.get(REPLAY_KEY), steps) if marked else []
+    return draw(asked.chart, curves, asked.view, marks), marks
 
 
-def curves_asked(asked: Asked, person: Person, run: Run) -> tuple[dict[str, Curve], StepRange | None]:
-    """The curves of the chart, of a part of the axis read again in finer buckets; and which steps that part is."""
+def curves_asked(
+    asked: Asked, run: Run, others: AbstractSet[str] = frozenset()
+) -> tuple[dict[str, Curve], StepRange | None]:
+    """The curves of the chart (and others), a part of the axis in finer buckets; and which steps that part is."""
     view = asked.view
     keys = {line.key for line in asked.chart.lines}
-    curves = curves_visible_to(person, run, keys | view.needs, asked.points)
+    curves = series(run.pk, keys | view.needs | others, asked.points)
     if view.range is None:
         return curves, None
     longest = max((curves[key] for key in keys if key in curves), key=len, default=None)
@@ -106,8 +111,7 @@ def curves_asked(asked: Asked, person: Person, run: Run) -> tuple[dict[str, Curv
     steps = ruler.steps(longest.columns) if longest is not None and ruler.usable else None
     if steps is None:
         return curves, None
-    finer = curves_visible_to(person, run, keys, asked.points, steps)
-    return {**curves, **finer}, steps
+    return {**curves, **series(run.pk, keys | others, asked.points, steps)}, steps
 
 
 def _smoothing(word: str) -> float:

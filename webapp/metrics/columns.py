@@ -89,6 +89,13 @@ class Columns:
         names = self.__dataclass_fields__
         return Columns(**{name: (*getattr(self, name), *getattr(other, name)) for name in names})
 
+    def cut(self, first: int, end: int) -> Columns:
+        """The samples from `first` up to, but without, `end`."""
+        if (first, end) == (0, len(self)):
+            return self
+        names = self.__dataclass_fields__
+        return Columns(**{name: getattr(self, name)[first:end] for name in names})
+
     def samples(self) -> tuple[Sample, ...]:
         """Each place as an object, for who reads few of them."""
         return tuple(
@@ -164,3 +171,8 @@ def odd_words(bits: int) -> str:
 def finite_of(values: Iterable[Number]) -> list[float]:
     """The numbers among them, in order."""
     return [value for value in values if value is not None]
+
+
+def finite(value: float | None) -> float | None:
+    """The value, or None where it is not a finite number; one NaN must not break an average or a page."""
+    return value if value is not None and math.isfinite(value) else None

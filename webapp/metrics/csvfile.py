@@ -30,7 +30,9 @@ def csv_lines(run_id: str, chart: Chart, curves: Mapping[str, Curve]) -> Iterato
     yield writer.writerow(HEAD)
     for line in chart.lines:
         curve = curves.get(line.key)
-        for segment in curve.segments if curve is not None else ():
+        if curve is None:
+            continue
+        for segment in curve.segments:
             columns = segment.columns
             rows = zip(
                 columns.step, columns.at, columns.mean, columns.minimum, columns.maximum, columns.last, columns.count,

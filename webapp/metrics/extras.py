@@ -18,8 +18,9 @@ GAP_FACTOR: Final = 6.0
 """A distance so many times the usual one is a gap."""
 MOST_GAPS: Final = 50
 GREY: Final = "rgba(128,128,128,0.14)"
-MARKS_AT: Final = 0.035
-"""Height of the marks in the plot, from below."""
+LOWEST_ROW: Final = 0.03
+ROW: Final = 0.055
+"""Heights of the marks in the plot, from below: each kind has a row, so that none hides another."""
 SYMBOLS: Final[dict[MarkKind, tuple[str, str]]] = {
     "checkpoint": ("square", "#56B4E9"),
     "evaluation": ("diamond", "#009E73"),
@@ -61,16 +62,18 @@ def add_marks(
 ) -> None:
     """A row of marks at the foot of the plot, on an axis of its own; restarts and alerts get a line."""
     placed = [(mark, ruler.place(_step_of(mark, columns), mark.at)) for mark in marks]
-    for kind, (symbol, colour) in SYMBOLS.items():
+    rows = [kind for kind in SYMBOLS if any(mark.kind == kind for mark in marks)]
+    for row, kind in enumerate(rows):
+        symbol, colour = SYMBOLS[kind]
         of_kind = [(mark, x) for mark, x in placed if mark.kind == kind]
-        if not of_kind:
-            continue
         marker = {"symbol": symbol, "size": 8, "color": colour, "line": {"width": 1, "color": "rgba(0,0,0,0.55)"}}
         trace = go.Scatter(
             name=kind, mode="markers", marker=marker, yaxis="y2", showlegend=False, hovertemplate="%{text}"
         ).to_plotly_json()
         x = [place for _, place in of_kind]
-        traces.append({**trace, "x": x, "y": [MARKS_AT] * len(x), "text": [mark.words for mark, _ in of_kind]})
+        traces.append(
+            {**trace, "x": x, "y": [LOWEST_ROW + ROW * row] * len(x), "text": [mark.words for mark, _ in of_kind]}
+        )
         if kind in STANDING:
             layout["shapes"] += [_upright(place, colour) for place in x[:MOST_GAPS]]
     if placed:

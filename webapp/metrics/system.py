@@ -90,7 +90,7 @@ def system_charts(keys: Iterable[str], host: str = "") -> list[Chart]:
             some = f" {MOST_LINES} of {len(lines)} are drawn." if len(lines) > MOST_LINES else ""
             chart = Chart(
                 name=SYSTEM_PREFIX + measure, title=title, story=story + some, unit=unit,
-                percent=measure.endswith("_share"), lines=_coloured(lines[:MOST_LINES]),
+                step_word="second", percent=measure.endswith("_share"), lines=_coloured(lines[:MOST_LINES]),
             )  # fmt: skip
             charts.append(chart)
     return charts
@@ -122,4 +122,6 @@ def _coloured(lines: Iterable[tuple[str, str]]) -> tuple[Line, ...]:
 def _desktops() -> Chart:
     story = "Desktops by what they were at: busy with an episode, ready for one, starting, or out of service."
     lines = tuple(Line(key=DESKTOPS + word, name=word, colour=colour) for word, colour in _DESKTOP_WORDS.items())
-    return Chart(name=f"{SYSTEM_PREFIX}desktops", title="Desktops", story=story, unit="desktops", lines=lines)
+    return Chart(
+        name=f"{SYSTEM_PREFIX}desktops", title="Desktops", story=story, unit="desktops", step_word="second", lines=lines
+    )

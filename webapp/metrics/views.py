@@ -6,7 +6,7 @@ from itertools import groupby
 from typing import Any
 
 import orjson
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import render
 
 from webapp.accounts.decorators import PersonRequest, signed_in
@@ -17,6 +17,7 @@ from webapp.metrics.csvfile import CSV_POINTS, csv_lines
 from webapp.metrics.models import SYSTEM_PREFIX
 from webapp.metrics.selectors import keys_visible_to, system_keys_visible_to
 from webapp.metrics.system import hosts_of, system_charts
+from webapp.runs.access import runs_visible_to
 from webapp.runs.models import Run
 from webapp.runs.views.detail import run_frame, visible_run
 
@@ -80,9 +81,9 @@ def one_chart(request: PersonRequest, run_id: str) -> HttpResponse:
 @signed_in
 def figure(request: PersonRequest, run_id: str) -> HttpResponse:
     """One figure as plotly reads it, with its table, its notes, and what to do where there is nothing to see."""
-    run = visible_run(request, run_id)
+    run = _drawable_run(request, run_id)
     what = asked(request.GET, request.user, run)
-    made, marks = drawn(what, request.user, run)
+    made, marks = drawn(what, run)
     answer = {
         "figure": made.figure,
         "table": made.table,
@@ -90,6 +91,7 @@ def figure(request: PersonRequest, run_id: str) -> HttpResponse:
         "empty": bool(made.empty),
         "why": made.empty,
         "try_x": made.try_x,
+        "step_word": what.chart.step_word,
         "marks": [{"kind": mark.kind, "step": mark.step, "words": mark.words} for mark in marks],
     }
     return HttpResponse(orjson.dumps(answer), content_type="application/json")
@@ -98,14 +100,23 @@ def figure(request: PersonRequest, run_id: str) -> HttpResponse:
 @signed_in
 def figure_csv(request: PersonRequest, run_id: str) -> HttpResponse:
     """The numbers of one chart, or of the part of it that is looked at."""
-    run = visible_run(request, run_id)
+    run = _drawable_run(request, run_id)
     what = asked(request.GET, request.user, run, most=CSV_POINTS)
-    curves, _ = curves_asked(what, request.user, run)
+    curves, _ = curves_asked(what, run)
     body = "".join(csv_lines(run.pk, what.chart, curves))
     name = "".join(letter if letter.isalnum() else "-" for letter in what.chart.name)[:60]
     response = HttpResponse(body, content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{run.pk}-{name}.csv"'
     return response
+
+
+def _drawable_run(request: PersonRequest, run_id: str) -> Run:
+    """Of a run that the person may see what figures need: a page asks for a dozen of them at once."""
+    runs = runs_visible_to(request.user).filter(pk=run_id).only("id", "created_at", "started_at", "finished_at")
+    run = next(iter(runs), None)
+    if run is None:
+        raise Http404("There is no such run, or it belongs to a team that you are not in.")
+    return run
 
 
 def _panels(request: PersonRequest, run: Run, charts: list[Chart], axes: tuple[str, ...] = ()) -> dict[str, Any]:

@@ -32,7 +32,12 @@ def open_file(*, run: Run, actor: User, name: str, ip: str | None = None) -> Dow
     Raises:
         RunRefused: there is no such file on this machine, or it is not one that is given out.
     """
-    path = inside(run_dir(run.pk), name) if name in OF_A_RUN or name.startswith(f"{RESULTS}/") else None
+    folder = run_dir(run.pk)
+    if name in OF_A_RUN:
+        path = inside(folder, name)
+    else:
+        # Below the results, whatever dots and links the name has: nothing else of the folder is given out.
+        path = inside(folder / RESULTS, name.removeprefix(f"{RESULTS}/")) if name.startswith(f"{RESULTS}/") else None
     if path is None or not path.is_file():
         raise RunRefused(f"There is no file {name[:80]!r} of this run on the console's machine.")
     size = path.stat().st_size
