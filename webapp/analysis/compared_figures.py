@@ -20,6 +20,7 @@ MOST_RAW: Final = 6
 """With more runs than this the raw lines behind the smoothed ones would hide everything."""
 RAW_OPACITY: Final = 0.22
 BAND_OPACITY: Final = 0.18
+LEGEND: Final = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}
 FEW: Final = 8
 """A line of fewer samples than this is drawn as dots too."""
 
@@ -79,7 +80,10 @@ def draw_groups(subject: Subject, lines: Sequence[RunLine], view: View) -> Drawn
         table.append(_row(label, band.x, band.mean))
     every = [one for placed in members.values() for one in placed]
     notes = ["mean ± 1 standard deviation over runs", *_notes(every, len(lines) - len(every), view)]
-    return _drawn(subject, traces, table, notes, view)
+    drawn = _drawn(subject, traces, table, notes, view)
+    # The chips of the page are those of runs, so groups name themselves.
+    drawn.figure["layout"] |= {"showlegend": True, "legend": LEGEND}
+    return drawn
 
 
 def _drawn(

@@ -14,7 +14,7 @@ from webapp.analysis.compared_figures import RunLine, Subject, draw_groups, draw
 from webapp.analysis.curves import Placed, placed
 from webapp.analysis.differing import BUT_SEED, SEED, Setting, grouped
 from webapp.analysis.figures import Drawn, names_of
-from webapp.analysis.strokes import strokes_of
+from webapp.analysis.strokes import strokes_of, strokes_of_groups
 from webapp.metrics.axes import X_AXES, Ruler, View, read_end
 from webapp.metrics.charts import CHARTS, Line
 from webapp.metrics.models import Series
@@ -119,7 +119,7 @@ def draw_key(runs: Sequence[Run], key: str, ask: CompareAsk, points: int = POINT
     view = View(x=ask.x, smoothing=ask.smoothing, lasted_s=_longest_s(runs), range=ask.range)  # type: ignore[arg-type]
     names = names_of({run.pk: run.name for run in runs})
     groups = grouped([run.config for run in runs], ask.group) if ask.group else ["" for _ in runs]
-    strokes = strokes_of(groups if ask.group else [run.pk for run in runs])
+    strokes = strokes_of_groups(groups) if ask.group else strokes_of([run.pk for run in runs])
     lines = [
         RunLine(
             name=names[run.pk],

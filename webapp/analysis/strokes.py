@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from webapp.runs.templatetags.console import run_colour
+from webapp.runs.templatetags.console import OKABE_ITO, run_colour
 
 Dash = Literal["solid", "dash", "dot", "dashdot", "longdash", "longdashdot"]
 DASHES: Final[dict[Dash, str]] = {
@@ -33,8 +33,17 @@ class Stroke:
         return DASHES[self.dash]
 
 
+def strokes_of_groups(names: Sequence[str]) -> dict[str, Stroke]:
+    """The stroke of each group of runs: a colour of its own as long as there are any, then dashes."""
+    patterns = list(DASHES)
+    return {
+        name: Stroke(colour=OKABE_ITO[place % len(OKABE_ITO)], dash=patterns[place // len(OKABE_ITO) % len(patterns)])
+        for place, name in enumerate(sorted(set(names)))
+    }
+
+
 def strokes_of(names: Sequence[str]) -> dict[str, Stroke]:
-    """The stroke of each run (or group) of a comparison. Who comes first in order of names is solid, whatever the order
+    """The stroke of each run of a comparison. Who comes first in order of names is solid, whatever the order
     of the address."""
     patterns = list(DASHES)
     used: dict[str, int] = {}

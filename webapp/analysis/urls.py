@@ -14,5 +14,5 @@ urlpatterns = [
     path("compare/", compare.page, name="compare"),
     path("compare/chart/", compare.one_chart, name="one"),
     path("compare/figure.json", compare.figure, name="figure"),
-    path("compare/<slug:what>.csv", exports.download, name="export"),
+    path("compare/<slug:table>.csv", exports.download, name="export"),
 ]

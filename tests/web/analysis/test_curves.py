@@ -11,7 +11,7 @@ from tests.web.builders import EPOCH, make_run
 from webapp.accounts.models import Team, User
 from webapp.analysis.compared_figures import RunLine, Subject, draw_groups, draw_runs
 from webapp.analysis.curves import Placed, band_of
-from webapp.analysis.strokes import DASHES, strokes_of
+from webapp.analysis.strokes import DASHES, strokes_of, strokes_of_groups
 from webapp.analysis.windows import late_windows
 from webapp.metrics.axes import View
 from webapp.metrics.services import record_points
@@ -59,6 +59,12 @@ def test_runs_keep_their_colour_and_share_one_by_dashes() -> None:
     assert {stroke.dash for stroke in strokes.values()} <= set(DASHES)
 
 
+def test_groups_have_a_colour_of_their_own_as_long_as_there_are_any() -> None:
+    strokes = strokes_of_groups(["b", "a", "b", *(f"more {number}" for number in range(6))])
+    assert len({stroke.colour for stroke in strokes.values()}) == 7
+    assert [stroke.dash for stroke in strokes.values()] == ["solid"] * 7 + ["dash"]
+
+
 def test_each_run_is_a_line_and_what_has_nothing_is_counted() -> None:
     strokes = strokes_of(["a", "b"])
     lines = [
@@ -88,6 +94,7 @@ def test_groups_are_drawn_as_mean_and_band() -> None:
     band, mean, _ = drawn.figure["data"]
     assert max(band["y"]) == pytest.approx(2 + 2**0.5) and mean["y"][0] == 2.0
     assert drawn.note.startswith("mean ± 1 standard deviation")
+    assert drawn.figure["layout"]["showlegend"]
 
 
 @pytest.mark.django_db

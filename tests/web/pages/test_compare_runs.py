@@ -189,9 +189,9 @@ def test_runs_of_two_teams_of_the_same_person_can_be_compared(
 
 
 def test_a_person_without_a_team_is_sent_home(as_person: SignIn, db: None) -> None:
-    loner = User.objects.create_user(username="loner", password="correct horse battery")
+    nomad = User.objects.create_user(username="nomad", password="correct horse battery")
     for address in ("/compare/", "/tasks/"):
-        assert as_person(loner).get(address).status_code == 302
+        assert as_person(nomad).get(address).status_code == 302
 
 
 def test_the_api_answers_with_the_same_numbers(as_runner: Client, as_stranger: Client, old: Run, new: Run) -> None:

@@ -70,6 +70,7 @@ VALUES: dict[str, Callable[[World], Any]] = {
     "secret": lambda world: "in_unknown",
     "report_id": lambda world: "unknown",
     "number": lambda world: 1,
+    "table": lambda world: "summary",
     "id": lambda world: 1,
     "object_id": lambda world: 1,
     "content_type_id": lambda world: 1,

@@ -13,7 +13,7 @@ from webapp.analysis.cells import Cell, Row
 from webapp.analysis.estimates import Delta, Estimate
 from webapp.analysis.matrix import Column
 from webapp.analysis.strokes import Stroke
-from webapp.runs.templatetags.console import number, percent, signed
+from webapp.runs.templatetags.console import number, percent
 
 register = template.Library()
 
@@ -135,7 +135,7 @@ def delta_words(one: Delta | None, rate: bool = False) -> SafeString:
 def _points(value: float, rate: bool) -> str:
     """A difference of rates in percentage points, any other as it is."""
     if rate:
-        return signed(round(100 * value, 1))
+        return f"{100 * value:+.1f}".replace("-", "−")
     return f"{'+' if value > 0 else '−' if value < 0 else ''}{short(abs(value))}"
 
 

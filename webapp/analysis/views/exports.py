@@ -30,9 +30,9 @@ RISKY: Final = ("=", "+", "-", "@", "\t", "\r")
 
 @require_safe
 @signed_in
-def download(request: PersonRequest, what: str) -> HttpResponse:
+def download(request: PersonRequest, table: str) -> HttpResponse:
     """One table of the runs in the address."""
-    make = TABLES.get(what)
+    make = TABLES.get(table)
     chosen = chosen_visible_to(request)
     if make is None or not chosen.runs:
         raise Http404("There is no such table, or none of these runs.")
@@ -42,7 +42,7 @@ def download(request: PersonRequest, what: str) -> HttpResponse:
     for row in make(request, runs, read_compare(request.GET)):
         writer.writerow([plain(cell) for cell in row])
     response = HttpResponse(buffer.getvalue(), content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="compared-{what}.csv"'
+    response["Content-Disposition"] = f'attachment; filename="compared-{table}.csv"'
     return response
 
 
