@@ -51,14 +51,14 @@ def test_a_zoom_reads_finer_buckets_and_the_address_keeps_it(page: Page, long: R
     assert chart.evaluate(STEP_OF) > 1
     with page.expect_response(lambda answer: "from=2000" in answer.url):
         chart.evaluate(ZOOM)
-    page.wait_for_function(f"({STEP_OF})(document.querySelector('[data-chart]')) === 1")
+    page.wait_for_function(f"() => ({STEP_OF})(document.querySelector('[data-chart]')) === 1")
     assert "from=2000" in page.url and "to=2100" in page.url
     page.reload()
     drawn(page)
     assert chart.evaluate("node => node._fullLayout.xaxis.range.map(Math.round)") == [2000, 2100]
     with page.expect_response(lambda answer: "figure.json" in answer.url and "from=" not in answer.url):
         chart.evaluate(WHOLE)
-    page.wait_for_function(f"({STEP_OF})(document.querySelector('[data-chart]')) > 1")
+    page.wait_for_function(f"() => ({STEP_OF})(document.querySelector('[data-chart]')) > 1")
 
 
 def test_who_cannot_drag_types_the_part(page: Page, long: Run) -> None:
@@ -67,7 +67,7 @@ def test_who_cannot_drag_types_the_part(page: Page, long: Run) -> None:
     page.get_by_label("From").fill("4000")
     page.get_by_label("to", exact=True).fill("4050")
     page.keyboard.press("Enter")
-    page.wait_for_function(f"({STEP_OF})(document.querySelector('[data-chart]')) === 1")
+    page.wait_for_function(f"() => ({STEP_OF})(document.querySelector('[data-chart]')) === 1")
     assert page.locator("[data-chart]").evaluate("node => node._fullLayout.xaxis.range.map(Math.round)") == [4000, 4050]
     page.get_by_role("button", name="Time", exact=True).click()
     expect(page.get_by_label("From")).to_have_value("")
