@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 
 from arpo_engine.contract.errors import DesktopLost
-from arpo_engine.desktops.docker.engine import connect
+from arpo_engine.desktops.docker.engine import DockerApi, connect, is_missing
 from arpo_engine.desktops.docker.labels import DESKTOP, RUN, RUN_VARIABLE
 from benchmarks.desktops_world import World
 
@@ -100,7 +100,24 @@ def _count(world: World, name: str, holder: psutil.Process) -> int:
 
 
 def _containers(name: str) -> int:
-    return len(connect().containers(all=True, filters={"label": [DESKTOP, f"{RUN}={name}"]}))
+    api = connect()
+    listed = api.containers(all=True, filters={"label": [DESKTOP, f"{RUN}={name}"]})
+    return sum(is_there(api, container["Id"]) for container in listed)
+
+
+def is_there(api: DockerApi, container: str) -> bool:
+    """Whether the engine knows a container that it lists.
+
+    One that was killed may list, until it is started again, what it removed as it came up: dead and nameless, without a
+    process or a file, and unknown to every other question.
+    """
+    try:
+        api.inspect_container(container)
+    except Exception as error:
+        if is_missing(error):
+            return False
+        raise
+    return True
 
 
 def _firsts(holder: psutil.Process) -> list[psutil.Process]:

@@ -8,20 +8,24 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import psutil
 import pytest
 
 from arpo_engine.contract.errors import DesktopLost
+from arpo_engine.desktops.docker.engine import connect
 from arpo_engine.desktops.host import Act, Answer, Request
 from arpo_engine.types import Observation
 from benchmarks import desktops_episodes
 from benchmarks.desktops import table
 from benchmarks.desktops_episodes import episodes, with_faults
 from benchmarks.desktops_faults import FAULTS, Victim, slow_way
+from benchmarks.desktops_leaks import is_there
 from benchmarks.desktops_world import World, megabytes
 from benchmarks.rollout_world import SCREEN
 from tests.engine.desktops.simulated_server import SimulatedMachine, simulated
+from tests.simulated.docker_engine import Container, SimulatedEngine
 
 
 @pytest.fixture
@@ -117,3 +121,12 @@ def test_a_slow_way_leads_to_the_same_place() -> None:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
         connection.request("GET", "/")
         assert connection.getresponse().read() == b"there" * 10_000
+
+
+def test_a_container_that_the_engine_only_lists_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("docker.errors")
+    with SimulatedEngine(tmp_path / "docker.sock") as engine:
+        monkeypatch.setenv("DOCKER_HOST", engine.address)
+        engine.containers["known"] = Container(id="known", name="known", asked={"HostConfig": {}})
+        assert is_there(connect(), "known")
+        assert not is_there(connect(), "listed")

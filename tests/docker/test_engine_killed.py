@@ -9,6 +9,7 @@ import os
 import shlex
 import signal
 import subprocess
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from arpo_engine.desktops.docker.engine import DockerApi, connect
 from arpo_engine.desktops.docker.labels import OWNER
 from arpo_engine.desktops.docker.provider import DockerProvider
 from arpo_engine.desktops.owners import owner_of
+from benchmarks.desktops_leaks import is_there
 from tests.docker.conftest import within
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
@@ -59,7 +61,8 @@ def test_no_container_not_even_a_paused_one_outlives_its_engine_and_the_provider
         provider.start()
     start_again(words[1:])
     mine = {"label": f"{OWNER}={owner_of(os.getpid())}"}
-    assert within(30, lambda: not engine.containers(all=True, filters=mine))
+    left = partial(engine.containers, all=True, filters=mine)
+    assert within(30, lambda: not any(is_there(engine, container["Id"]) for container in left()))
     provider.start().close()
     for machine in machines:
         machine.close()
