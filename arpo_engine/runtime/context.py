@@ -25,6 +25,7 @@ from arpo_engine.contract.resize import PixelLimits
 from arpo_engine.contract.tasks import Task
 from arpo_engine.desktops.host import DesktopHost
 from arpo_engine.desktops.pool import DesktopPool
+from arpo_engine.desktops.tides import Bounds
 from arpo_engine.desktops.watch import PoolWatch
 from arpo_engine.evaluation.evaluator import Evaluator
 from arpo_engine.inference.base import Generator
@@ -170,7 +171,7 @@ async def open_context(
     train, held_out = load_tasks(config)
     sampler = await GENERATORS[config.generator.kind](config, config.generator, sink)
     policy, generator = sampler.policy, sampler.generator
-    sink.emit(PhaseChanged(phase="preparing", detail=f"starting {config.desktops.count} desktops"))
+    sink.emit(PhaseChanged(phase="preparing", detail=f"starting {config.desktops.least} desktops"))
     tell_coming(config, sink)
     pool: DesktopPool | None = None
     try:
@@ -211,6 +212,7 @@ async def _open_pool(config: RunConfig, sink: EventSink, executor: Executor, wra
         step_timeout_s=config.desktops.step_timeout_s,
         restarts=config.desktops.restarts,
         sink=sink,
+        bounds=Bounds(least=config.desktops.least, idle_s=config.desktops.idle_s),
     )
 
 

@@ -23,7 +23,8 @@ class Executor(Protocol):
         ...
 
     async def start_desktops(self, config: DesktopsConfig) -> Sequence[DesktopHost]:
-        """Start as many desktop processes as the config asks for; each is ready when this returns.
+        """Processes for all desktops of the config. The first, which hold `least` of them, are ready when this returns;
+        the others are started when they are asked to (`DesktopHost.restart`).
 
         Raises:
             DesktopLost: one did not come up; the text says why.

@@ -148,10 +148,11 @@ class LocalExecutor:
         return []
 
     async def start_desktops(self, config: DesktopsConfig) -> Sequence[DesktopHost]:
-        """Start all desktop processes side by side."""
-        sizes = split_evenly(config.count, config.per_process)
+        """Start desktop processes side by side."""
+        at_once = split_evenly(config.least, config.per_process)
+        sizes = [*at_once, *split_evenly(config.count - config.least, config.per_process)]
         self._hosts = [LocalHost(f"{config.kind}-{number}", config, size) for number, size in enumerate(sizes)]
-        await asyncio.gather(*(host.restart() for host in self._hosts))
+        await asyncio.gather(*(host.restart() for host in self._hosts[: len(at_once)]))
         return self._hosts
 
     def gpus(self) -> tuple[int, str]:

@@ -163,7 +163,7 @@ async def _tasks(config: RunConfig) -> Check:
 async def _desktops(config: RunConfig, executor: Executor) -> Check:
     task: Task = load_tasks(config)[0][0]
     started = time.monotonic()
-    one = config.desktops.model_copy(update={"count": 1})
+    one = config.desktops.model_copy(update={"count": 1, "min_count": None})
     try:
         hosts = await executor.start_desktops(one)
         async with asyncio.timeout(config.desktops.reset_timeout_s):
