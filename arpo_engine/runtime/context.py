@@ -75,7 +75,8 @@ def _load_policy(config: RunConfig, sink: EventSink, *, samples: bool) -> Policy
     """The model of the config, of which only what the config says will learn, whoever samples from it. It is on a GPU,
     if there is one, unless neither learning nor sampling is done by this process."""
     sink.emit(PhaseChanged(phase="preparing", detail=f"loading the model {config.model.path}"))
-    policy = Policy.load(config.model.path, dtype=config.model.dtype, trust_remote_code=config.model.trust_remote_code)
+    model = config.model
+    policy = Policy.load(model.path, model.dtype, model.trust_remote_code, model.max_pixels)
     if config.kind == "train":
         policy.train_only(config.model, config.seed)
     if samples or not config.learner.spread:

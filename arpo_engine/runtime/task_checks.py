@@ -62,13 +62,15 @@ def _files(tasks: Sequence[Task], source: str) -> Finding:
 
 
 def _runnable(tasks: Sequence[Task], desktops: DesktopsConfig) -> Finding:
-    provider, withheld = desktops.kind, _withheld(desktops)
-    why = Counter(reason for task in tasks for reason in obstacles(task, provider, withheld)[:1])
+    provider, withheld, granted = desktops.kind, _withheld(desktops), _granted(desktops)
+    why = Counter(reason for task in tasks for reason in obstacles(task, provider, withheld, granted)[:1])
     if not why:
         return "runnable", "ok", f"every task has what it needs on desktops of kind {provider}", ""
     reasons = "; ".join(f"{reason} ({count})" for reason, count in why.most_common(3))
     fact = f"{why.total()} of {len(tasks)} tasks cannot be done on desktops of kind {provider}: {reasons}"
     cure = f"import-osworld writes the split runnable_{provider.replace('-', '_')}"
+    if Need.WEB.value in why and isinstance(desktops, DockerDesktopsConfig):
+        cure += "; desktops.network = open lets tasks reach the web from their container"
     if any(need.value in why for need in withheld):
         cure += "; desktops.administrator = true lets tasks use sudo inside their container"
     return "runnable", "warn", fact, cure
@@ -78,3 +80,9 @@ def _withheld(desktops: DesktopsConfig) -> frozenset[Need]:
     """What the kind of desktop could give, and these settings do not."""
     closed = isinstance(desktops, DockerDesktopsConfig) and not desktops.administrator
     return frozenset({Need.ADMINISTRATOR}) if closed else frozenset()
+
+
+def _granted(desktops: DesktopsConfig) -> frozenset[Need]:
+    """What these settings give beyond what the kind of desktop usually has."""
+    opened = isinstance(desktops, DockerDesktopsConfig) and desktops.network == "open"
+    return frozenset({Need.WEB, Need.INSTALLS}) if opened else frozenset()
