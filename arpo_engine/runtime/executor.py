@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from arpo_engine.contract.config import RunConfig
 from arpo_engine.contract.config.desktops import DesktopsConfig
 from arpo_engine.desktops.host import DesktopHost
+from arpo_engine.runtime.gpu_room import Gpus
 
 if TYPE_CHECKING:
     # Whoever only starts desktops does without torch.
@@ -31,8 +32,8 @@ class Executor(Protocol):
         """
         ...
 
-    def gpus(self) -> tuple[int, str]:
-        """GPUs that ranks may have, and where they are, in words."""
+    def gpus(self) -> Gpus:
+        """GPUs that ranks may have."""
         ...
 
     async def start_ranks(self, config: RunConfig) -> RankGroup:

@@ -25,6 +25,7 @@ from arpo_engine.desktops.host import Answer, DesktopHost, Request
 from arpo_engine.runtime.desktop_process import READY
 from arpo_engine.runtime.devices import gpus_here
 from arpo_engine.runtime.executor import split_evenly
+from arpo_engine.runtime.gpu_room import Gpus
 from arpo_engine.runtime.rows import as_word
 
 if TYPE_CHECKING:
@@ -155,9 +156,10 @@ class LocalExecutor:
         await asyncio.gather(*(host.restart() for host in self._hosts[: len(at_once)]))
         return self._hosts
 
-    def gpus(self) -> tuple[int, str]:
+    def gpus(self) -> Gpus:
         """Of this machine."""
-        return gpus_here(), "this machine"
+        count = gpus_here()
+        return Gpus(total=count, free=count, where="this machine")
 
     async def start_ranks(self, config: RunConfig) -> RankGroup:
         """As child processes, too."""

@@ -5,6 +5,7 @@ Each answer is (status, fact, cure); `preflight.py` makes a check of it. Looks a
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Literal
@@ -29,6 +30,14 @@ def check_tasks(tasks: Sequence[Task], desktops: DesktopsConfig, source: str) ->
     yield _allowed(tasks)
     yield _files(tasks, source)
     yield _runnable(tasks, desktops)
+    if desktops.kind == "xvfb" and os.geteuid() != 0:
+        yield (
+            "isolation",
+            "warn",
+            "without root a desktop's user is, to the kernel, you: outside of /home, /tmp, the data folder and the "
+            "checkout it reads whatever you may read",
+            "start the engine as root, as a user who has nothing to hide, or use desktops.kind = docker",
+        )
 
 
 def _scoring() -> Finding:

@@ -123,6 +123,19 @@ class ModelShape:
         language = self.layers * sum(side for name, side in sides.items() if everything or name in targets)
         return rank * (language + (self.tower.sides if everything and vision else 0))
 
+    def adapted(self, targets: Sequence[str], *, vision: bool) -> int:
+        """Weights of the layers that an adapter stands beside."""
+        query, key = (self.hidden * width for width in self._widths)
+        mlp = self.hidden * self.intermediate
+        sizes = {
+            "q_proj": query, "k_proj": key, "v_proj": key, "o_proj": query,
+            "gate_proj": mlp, "up_proj": mlp, "down_proj": mlp,
+        }  # fmt: skip
+        everything = ALL_LINEAR in targets
+        language = self.layers * sum(size for name, size in sizes.items() if everything or name in targets)
+        tower = sum(inputs * outputs for inputs, outputs in self.tower.linear) if everything and vision else 0
+        return language + tower
+
     def screenshot_patches(self, width: int, height: int, max_pixels: int | None = None) -> int:
         """Patches that the tower reads of a screen of this many pixels, shown as at most `max_pixels` of them."""
         side = self.tower.patch * MERGE

@@ -20,6 +20,7 @@ from arpo_engine.runtime.cluster.desktops import RayHost
 from arpo_engine.runtime.cluster.nodes import living_nodes, own_node
 from arpo_engine.runtime.cluster.rank_cluster import RankCluster
 from arpo_engine.runtime.executor import split_evenly
+from arpo_engine.runtime.gpu_room import Gpus, smallest_memory
 from arpo_engine.runtime.placement import place
 from arpo_engine.runtime.provenance import REPOSITORY
 
@@ -54,10 +55,12 @@ class RayExecutor:
         await asyncio.gather(*(host.restart() for host in self._hosts[: len(at_once)]))
         return self._hosts
 
-    def gpus(self) -> tuple[int, str]:
-        """Of all machines of the cluster."""
+    def gpus(self) -> Gpus:
+        """Of all machines of the cluster, by Ray's word."""
         self._join()
-        return RankCluster().gpus(), "the cluster"
+        cluster = RankCluster()
+        memory = smallest_memory(cluster.kinds())
+        return Gpus(total=cluster.gpus(), free=cluster.free_gpus(), where="the cluster", memory_gb=memory)
 
     async def start_ranks(self, config: RunConfig) -> RankGroup:
         """As actors, one GPU each where the cluster has GPUs."""

@@ -17,6 +17,16 @@ class RankCluster:
         untyped: Any = ray
         return int(untyped.cluster_resources().get("GPU", 0))
 
+    def free_gpus(self) -> int:
+        """GPUs of the cluster that nobody has reserved."""
+        untyped: Any = ray
+        return int(untyped.available_resources().get("GPU", 0))
+
+    def kinds(self) -> list[str]:
+        """Names of all resources of the cluster."""
+        untyped: Any = ray
+        return list(untyped.cluster_resources())
+
     def actor(self, kind: type, gpus: int) -> Any:
         """See `Cluster`."""
         remote: Any = ray.remote(kind)
