@@ -36,7 +36,10 @@ class Bounds:
 class Tidal(Protocol):
     """The pool, as far as it is asked from here."""
 
-    slots: Sequence[Slot]
+    @property
+    def slots(self) -> Sequence[Slot]:
+        """All processes of desktops, those that sleep among them."""
+        ...
 
     @property
     def waiting(self) -> int:

@@ -101,8 +101,10 @@ def runs_on_pocket(config: RunConfig) -> bool:
 def _screen(config: RunConfig) -> tuple[int, int]:
     if runs_on_pocket(config):
         return POCKET_SCREEN
-    sized = isinstance(config.desktops, XvfbDesktopsConfig | DockerDesktopsConfig)
-    return (config.desktops.width, config.desktops.height) if sized else OSWORLD_SCREEN
+    desktops = config.desktops
+    if isinstance(desktops, XvfbDesktopsConfig | DockerDesktopsConfig):
+        return desktops.width, desktops.height
+    return OSWORLD_SCREEN
 
 
 def work_of(config: RunConfig, shape: ModelShape | None, tasks: TaskCounts | None = None) -> Work:

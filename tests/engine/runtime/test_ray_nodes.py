@@ -75,6 +75,31 @@ def test_a_node_with_another_version_is_refused(cluster: Cluster, monkeypatch: p
         asyncio.run(RayExecutor().start_desktops(PocketDesktopsConfig(count=1)))
 
 
+def test_desktops_beyond_the_least_are_started_where_there_is_room_and_give_it_back(cluster: Cluster):
+    async def main() -> None:
+        executor = RayExecutor()
+        await soon(lambda: taken() == 0)
+        first, second = await executor.start_desktops(PocketDesktopsConfig(count=2, min_count=1, per_process=1))
+        try:
+            await soon(lambda: taken() == 1)
+            assert second.machine == "", "it is nowhere yet"
+            await second.restart()
+            assert await answers(first) and await answers(second)
+            await soon(lambda: taken() == 2)
+            await second.close()
+            await soon(lambda: taken() == 1)
+        finally:
+            await executor.close()
+
+    asyncio.run(main())
+
+
+def taken() -> float:
+    """Desktops that somebody has reserved."""
+    everything = ray.cluster_resources()
+    return sum(everything.get(name, 0.0) - free(name) for name in (EAST, "desktop"))
+
+
 async def executor_without_patience(host) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ray_desktops, "START_TIMEOUT_S", 1.0)
