@@ -54,3 +54,9 @@ def split_evenly(count: int, per_process: int) -> list[int]:
     """Desktops of each process, so that none has more than `per_process` and all have nearly the same number."""
     processes = -(-count // per_process)
     return [count // processes + (number < count % processes) for number in range(processes)]
+
+
+def process_sizes(config: DesktopsConfig) -> tuple[list[int], list[int]]:
+    """Desktops of each process that runs from the beginning, and of each that is started when episodes wait."""
+    beyond = config.count - config.least
+    return split_evenly(config.least, config.per_process), split_evenly(beyond, config.per_process)

@@ -24,7 +24,7 @@ from arpo_engine.contract.errors import DesktopLost
 from arpo_engine.desktops.host import Answer, DesktopHost, Request
 from arpo_engine.runtime.desktop_process import READY
 from arpo_engine.runtime.devices import gpus_here
-from arpo_engine.runtime.executor import split_evenly
+from arpo_engine.runtime.executor import process_sizes
 from arpo_engine.runtime.gpu_room import Gpus
 from arpo_engine.runtime.rows import as_word
 
@@ -150,9 +150,9 @@ class LocalExecutor:
 
     async def start_desktops(self, config: DesktopsConfig) -> Sequence[DesktopHost]:
         """Start desktop processes side by side."""
-        at_once = split_evenly(config.least, config.per_process)
-        sizes = [*at_once, *split_evenly(config.count - config.least, config.per_process)]
-        self._hosts = [LocalHost(f"{config.kind}-{number}", config, size) for number, size in enumerate(sizes)]
+        at_once, later = process_sizes(config)
+        sizes = enumerate([*at_once, *later])
+        self._hosts = [LocalHost(f"{config.kind}-{number}", config, size) for number, size in sizes]
         await asyncio.gather(*(host.restart() for host in self._hosts[: len(at_once)]))
         return self._hosts
 

@@ -19,7 +19,7 @@ from arpo_engine.desktops.host import DesktopHost
 from arpo_engine.runtime.cluster.desktops import RayHost
 from arpo_engine.runtime.cluster.nodes import living_nodes, own_node
 from arpo_engine.runtime.cluster.rank_cluster import RankCluster
-from arpo_engine.runtime.executor import split_evenly
+from arpo_engine.runtime.executor import process_sizes
 from arpo_engine.runtime.gpu_room import Gpus, smallest_memory
 from arpo_engine.runtime.placement import Place, place
 from arpo_engine.runtime.provenance import REPOSITORY
@@ -50,7 +50,7 @@ class RayExecutor:
         self._join()
         self._node = own_node()
         at_once = place(config.least, config.per_process, living_nodes())
-        places: list[Place | int] = [*at_once, *split_evenly(config.count - config.least, config.per_process)]
+        places: list[Place | int] = [*at_once, *process_sizes(config)[1]]
         self._hosts = [RayHost(f"{config.kind}-{number}", config, where) for number, where in enumerate(places)]
         await asyncio.gather(*(host.restart() for host in self._hosts[: len(at_once)]))
         return self._hosts
