@@ -80,7 +80,8 @@ class Freshness(Protocol):
 class FreshMachines:
     """Machines for one episode each, of which some are started ahead, so that nobody waits for a start."""
 
-    def __init__(self, provider: Provider, spares: int, freshness: Freshness) -> None:
+    def __init__(self, provider: Provider, spares: int, freshness: Freshness | None = None) -> None:
+        """Without `freshness` machines are believed to be fresh."""
         self._provider = provider
         self._spares = spares
         self._freshness = freshness
@@ -100,7 +101,7 @@ class FreshMachines:
         machine = self._waiting_one() or self._start()
         self._refill()
         try:
-            problem = self._freshness.problem(machine)
+            problem = self._freshness.problem(machine) if self._freshness is not None else ""
         except DesktopLost:
             machine.close()
             raise
@@ -175,7 +176,8 @@ class FreshMachines:
                 f"this machine has no room for another desktop: {error}; set desktops.count lower"
             ) from error
         try:
-            self._freshness.came_up(machine)
+            if self._freshness is not None:
+                self._freshness.came_up(machine)
         except DesktopLost:
             machine.close()
             raise
