@@ -38,15 +38,19 @@ class DesktopPool:
         restarts: int,
         sink: EventSink,
         bounds: Bounds | None = None,
+        wakes: bool = False,
     ) -> None:
+        """`wakes`: desktops are paused while the model thinks, so that one which is given back may have to be woken."""
         self.reset_timeout_s = reset_timeout_s
         self.step_timeout_s = step_timeout_s
         self._restarts = restarts
         self._sink = sink
+        self._wakes = wakes
         self.slots = [Slot(host) for host in hosts]
         self._tides = Tides(self, bounds or Bounds(least=sum(host.size for host in hosts)), restarts)
         self._queue = DesktopQueue[Lease]()
-        self._healing: set[asyncio.Task[None]] = set()
+        self._work: set[asyncio.Task[None]] = set()
+        """What goes on in the background: processes that are started again, desktops that are woken."""
         self._held: set[Lease] = set()
         for slot in self._tides.awake_at_first():
             self.seat(slot)
@@ -105,7 +109,10 @@ class DesktopPool:
         lease.expires = None
         if lease.alive:
             lease.slot.failures = 0
-            self._free(lease)
+            if self._wakes:
+                self.in_background(self._wake_and_free(lease))
+            else:
+                self._free(lease)
 
     def lost(self, slot: Slot, life: int, fault: Fault, message: str) -> None:
         """Note a loss once per process, and start its replacement."""
@@ -124,8 +131,8 @@ class DesktopPool:
     def in_background(self, work: Coroutine[Any, Any, None]) -> None:
         """Begin something that episodes do not wait for, and that ends with the pool."""
         task = asyncio.get_running_loop().create_task(work)
-        self._healing.add(task)
-        task.add_done_callback(self._healing.discard)
+        self._work.add(task)
+        task.add_done_callback(self._work.discard)
 
     def fit(self) -> None:
         """Start processes of desktops while episodes wait, and end those that idle, between the bounds."""
@@ -153,10 +160,19 @@ class DesktopPool:
 
     async def close(self) -> None:
         """End every process."""
-        for task in list(self._healing):
+        for task in list(self._work):
             task.cancel()
-        await asyncio.gather(*self._healing, return_exceptions=True)
+        await asyncio.gather(*self._work, return_exceptions=True)
         await asyncio.gather(*(slot.host.close() for slot in self.slots))
+
+    async def _wake_and_free(self, lease: Lease) -> None:
+        """A lease ends: its desktop is left paused by nobody. One that cannot be woken is lost, as any other."""
+        try:
+            await lease.wake()
+        except DesktopLost as error:
+            log.info("a desktop could not be woken", extra={"desktop": lease.name, "reason": str(error)})
+        if lease.alive:
+            self._free(lease)
 
     async def _heal(self, slot: Slot, fault: Fault, message: str) -> None:
         reason = message

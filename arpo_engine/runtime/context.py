@@ -12,6 +12,7 @@ from arpo_engine.agents.base import Agent
 from arpo_engine.agents.qwen_vl import QwenVlAgent
 from arpo_engine.agents.ui_tars import UiTarsAgent
 from arpo_engine.contract.config import RunConfig
+from arpo_engine.contract.config.containers import pauses_while_thinking
 from arpo_engine.contract.config.generators import (
     HfGeneratorConfig,
     OpenAiGeneratorConfig,
@@ -214,6 +215,7 @@ async def _open_pool(config: RunConfig, sink: EventSink, executor: Executor, wra
         restarts=config.desktops.restarts,
         sink=sink,
         bounds=Bounds(least=config.desktops.least, idle_s=config.desktops.idle_s),
+        wakes=pauses_while_thinking(config.desktops),
     )
 
 

@@ -11,12 +11,13 @@ from arpo_engine.contract.config.bounds import BoundedDesktops
 from arpo_engine.contract.config.containers import (
     DockerDesktopsConfig,
     MachineDesktopsConfig,
+    NeverPausedConfig,
     OsworldDockerDesktopsConfig,
     VmwareDesktopsConfig,
 )
 
 
-class PocketDesktopsConfig(BoundedDesktops):
+class PocketDesktopsConfig(BoundedDesktops, NeverPausedConfig):
     """Real Qt widgets drawn offscreen; no X server, no container. Starts in a second."""
 
     kind: Literal["pocket"] = "pocket"
@@ -30,7 +31,7 @@ class PocketDesktopsConfig(BoundedDesktops):
     """Times in a row that a process of desktops is started again after it died, before its desktops are given up."""
 
 
-class XvfbDesktopsConfig(MachineDesktopsConfig):
+class XvfbDesktopsConfig(MachineDesktopsConfig, NeverPausedConfig):
     """Real applications on virtual displays of this machine: Linux, after `./arpo setup xvfb`. Each desktop has a home,
     processes and a network of its own, all in memory, made anew for every episode; nothing of it reaches the
     machine's files or network."""
