@@ -12,6 +12,7 @@ from arpo_engine.contract.actions import Click
 from arpo_engine.contract.config.desktops import PocketDesktopsConfig
 from arpo_engine.contract.errors import DesktopLost
 from arpo_engine.desktops.desktop_client import DesktopClient
+from arpo_engine.desktops.freshness import AsItCameUp
 from arpo_engine.desktops.host import Act, Reset
 from arpo_engine.desktops.machines import FreshMachines
 from arpo_engine.runtime.local import LocalHost
@@ -30,7 +31,7 @@ def single(world: World, runs: int) -> dict[str, Any]:
     if world.provider is None:
         return asyncio.run(_pocket(world, runs))
     cold = [_cold(world) for _ in range(runs)]
-    machines = FreshMachines(world.provider, spares=1)
+    machines = FreshMachines(world.provider, spares=1, freshness=AsItCameUp(REQUEST_TIMEOUT_S))
     machines.fill(START_TIMEOUT_S)
     warm = [_warm(machines) for _ in range(runs)]
     machines.close()

@@ -17,6 +17,7 @@ from arpo_engine.contract.errors import EvaluatorError
 from arpo_engine.contract.tasks import Evaluator, Task
 from arpo_engine.desktops.docker.engine import connect
 from arpo_engine.desktops.docker.provider import DockerMachine, DockerProvider
+from arpo_engine.desktops.freshness import AsItCameUp
 from arpo_engine.desktops.host import Answer, DesktopHost, Request, carry_out
 from arpo_engine.desktops.machines import Address, FreshMachines, Machine, Provider
 from arpo_engine.desktops.osworld import RealDesktop
@@ -81,7 +82,7 @@ class RowHost:
         """A new row of one."""
         await self.close()
         assert self._world.provider is not None, "pocket desktops have processes of their own"
-        self._machines = FreshMachines(self._world.provider, spares=1)
+        self._machines = FreshMachines(self._world.provider, spares=1, freshness=AsItCameUp(REQUEST_TIMEOUT_S))
         self._desktop = RealDesktop(
             self._machines, NoKeeper(), request_timeout_s=REQUEST_TIMEOUT_S, pause_s=0.0, settle_s=0.0
         )

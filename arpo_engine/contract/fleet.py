@@ -19,6 +19,8 @@ class DesktopPhase(StrEnum):
     """What a desktop is busy with. From `resetting` to `scoring` it is leased to an episode, or prepared for one."""
 
     STARTING = "starting"
+    ASLEEP = "asleep"
+    """Not started: fewer are needed now, and it is started when episodes wait."""
     SPARE = "spare"
     """Ready, and nobody has it."""
     RESETTING = "resetting"

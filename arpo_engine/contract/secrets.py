@@ -98,6 +98,12 @@ def redact_output(environment: Mapping[str, str]) -> None:
     sys.stderr = RedactedStream(sys.stderr, redact)
 
 
+def withheld(environment: Mapping[str, str], allowed: Iterable[str]) -> frozenset[str]:
+    """Names of the secrets of an environment that runs may not have, because nobody listed them."""
+    listed = {name.upper() for name in allowed}
+    return frozenset(name for name, value in _secrets(environment) if value and name.upper() not in listed)
+
+
 def _secrets(environment: Mapping[str, str]) -> Iterable[tuple[str, str]]:
     for name, value in environment.items():
         if _SECRET_NAMES.search(name):

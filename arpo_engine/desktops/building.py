@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from arpo_engine.contract.config.containers import MachineDesktopsConfig, pauses_while_thinking
-from arpo_engine.desktops.machines import FreshMachines, Provider
+from arpo_engine.desktops.machines import FreshMachines, Freshness, Provider
 from arpo_engine.desktops.osworld import RealDesktop, TaskKeeper
 from arpo_engine.desktops.osworld_keeper import OsworldKeeper
 from arpo_engine.desktops.real_row import RealDesktopRow
@@ -25,6 +25,7 @@ def assemble(
     provider: Provider,
     keeper: TaskKeeper | None,
     *,
+    freshness: Freshness,
     wait_for_spares: bool = True,
 ) -> RealDesktopRow:
     """`count` desktops, with their spares ready; tasks are kept by OSWorld's own code unless another keeper is given.
@@ -34,13 +35,14 @@ def assemble(
         count: Desktops in this process.
         provider: Starts their machines.
         keeper: Who sets tasks up and scores them.
+        freshness: How it is seen that nobody has used a machine.
         wait_for_spares: False where a start takes so long that whoever waits for this would give up.
 
     Raises:
         DesktopLost: the provider cannot start one here; the text says what is missing.
     """
     keeper = keeper or OsworldKeeper(limits_within(config))
-    machines = FreshMachines(provider, config.spares)
+    machines = FreshMachines(provider, config.spares, freshness)
     if wait_for_spares:
         machines.fill(config.start_timeout_s)
     else:

@@ -82,12 +82,30 @@ class Provider(Protocol):
         ...
 
 
+class Freshness(Protocol):
+    """How a provider's machines show that they are fresh; asked from several threads."""
+
+    def came_up(self, machine: Machine) -> None:
+        """It has just come up; what must be remembered of it is."""
+        ...
+
+    def problem(self, machine: Machine) -> str:
+        """What of somebody else's is on a machine that an episode is about to take; empty where there is nothing.
+
+        Raises:
+            DesktopLost: it does not answer, or not so that it can be understood.
+        """
+        ...
+
+
 class FreshMachines:
     """Machines for one episode each, of which some are started ahead, so that nobody waits for a start."""
 
-    def __init__(self, provider: Provider, spares: int) -> None:
+    def __init__(self, provider: Provider, spares: int, freshness: Freshness | None = None) -> None:
+        """Without `freshness` machines are believed to be fresh."""
         self._provider = provider
         self._spares = spares
+        self._freshness = freshness
         self._ready: deque[Machine] = deque()
         self._starting = 0
         self._closed = False
@@ -99,10 +117,18 @@ class FreshMachines:
         """A machine that nobody has used, at once if one stands ready.
 
         Raises:
-            DesktopLost: none can be started.
+            DesktopLost: none can be started, or the one that is there is not fresh; it is ended.
         """
         machine = self._waiting_one() or self._start()
         self._refill()
+        try:
+            problem = self._freshness.problem(machine) if self._freshness is not None else ""
+        except DesktopLost:
+            machine.close()
+            raise
+        if problem:
+            machine.close()
+            raise DesktopLost(f"{machine.name} is not fresh, though nobody should have used it ({problem})")
         return machine
 
     def begin(self) -> None:
@@ -165,11 +191,18 @@ class FreshMachines:
     def _start(self) -> Machine:
         """A new one. What a machine refuses (processes, files, ports, memory) is a desktop that did not come up."""
         try:
-            return self._provider.start()
+            machine = self._provider.start()
         except OSError as error:
             raise DesktopLost(
                 f"this machine has no room for another desktop: {error}; set desktops.count lower"
             ) from error
+        try:
+            if self._freshness is not None:
+                self._freshness.came_up(machine)
+        except DesktopLost:
+            machine.close()
+            raise
+        return machine
 
     def _has_come(self, machine: Machine | None) -> None:
         with self._changed:

@@ -87,7 +87,7 @@ class Foreman:
             return f"{desktop} is in quarantine already"
         self._require_others([seat])
         held, seat.barred = seat.held, True
-        if not slot.healing and not slot.given_up:
+        if slot.runs:
             self._pool.take_seat(slot, index)
         return f"{desktop} is taken out{'; its episode begins anew on another one' if held else ''}"
 
@@ -96,7 +96,7 @@ class Foreman:
         if not slot.seats[index].barred:
             return f"{desktop} is in no quarantine that a person ordered"
         slot.seats[index].barred = False
-        if not slot.healing and not slot.given_up:
+        if slot.runs:
             self._pool.take_seat(slot, index)
         return f"{desktop} is used again"
 
@@ -115,7 +115,7 @@ class Foreman:
 
     def _idle(self, slot: Slot) -> list[int]:
         """Those that nobody holds in a process that runs: their standing offers are made anew, or not at all."""
-        if slot.healing or slot.given_up:
+        if not slot.runs:
             return []
         return [index for index, seat in enumerate(slot.seats) if not seat.held]
 

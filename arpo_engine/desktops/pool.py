@@ -12,7 +12,7 @@ from collections.abc import Coroutine, Sequence
 from typing import Any
 
 from arpo_engine.contract.errors import DesktopLost, SetupFailed
-from arpo_engine.contract.events import FaultNoticed
+from arpo_engine.contract.events import FaultNoticed, LogWritten
 from arpo_engine.contract.fleet import DesktopPhase
 from arpo_engine.contract.outcomes import Fault
 from arpo_engine.contract.reporting import EventSink
@@ -21,11 +21,9 @@ from arpo_engine.desktops.host import DesktopHost
 from arpo_engine.desktops.lease import Lease
 from arpo_engine.desktops.queue import DesktopQueue
 from arpo_engine.desktops.seats import BARRED, Slot
+from arpo_engine.desktops.tides import Bounds, Tides, start
 
 log = logging.getLogger(__name__)
-
-RESTART_TIMEOUT_S = 180.0
-"""Longest wait for a process to come up again. Executors give up sooner by themselves; this holds for any of them."""
 
 
 class DesktopPool:
@@ -39,6 +37,7 @@ class DesktopPool:
         step_timeout_s: float,
         restarts: int,
         sink: EventSink,
+        bounds: Bounds | None = None,
         wakes: bool = False,
     ) -> None:
         """`wakes`: desktops are paused while the model thinks, so that one which is given back may have to be woken."""
@@ -48,18 +47,25 @@ class DesktopPool:
         self._sink = sink
         self._wakes = wakes
         self.slots = [Slot(host) for host in hosts]
+        self._tides = Tides(self, bounds or Bounds(least=sum(host.size for host in hosts)), restarts)
         self._queue = DesktopQueue[Lease]()
         self._work: set[asyncio.Task[None]] = set()
         """What goes on in the background: processes that are started again, desktops that are woken."""
         self._held: set[Lease] = set()
-        for slot in self.slots:
-            self._seat(slot)
+        for slot in self._tides.awake_at_first():
+            self.seat(slot)
 
     @property
     def size(self) -> int:
-        """Desktops that episodes may have: neither given up nor taken out by a person."""
+        """Desktops that episodes may have: neither given up nor taken out by a person; those among them that are asleep
+        are started when episodes wait."""
         usable = [slot for slot in self.slots if not (slot.given_up or slot.draining)]
         return sum(not seat.barred for slot in usable for seat in slot.seats)
+
+    @property
+    def waiting(self) -> int:
+        """Episodes that wait for a desktop."""
+        return self._queue.waiting
 
     async def lease(self, task: Task | None = None) -> Lease:
         """A healthy desktop, as soon as there is one; at best one that stands ready for the task.
@@ -104,7 +110,7 @@ class DesktopPool:
         if lease.alive:
             lease.slot.failures = 0
             if self._wakes:
-                self._begin(self._wake_and_free(lease))
+                self.in_background(self._wake_and_free(lease))
             else:
                 self._free(lease)
 
@@ -118,9 +124,19 @@ class DesktopPool:
     def renew(self, slot: Slot, fault: Fault, message: str) -> None:
         """End a process for this reason and start another in its place; whoever holds a desktop in it loses it."""
         slot.life += 1
-        slot.given_up, slot.healing = False, True
+        slot.given_up, slot.asleep, slot.healing = False, False, True
         slot.turn(DesktopPhase.QUARANTINED, message)
-        self._begin(self._heal(slot, fault, message))
+        self.in_background(self._heal(slot, fault, message))
+
+    def in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        """Begin something that episodes do not wait for, and that ends with the pool."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._work.add(task)
+        task.add_done_callback(self._work.discard)
+
+    def fit(self) -> None:
+        """Start processes of desktops while episodes wait, and end those that idle, between the bounds."""
+        self._tides.look()
 
     def take_back_overdue(self) -> None:
         """Declare stuck what is held past its deadline: its episode should have ended by itself long before."""
@@ -149,11 +165,6 @@ class DesktopPool:
         await asyncio.gather(*self._work, return_exceptions=True)
         await asyncio.gather(*(slot.host.close() for slot in self.slots))
 
-    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._work.add(task)
-        task.add_done_callback(self._work.discard)
-
     async def _wake_and_free(self, lease: Lease) -> None:
         """A lease ends: its desktop is left paused by nobody. One that cannot be woken is lost, as any other."""
         try:
@@ -167,25 +178,28 @@ class DesktopPool:
         reason = message
         slot.turn(DesktopPhase.RESTARTING, message)
         while slot.failures <= self._restarts:
-            try:
-                async with asyncio.timeout(RESTART_TIMEOUT_S):
-                    await slot.host.restart()
-            except (DesktopLost, TimeoutError) as error:
-                reason = str(error) or f"{slot.host.name} did not start again within {RESTART_TIMEOUT_S:g} s"
-                slot.failures += 1
-                slot.turn(DesktopPhase.RESTARTING, reason)
-                continue
-            slot.healing = False
-            self._notice(fault, slot, f"{message}; its {slot.host.size} desktops were started again in a new process")
-            self._seat(slot)
-            return
+            problem = await start(slot)
+            if not problem:
+                told = f"{message}; its {slot.host.size} desktops were started again in a new process"
+                self.notice(fault, slot, told)
+                self.seat(slot)
+                return
+            reason = problem
+            slot.failures += 1
+            slot.turn(DesktopPhase.RESTARTING, reason)
+        self.give_up(slot, fault, reason)
+
+    def give_up(self, slot: Slot, fault: Fault, reason: str) -> None:
+        """Try no more to start it; who waits looks again whether there is anything to wait for."""
         slot.given_up, slot.healing = True, False
         given_up = f"{reason}; died {slot.failures} times in a row, so its desktops are given up"
         slot.turn(DesktopPhase.GONE, given_up)
-        self._notice(fault, slot, given_up)
+        self.notice(fault, slot, given_up)
         self._queue.wake_all()
 
-    def _seat(self, slot: Slot) -> None:
+    def seat(self, slot: Slot) -> None:
+        """Its process is there: all of its desktops are free."""
+        slot.healing = False
         for index, seat in enumerate(slot.seats):
             seat.machine = slot.host.machine
             self.take_seat(slot, index)
@@ -203,6 +217,11 @@ class DesktopPool:
         if not lease.slot.draining:
             self._queue.offer(lease)
 
-    def _notice(self, fault: Fault, slot: Slot, message: str) -> None:
+    def tell(self, message: str) -> None:
+        """Tell people of something that is no fault."""
+        self._sink.emit(LogWritten(level="info", logger=__name__, message=message))
+
+    def notice(self, fault: Fault, slot: Slot, message: str) -> None:
+        """Tell people of a fault of a process."""
         log.warning("desktops lost", extra={"desktop": slot.host.name, "fault": fault.value, "reason": message})
         self._sink.emit(FaultNoticed(fault=fault, desktop=slot.host.name, message=message))

@@ -46,6 +46,11 @@ class DesktopQueue(Generic[T]):
         """Those who want a desktop only to prepare it."""
         self._preparing: Counter[str] = Counter()
 
+    @property
+    def waiting(self) -> int:
+        """Episodes that wait for a desktop; whoever only wants to prepare one is not among them."""
+        return sum(not waiter.turn.done() for waiter in self._waiting)
+
     async def take(self, task_id: str | None) -> T | None:
         """A free desktop, at best one that is prepared for the task; None when `wake_all` was called meanwhile."""
         lease = self._pick(task_id)

@@ -85,6 +85,9 @@ class Slot:
     """Deaths since an episode last went well on it."""
     given_up: bool = False
     healing: bool = False
+    """Its process is being started, for the first time or again."""
+    asleep: bool = False
+    """It has no process, because fewer desktops are needed now; `tides.py` wakes it."""
     draining: bool = False
 
     def __post_init__(self) -> None:
@@ -93,6 +96,11 @@ class Slot:
             Seat(name=f"{self.host.name}/{index}", machine=self.host.machine, process=shared)
             for index in range(self.host.size)
         ]
+
+    @property
+    def runs(self) -> bool:
+        """Whether it has a process that answers, as far as is known."""
+        return not (self.healing or self.given_up or self.asleep)
 
     def turn(self, phase: DesktopPhase, note: str = "") -> None:
         """All of its desktops are at this now, whoever had them."""
@@ -126,8 +134,9 @@ class ChangeLog:
 
 
 def machines_of(slots: Sequence[Slot]) -> list[MachineSeen]:
-    """The machines that the desktops are on; one drains when all of its processes do."""
-    names = dict.fromkeys(slot.host.machine for slot in slots)
+    """The machines that the desktops are on; one drains when all of its processes do. What was never started on a
+    cluster is on none yet."""
+    names = dict.fromkeys(slot.host.machine for slot in slots if slot.host.machine)
     return [
         MachineSeen(name=name, draining=all(slot.draining for slot in slots if slot.host.machine == name))
         for name in names

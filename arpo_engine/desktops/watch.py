@@ -56,9 +56,10 @@ class PoolWatch:
         self._tell(whole=True)
 
     def look(self) -> None:
-        """Carry out new orders, take back what is overdue, and tell what changed if it is time to."""
+        """Carry out new orders, take back what is overdue, start and end desktops by need; now and then tell of it."""
         self._foreman.heed(self._sink.orders)
         self._pool.take_back_overdue()
+        self._pool.fit()
         now = asyncio.get_running_loop().time()
         if now - self._told_at >= self._every_s:
             first = self._told_at == float("-inf")

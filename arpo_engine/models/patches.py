@@ -6,7 +6,7 @@ Works on whole batches of equally sized screenshots and keeps a still picture's 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -28,6 +28,13 @@ class PatchFormat:
     temporal: int = 2
     mean: tuple[float, ...] = CLIP_MEAN
     std: tuple[float, ...] = CLIP_STD
+
+    def within(self, max_pixels: int | None) -> PatchFormat:
+        """The same for screenshots of at most so many pixels; None: as it is."""
+        if max_pixels is None or max_pixels >= self.limits.max_pixels:
+            return self
+        least = min(self.limits.min_pixels, max_pixels)
+        return replace(self, limits=replace(self.limits, max_pixels=max_pixels, min_pixels=least))
 
     def grid(self, width: int, height: int) -> tuple[int, int]:
         """Rows and columns of visual tokens of a screenshot of this size."""

@@ -56,14 +56,21 @@ class Policy:
         self._forbidden = self._forbidden_logits()
 
     @classmethod
-    def load(cls, path: str | Path, dtype: Dtype = "float32", trust_remote_code: bool = False) -> Policy:
+    def load(
+        cls,
+        path: str | Path,
+        dtype: Dtype = "float32",
+        trust_remote_code: bool = False,
+        max_pixels: int | None = None,
+    ) -> Policy:
         """Read `builtin:pocket`, a Hugging Face folder or a hub name; an adapter's folder is merged into its model.
+        With `max_pixels` it is shown screenshots of no more than that, if its own settings allow more.
 
         Raises:
             ModelError: it is missing, torn, or of a kind that is not trained here; the text says what to do.
         """
         folder = folders.locate(str(path))
-        patches = image_settings.read_patch_format(folder)
+        patches = image_settings.read_patch_format(folder).within(max_pixels)
         model = _read_model(folder, dtype, trust_remote_code)
         with _explaining(folder):
             tokenizer = AutoTokenizer.from_pretrained(

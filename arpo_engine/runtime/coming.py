@@ -8,16 +8,17 @@ from arpo_engine.contract.config import RunConfig
 from arpo_engine.contract.events import DesktopsSeen
 from arpo_engine.contract.fleet import DesktopPhase, DesktopSeen
 from arpo_engine.contract.reporting import EventSink
-from arpo_engine.runtime.executor import split_evenly
+from arpo_engine.runtime.executor import process_sizes
 
 
 def tell_coming(config: RunConfig, sink: EventSink) -> None:
     """Name the desktops as executors do on one machine; where nodes divide them otherwise, the first look says so."""
     desktops, now = config.desktops, datetime.now(UTC)
-    sizes = split_evenly(desktops.count, desktops.per_process)
+    at_once, later = process_sizes(desktops)
+    phases = [DesktopPhase.STARTING] * len(at_once) + [DesktopPhase.ASLEEP] * len(later)
     coming = [
-        DesktopSeen(name=f"{desktops.kind}-{number}/{place}", machine="", phase=DesktopPhase.STARTING, since=now)
-        for number, size in enumerate(sizes)
+        DesktopSeen(name=f"{desktops.kind}-{number}/{place}", machine="", phase=phase, since=now)
+        for number, (size, phase) in enumerate(zip([*at_once, *later], phases, strict=True))
         for place in range(size)
     ]
     sink.emit(DesktopsSeen(desktops=coming))

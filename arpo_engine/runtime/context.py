@@ -26,6 +26,7 @@ from arpo_engine.contract.resize import PixelLimits
 from arpo_engine.contract.tasks import Task
 from arpo_engine.desktops.host import DesktopHost
 from arpo_engine.desktops.pool import DesktopPool
+from arpo_engine.desktops.tides import Bounds
 from arpo_engine.desktops.watch import PoolWatch
 from arpo_engine.evaluation.evaluator import Evaluator
 from arpo_engine.inference.base import Generator
@@ -75,7 +76,8 @@ def _load_policy(config: RunConfig, sink: EventSink, *, samples: bool) -> Policy
     """The model of the config, of which only what the config says will learn, whoever samples from it. It is on a GPU,
     if there is one, unless neither learning nor sampling is done by this process."""
     sink.emit(PhaseChanged(phase="preparing", detail=f"loading the model {config.model.path}"))
-    policy = Policy.load(config.model.path, dtype=config.model.dtype, trust_remote_code=config.model.trust_remote_code)
+    model = config.model
+    policy = Policy.load(model.path, model.dtype, model.trust_remote_code, model.max_pixels)
     if config.kind == "train":
         policy.train_only(config.model, config.seed)
     if samples or not config.learner.spread:
@@ -171,7 +173,7 @@ async def open_context(
     train, held_out = load_tasks(config)
     sampler = await GENERATORS[config.generator.kind](config, config.generator, sink)
     policy, generator = sampler.policy, sampler.generator
-    sink.emit(PhaseChanged(phase="preparing", detail=f"starting {config.desktops.count} desktops"))
+    sink.emit(PhaseChanged(phase="preparing", detail=f"starting {config.desktops.least} desktops"))
     tell_coming(config, sink)
     pool: DesktopPool | None = None
     try:
@@ -212,6 +214,7 @@ async def _open_pool(config: RunConfig, sink: EventSink, executor: Executor, wra
         step_timeout_s=config.desktops.step_timeout_s,
         restarts=config.desktops.restarts,
         sink=sink,
+        bounds=Bounds(least=config.desktops.least, idle_s=config.desktops.idle_s),
         wakes=pauses_while_thinking(config.desktops),
     )
 

@@ -54,10 +54,10 @@ async def run_evaluation(
         config, run_dir=run_dir, attempt=attempt, sink=sink, executor=executor, wrappers=wrappers
     ) as context:
         chosen = _chosen(context)
-        _announce(context, len(chosen))
         if not resuming:
             for name in chosen:
                 set_aside(_log_path(context, name), attempt)
+        _announce(context, len(chosen), goes_on=any(_log_path(context, name).exists() for name in chosen))
         measured: dict[str, Measured] = {}
         for step, (name, tasks) in enumerate(chosen.items(), start=1):
             if halt := stop.halt():
@@ -106,12 +106,14 @@ def _selected(tasks: tuple[Task, ...], words: tuple[str, ...]) -> tuple[Task, ..
     return tuple(task for task in tasks if any(fnmatchcase(name, w) for w in words for name in (task.id, task.domain)))
 
 
-def _announce(context: Context, splits: int) -> None:
+def _announce(context: Context, splits: int, *, goes_on: bool) -> None:
     config = context.config
     tasks = (*context.train_tasks, *context.held_out_tasks)
     context.sink.emit(
         RunStarted(
             run_kind="evaluate",
+            # Every split is told again as a whole, whatever of it was finished before.
+            resumed_from_step=0 if goes_on else None,
             total_steps=splits,
             train_tasks=len(context.train_tasks),
             held_out_tasks=len(context.held_out_tasks),
@@ -159,8 +161,9 @@ async def _measure(
         resuming=Resuming(log=log, halted=lambda: stop.halt() is not None, at_once=context.pool.size),
         watch=_osworld_folders(context, name).write if config.osworld_layout else None,
     )
-    context.sink.emit(MetricsLogged(step=step, values={METRICS[name]: measured.success}))
     if not measured.unfinished:
+        # A part of a split is no figure of it, and a tracker could not take it back.
+        context.sink.emit(MetricsLogged(step=step, values={METRICS[name]: measured.success}))
         context.sink.emit(
             StepFinished(
                 step=step,

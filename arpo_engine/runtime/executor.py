@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from arpo_engine.contract.config import RunConfig
 from arpo_engine.contract.config.desktops import DesktopsConfig
 from arpo_engine.desktops.host import DesktopHost
+from arpo_engine.runtime.gpu_room import Gpus
 
 if TYPE_CHECKING:
     # Whoever only starts desktops does without torch.
@@ -23,15 +24,16 @@ class Executor(Protocol):
         ...
 
     async def start_desktops(self, config: DesktopsConfig) -> Sequence[DesktopHost]:
-        """Start as many desktop processes as the config asks for; each is ready when this returns.
+        """Processes for all desktops of the config. The first, which hold `least` of them, are ready when this returns;
+        the others are started when they are asked to (`DesktopHost.restart`).
 
         Raises:
             DesktopLost: one did not come up; the text says why.
         """
         ...
 
-    def gpus(self) -> tuple[int, str]:
-        """GPUs that ranks may have, and where they are, in words."""
+    def gpus(self) -> Gpus:
+        """GPUs that ranks may have."""
         ...
 
     async def start_ranks(self, config: RunConfig) -> RankGroup:
@@ -52,3 +54,9 @@ def split_evenly(count: int, per_process: int) -> list[int]:
     """Desktops of each process, so that none has more than `per_process` and all have nearly the same number."""
     processes = -(-count // per_process)
     return [count // processes + (number < count % processes) for number in range(processes)]
+
+
+def process_sizes(config: DesktopsConfig) -> tuple[list[int], list[int]]:
+    """Desktops of each process that runs from the beginning, and of each that is started when episodes wait."""
+    beyond = config.count - config.least
+    return split_evenly(config.least, config.per_process), split_evenly(beyond, config.per_process)

@@ -10,6 +10,6 @@ def build_executor(name: str) -> Executor:
     """`local` or `ray`; Ray is imported only when it is asked for."""
     if name == "local":
         return LocalExecutor()
-    from arpo_engine.runtime.ray import RayExecutor
+    from arpo_engine.runtime.cluster.executor import RayExecutor
 
     return RayExecutor()

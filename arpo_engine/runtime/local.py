@@ -24,7 +24,8 @@ from arpo_engine.contract.errors import DesktopLost
 from arpo_engine.desktops.host import Answer, DesktopHost, Request
 from arpo_engine.runtime.desktop_process import READY
 from arpo_engine.runtime.devices import gpus_here
-from arpo_engine.runtime.executor import split_evenly
+from arpo_engine.runtime.executor import process_sizes
+from arpo_engine.runtime.gpu_room import Gpus
 from arpo_engine.runtime.rows import as_word
 
 if TYPE_CHECKING:
@@ -148,15 +149,17 @@ class LocalExecutor:
         return []
 
     async def start_desktops(self, config: DesktopsConfig) -> Sequence[DesktopHost]:
-        """Start all desktop processes side by side."""
-        sizes = split_evenly(config.count, config.per_process)
-        self._hosts = [LocalHost(f"{config.kind}-{number}", config, size) for number, size in enumerate(sizes)]
-        await asyncio.gather(*(host.restart() for host in self._hosts))
+        """Start desktop processes side by side."""
+        at_once, later = process_sizes(config)
+        sizes = enumerate([*at_once, *later])
+        self._hosts = [LocalHost(f"{config.kind}-{number}", config, size) for number, size in sizes]
+        await asyncio.gather(*(host.restart() for host in self._hosts[: len(at_once)]))
         return self._hosts
 
-    def gpus(self) -> tuple[int, str]:
+    def gpus(self) -> Gpus:
         """Of this machine."""
-        return gpus_here(), "this machine"
+        count = gpus_here()
+        return Gpus(total=count, free=count, where="this machine")
 
     async def start_ranks(self, config: RunConfig) -> RankGroup:
         """As child processes, too."""

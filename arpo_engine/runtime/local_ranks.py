@@ -14,7 +14,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 
@@ -24,7 +23,8 @@ from arpo_engine.contract.config import RunConfig
 from arpo_engine.contract.errors import LearnerLost
 from arpo_engine.runtime.devices import check_ranks, cores_here
 from arpo_engine.runtime.parcels import Parcel, pack, shared_folder, unpack
-from arpo_engine.runtime.rank_trouble import GRACE_S, Trouble, died, failed, raise_worst, silent
+from arpo_engine.runtime.rank_answers import Patience, answer_of_first
+from arpo_engine.runtime.rank_trouble import Trouble, died, failed
 from arpo_engine.trainer.rank_wire import Answer, Done, Failed, RankSettings, Request
 
 log = logging.getLogger(__name__)
@@ -67,18 +67,20 @@ class LocalRanks:
         devices = rank_devices(self._config)
         for rank, device in enumerate(devices):
             self._children.append(self._start(rank, device))
-        self._answers("load the model", self._config.learner.start_timeout_s, "learner.start_timeout_s")
+        limit = Patience(seconds=self._config.learner.start_timeout_s, setting="learner.start_timeout_s")
+        self._answers("load the model", limit)
 
     def ask(self, request: Request) -> Done:
         """See `RankGroup`."""
         if self._gone:
             raise LearnerLost(self._gone)
-        name, file = type(request).__name__, self._folder / "request"
+        limit = Patience(seconds=self._config.learner.answer_timeout_s, setting="learner.answer_timeout_s")
+        file = self._folder / "request"
         parcel = pack(request, file)
         try:
             for child in self._children:
                 self._send(child, parcel)
-            return self._answers(name, self._config.learner.answer_timeout_s, "learner.answer_timeout_s")
+            return self._answers(type(request).__name__, limit)
         finally:
             file.unlink(missing_ok=True)
 
@@ -113,29 +115,17 @@ class LocalRanks:
         except OSError:
             log.debug("a rank is gone already; its end of the socket will tell", extra={"rank": child.rank})
 
-    def _answers(self, doing: str, timeout_s: float, setting: str) -> Done:
-        """The first rank's answer, when all have answered."""
-        waiting = {child.connection: child for child in self._children}
-        first, troubles = Done(), list[Trouble]()
-        until = time.monotonic() + timeout_s
-        while waiting:
-            ready = wait(list(waiting), max(0.0, until - time.monotonic()))
-            if not ready:
-                break
-            for connection in ready:
-                child = waiting.pop(connection)  # type: ignore[call-overload]
-                answer = self._received(child)
-                if isinstance(answer, Done):
-                    first = answer if child.rank == 0 else first
-                else:
-                    troubles.append(answer)
-                    until = min(until, time.monotonic() + GRACE_S)
-        if waiting and not troubles:
-            troubles = [silent([child.rank for child in waiting.values()], doing, timeout_s, setting)]
-        if troubles:
-            self._end("; ".join(trouble.sentence for trouble in troubles))
-            raise_worst(troubles)
-        return first
+    def _answers(self, doing: str, patience: Patience) -> Done:
+        children = {child.connection: child for child in self._children}
+        done: Done = answer_of_first(
+            {connection: child.rank for connection, child in children.items()},
+            doing=doing,
+            patience=patience,
+            some_of=_talking,
+            received=lambda connection: self._received(children[connection]),
+            end=self._end,
+        )
+        return done
 
     def _received(self, child: _Child) -> Done | Trouble:
         try:
@@ -165,6 +155,11 @@ class LocalRanks:
             except subprocess.TimeoutExpired:  # a process that gives back the memory of a GPU may take longer
                 log.warning("a rank was killed and is not gone yet", extra={"rank": child.rank})
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _talking(lines: list[Connection], seconds: float) -> list[Connection]:
+    """Those that have something to say, or are closed."""
+    return [line for line in wait(lines, seconds) if isinstance(line, Connection)]
 
 
 def rank_devices(config: RunConfig) -> list[str]:

@@ -116,13 +116,29 @@ def another_place(lost: Place, nodes: Sequence[DesktopNode]) -> Place:
     """
     if stands(lost, nodes):
         return lost  # what it held is being freed, and Ray starts its successor as soon as it is
-    roomy = max(nodes, key=lambda node: node.free, default=None)
-    if roomy is None or roomy.free < lost.size:
+    if any(node.free >= lost.size for node in nodes):
+        return place_for(lost.size, nodes)
+    raise NoRoom(
+        f"the node {lost.resources[0]} is gone, and no other has room for its {lost.size} desktops; bring it back, "
+        "or add one with ./arpo join --desktops N"
+    )
+
+
+def place_for(size: int, nodes: Sequence[DesktopNode]) -> Place:
+    """Where the desktops of one more process go: the node with most room, or anywhere if none is for desktops.
+
+    Raises:
+        NoRoom: no node has room for them.
+    """
+    if not nodes:
+        return Place(size=size)
+    roomy = max(nodes, key=lambda node: node.free)
+    if roomy.free < size:
         raise NoRoom(
-            f"the node {lost.resources[0]} is gone, and no other has room for its {lost.size} desktops; bring it back, "
-            "or add one with ./arpo join --desktops N"
+            f"no node has room for {size} more desktops ({roomy.name} has {roomy.free}); wait for other runs to "
+            "end, or add a node with ./arpo join --desktops N"
         )
-    return Place(size=lost.size, resources=roomy.resources)
+    return Place(size=size, resources=roomy.resources)
 
 
 def refuse_other_versions(name: str, *, here: Mapping[str, str], there: Mapping[str, str]) -> None:

@@ -27,6 +27,8 @@ from arpo_engine.models.folder import family_of, locate
 from arpo_engine.runtime.agent_fit import described, mismatch
 from arpo_engine.runtime.devices import check_ranks, cores_here
 from arpo_engine.runtime.executor import Executor
+from arpo_engine.runtime.gpu_room import Gpus, machine_of_ranks, shortage
+from arpo_engine.runtime.hardware import this_machine
 from arpo_engine.runtime.mirrors import checks as mirrors
 from arpo_engine.runtime.plan_checks import Status, judge_plan
 from arpo_engine.runtime.task_checks import check_tasks
@@ -58,11 +60,14 @@ async def preflight(config: RunConfig, *, run_dir: Path, executor: Executor) -> 
         checks.append(await _guarded("desktops", _desktops, config, executor))
     if isinstance(config.generator, VllmGeneratorConfig):
         checks.append(await _guarded("vllm", _vllm))
-    if config.kind == "train" and config.learner.spread:
-        checks.append(await _guarded("ranks", _ranks, config, executor))
+    gpus = await _gpus(executor) if config.kind == "train" and config.learner.spread else None
+    if gpus is not None:
+        checks.append(await _guarded("ranks", _ranks, config, gpus))
     if config.kind == "train" and config.checkpoint.push_to is not None:
         checks.append(_hub(config))
-    planned = [Check(one.name, one.status, one.message, one.cure) for one in judge_plan(config, run_dir=run_dir)]
+    machine = this_machine() if gpus is None else machine_of_ranks(this_machine(), gpus)
+    judged = judge_plan(config, run_dir=run_dir, machine=machine)
+    planned = [Check(one.name, one.status, one.message, one.cure) for one in judged]
     return [*checks, *planned, _processor(config), *([check_mirrors(config)] if config.records.mirrors else [])]
 
 
@@ -135,15 +140,22 @@ async def _vllm() -> Check:
     return Check("vllm", "ok", f"engines of vLLM will run with {vllm_python()}")
 
 
-async def _ranks(config: RunConfig, executor: Executor) -> Check:
+async def _gpus(executor: Executor) -> Gpus:
+    """Where ranks will learn, which need not be this machine."""
     try:
-        gpus, where = executor.gpus()
+        return executor.gpus()
     finally:
         await executor.close()
+
+
+async def _ranks(config: RunConfig, gpus: Gpus) -> Check:
     learner = config.learner
-    check_ranks(learner, gpus, where)
-    if gpus and learner.backend != "gloo":
-        return Check("ranks", "ok", f"{learner.ranks} ranks learn, one GPU each; {where} has {gpus}")
+    check_ranks(learner, gpus.total, gpus.where)
+    short = shortage(config, gpus)
+    if short is not None:
+        return Check("ranks", "warn", *short)
+    if gpus.total and learner.backend != "gloo":
+        return Check("ranks", "ok", f"{learner.ranks} ranks learn, one GPU each; {gpus.where} has {gpus.total}")
     cores, message = cores_here(), f"{learner.ranks} ranks learn on processors"
     if learner.ranks > cores:
         cure = f"use learner.ranks = {cores} or fewer (what is learnt stays the same), or a machine with GPUs"
@@ -163,7 +175,7 @@ async def _tasks(config: RunConfig) -> Check:
 async def _desktops(config: RunConfig, executor: Executor) -> Check:
     task: Task = load_tasks(config)[0][0]
     started = time.monotonic()
-    one = config.desktops.model_copy(update={"count": 1})
+    one = config.desktops.model_copy(update={"count": 1, "min_count": None})
     try:
         hosts = await executor.start_desktops(one)
         async with asyncio.timeout(config.desktops.reset_timeout_s):

@@ -5,6 +5,7 @@ Each answer is (status, fact, cure); `preflight.py` makes a check of it. Looks a
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Literal
@@ -29,6 +30,14 @@ def check_tasks(tasks: Sequence[Task], desktops: DesktopsConfig, source: str) ->
     yield _allowed(tasks)
     yield _files(tasks, source)
     yield _runnable(tasks, desktops)
+    if desktops.kind == "xvfb" and os.geteuid() != 0:
+        yield (
+            "isolation",
+            "warn",
+            "without root a desktop's user is, to the kernel, you: outside of /home, /tmp, the data folder and the "
+            "checkout it reads whatever you may read",
+            "start the engine as root, as a user who has nothing to hide, or use desktops.kind = docker",
+        )
 
 
 def _scoring() -> Finding:
@@ -62,13 +71,15 @@ def _files(tasks: Sequence[Task], source: str) -> Finding:
 
 
 def _runnable(tasks: Sequence[Task], desktops: DesktopsConfig) -> Finding:
-    provider, withheld = desktops.kind, _withheld(desktops)
-    why = Counter(reason for task in tasks for reason in obstacles(task, provider, withheld)[:1])
+    provider, withheld, granted = desktops.kind, _withheld(desktops), _granted(desktops)
+    why = Counter(reason for task in tasks for reason in obstacles(task, provider, withheld, granted)[:1])
     if not why:
         return "runnable", "ok", f"every task has what it needs on desktops of kind {provider}", ""
     reasons = "; ".join(f"{reason} ({count})" for reason, count in why.most_common(3))
     fact = f"{why.total()} of {len(tasks)} tasks cannot be done on desktops of kind {provider}: {reasons}"
     cure = f"import-osworld writes the split runnable_{provider.replace('-', '_')}"
+    if Need.WEB.value in why and isinstance(desktops, DockerDesktopsConfig):
+        cure += "; desktops.network = open lets tasks reach the web from their container"
     if any(need.value in why for need in withheld):
         cure += "; desktops.administrator = true lets tasks use sudo inside their container"
     return "runnable", "warn", fact, cure
@@ -78,3 +89,9 @@ def _withheld(desktops: DesktopsConfig) -> frozenset[Need]:
     """What the kind of desktop could give, and these settings do not."""
     closed = isinstance(desktops, DockerDesktopsConfig) and not desktops.administrator
     return frozenset({Need.ADMINISTRATOR}) if closed else frozenset()
+
+
+def _granted(desktops: DesktopsConfig) -> frozenset[Need]:
+    """What these settings give beyond what the kind of desktop usually has."""
+    opened = isinstance(desktops, DockerDesktopsConfig) and desktops.network == "open"
+    return frozenset({Need.WEB, Need.INSTALLS}) if opened else frozenset()

@@ -39,7 +39,7 @@ def _kl_penalty(config: RunConfig, policy: Policy, siblings: Siblings, spread: S
         return None
     if policy.adapter is not None and kl.reference is None:
         return KlPenalty(kl, BaseReference(policy, policy.adapter, siblings), temperature, siblings)
-    frozen = Policy.load(kl.reference or start.path, dtype=start.dtype, trust_remote_code=start.trust_remote_code)
+    frozen = Policy.load(kl.reference or start.path, start.dtype, start.trust_remote_code, start.max_pixels)
     frozen.passes = config.learner
     if spread is None:
         reference = Reference(frozen, device=policy.device, offload=kl.offload)

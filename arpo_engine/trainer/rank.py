@@ -47,7 +47,7 @@ class Rank:
         # FSDP warns of results that are views, lest somebody changes them in place; nobody does.
         warnings.filterwarnings("ignore", message=".*returned a view tensor.*")
         model = config.model
-        self._policy = Policy.load(model.path, dtype=model.dtype, trust_remote_code=model.trust_remote_code)
+        self._policy = Policy.load(model.path, model.dtype, model.trust_remote_code, model.max_pixels)
         self._policy.train_only(model, config.seed)
         self._siblings = spread(self._policy, config.learner, device)
 

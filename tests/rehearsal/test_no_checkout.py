@@ -17,7 +17,7 @@ DRIVER = """
 import asyncio, ray
 from arpo_engine.contract.config.desktops import PocketDesktopsConfig
 from arpo_engine.desktops.host import Reset
-from arpo_engine.runtime.ray import RayExecutor
+from arpo_engine.runtime.cluster.executor import RayExecutor
 from arpo_engine.tasks import load_split
 
 async def main():

@@ -21,6 +21,9 @@ class PhaseLook:
 
 LOOKS: dict[str, PhaseLook] = {
     DesktopPhase.STARTING: PhaseLook(icon="preparing", word="starting", tone="odd", says="Its process is starting."),
+    DesktopPhase.ASLEEP: PhaseLook(
+        icon="moon", word="asleep", tone="plain", says="Not started, as fewer are needed now; it is when episodes wait."
+    ),
     DesktopPhase.SPARE: PhaseLook(icon="queued", word="spare", tone="plain", says="Ready; no episode has it."),
     DesktopPhase.RESETTING: PhaseLook(
         icon="replay", word="resetting", tone="accent", says="It is brought into the state in which the task begins."

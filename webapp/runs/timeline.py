@@ -50,7 +50,9 @@ def _pause(data: Data) -> TimelineLine:
 
 def _started(data: Data) -> TimelineLine:
     text = f"The engine started: {data.get('total_steps', 0)} steps, {data.get('desktops', 0)} desktops"
-    if data.get("resumed_from_step") is not None:
+    if data.get("resumed_from_step") is not None and data.get("run_kind") == "evaluate":
+        text = "The engine goes on from what earlier attempts have finished"
+    elif data.get("resumed_from_step") is not None:
         text = f"The engine goes on from the checkpoint of step {data['resumed_from_step']}"
     return TimelineLine(icon="running", text=text)
 

@@ -42,7 +42,13 @@ class Gpu:
 
     name: str
     driver: str
-    memory_mb: int
+    memory_mb: int | None
+    """None where nvidia-smi does not tell, as of a GPU that shares the computer's memory."""
+
+    @property
+    def described(self) -> str:
+        """Its name, and its memory as far as that is known."""
+        return self.name if self.memory_mb is None else f"{self.name} with {self.memory_mb // 1024} GiB"
 
 
 def install_gpu(log: Path, report: install.Report, *, flash_attention: bool = False) -> list[str]:
@@ -67,7 +73,7 @@ def install_gpu(log: Path, report: install.Report, *, flash_attention: bool = Fa
             install.mark_installed(STAGE)
         if flash_attention:
             _build_flash_attention(log, beat)
-    said = [f"{len(gpus)} GPUs, the first {gpus[0].name} with {gpus[0].memory_mb // 1024} GiB, driver {gpus[0].driver}"]
+    said = [f"{len(gpus)} GPUs, the first {gpus[0].described}, driver {gpus[0].driver}"]
     said.append(require_good("the engine", try_out(Path(sys.executable), *(["flash_attn"] if flash_attention else []))))
     said.append(require_good("vLLM", try_out(python, "vllm"), vllm=_locked_version("vllm")))
     return said
@@ -121,7 +127,12 @@ def found_gpus() -> list[Gpu]:
             f"nvidia-smi says: {said[0]}; mend the driver (after an update: restart the machine) until it lists a GPU"
         )
     parts = [[part.strip() for part in line.split(",")] for line in lines]
-    return [Gpu(name=name, driver=driver, memory_mb=int(memory)) for name, driver, memory in parts]
+    return [Gpu(name=name, driver=driver, memory_mb=_number(memory)) for name, driver, memory in parts]
+
+
+def _number(said: str) -> int | None:
+    """A number of nvidia-smi; none where it says `[N/A]`."""
+    return int(said) if said.isdigit() else None
 
 
 def use_cuda_torch(log: Path, beat: install.Beat) -> None:

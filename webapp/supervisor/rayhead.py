@@ -20,7 +20,8 @@ import urllib.request
 from pathlib import Path
 from typing import Final
 
-from webapp.env import BASE_DIR, envint, secret_file
+from arpo_engine.contract.secrets import USUAL_SECRETS, withheld
+from webapp.env import BASE_DIR, envint, envlist, secret_file
 from webapp.supervisor.child import Spec
 from webapp.supervisor.logs import RotatingLog
 from webapp.supervisor.ports import LOOPBACK, choose_port, free_port
@@ -38,7 +39,8 @@ PATIENCE: Final = {
 """Variables of every node that we start: a machine with much to do may take its time."""
 NOT_FOR_JOBS: Final = ("RAY_ADDRESS", "DATABASE_URL", "VALKEY_URL", "SECRET_KEY")
 """What the head does not pass on: it must not take itself for a client of a cluster that the environment names, and
-jobs, which run models that people bring, have no business with the console's own keys."""
+jobs, which run models that people bring, have no business with the console's own keys, nor with any other secret that
+ARPO_RUN_SECRETS does not list."""
 START: Final = ("start", "--head", "--block", "--include-dashboard=true", "--disable-usage-stats", "--no-monitor")
 WARM_UP: Final = "import ray.dashboard.agent, ray.dashboard.head, ray._private.runtime_env.agent.main"
 """Ray gives its helpers 15 s to import all they need; fresh files, not yet compiled, may take longer than that."""
@@ -153,7 +155,9 @@ class RayHead:
         if self.node_ip == LOOPBACK:
             # Off means: this node is 127.0.0.1 to itself. A laptop that changes its network keeps its head.
             settings["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
-        inherited = {key: value for key, value in environment.items() if key not in NOT_FOR_JOBS}
+        listed = envlist("ARPO_RUN_SECRETS", list(USUAL_SECRETS))
+        kept_back = {*NOT_FOR_JOBS, *withheld(environment, listed)}
+        inherited = {key: value for key, value in environment.items() if key not in kept_back}
         return Program(
             name="ray",
             argv=(str(ray), *START, *(f"{key}={value}" for key, value in words.items())),

@@ -8,13 +8,12 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from arpo_engine.contract.base import Strict
+from arpo_engine.contract.config.bounds import BoundedDesktops
 
 
-class MachineDesktopsConfig(Strict):
+class MachineDesktopsConfig(BoundedDesktops):
     """What all desktops share that are machines of their own. Each serves one episode and is then made anew."""
 
-    count: int = Field(2, ge=1, le=256)
-    """Desktops alive at once."""
     per_process: int = Field(1, ge=1, le=8)
     """Desktops that share one process of the engine. They wait for each other's actions."""
     spares: int = Field(1, ge=0, le=8)

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
+from arpo_engine.contract.config.bounds import BoundedDesktops
 from arpo_engine.contract.config.containers import (
     DockerDesktopsConfig,
     MachineDesktopsConfig,
@@ -16,12 +17,12 @@ from arpo_engine.contract.config.containers import (
 )
 
 
-class PocketDesktopsConfig(NeverPausedConfig):
+class PocketDesktopsConfig(BoundedDesktops, NeverPausedConfig):
     """Real Qt widgets drawn offscreen; no X server, no container. Starts in a second."""
 
     kind: Literal["pocket"] = "pocket"
     count: int = Field(48, ge=1, le=512)
-    """Desktops alive at once."""
+    """Desktops alive at once, at most."""
     per_process: int = Field(64, ge=1, le=256)
     """Desktops that share one process."""
     reset_timeout_s: float = Field(30.0, gt=0)

@@ -34,7 +34,8 @@ class OpenAiGeneratorConfig(Strict):
     """Name of the model at the server (`--served-model-name`)."""
     api_key_env: str = Field("OPENAI_API_KEY", pattern=r"^[A-Z0-9_]*API_KEY$")
     """Environment variable that holds the key, if the server wants one; a key never stands in a config. Its name ends
-    with API_KEY, so that no other secret of the machine can be sent."""
+    with API_KEY, so that no other secret of the machine can be sent. A console gives runs only what its administrator
+    lists in ARPO_RUN_SECRETS; OPENAI_API_KEY is listed unless they say otherwise."""
     max_new_tokens: int = Field(500, ge=1)
     """Longest reply; a reply that does not end by then is unreadable."""
     min_pixels: int = Field(3136, ge=1)

@@ -35,6 +35,9 @@ class ModelConfig(Strict):
     """Numbers that the weights are trained in."""
     trust_remote_code: bool = False
     """Run Python code that comes with the model. Only for models that you have read."""
+    max_pixels: int | None = Field(None, ge=28 * 28)
+    """Screenshots are made smaller for the policy until they have no more pixels than this; none: as large as the
+    model's own image settings allow. Fewer pixels take less time and memory, and small writing is lost."""
     freeze_vision: bool = False
     """Leave the vision tower as it is: neither its weights nor matrices beside them (LoRA) are trained."""
     lora: LoraConfig = LoraConfig()
@@ -235,7 +238,7 @@ class CheckpointConfig(Strict):
     """Make the repository private, and send nothing to one that is public."""
     push_token_env: str = Field("HF_TOKEN", pattern=r"^HF_([A-Z0-9]+_)*TOKEN$")
     """Variable of the environment that holds a token that may write there; the token itself is never part of a
-    config."""
+    config. A console gives runs only what its administrator lists in ARPO_RUN_SECRETS; HF_TOKEN is, usually."""
     push_timeout_s: float = Field(1800.0, gt=0)
     """How long the end of a run waits for what is still being sent."""
 

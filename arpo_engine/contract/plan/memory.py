@@ -170,6 +170,12 @@ def _sampling(shape: ModelShape, work: Work, means: Means) -> Iterator[Row]:
         cache = each * one if means.engine_gb is None else max(one, means.engine_gb * GB - weights)
         how = f"keys and values of {cache / one:.0f} trajectories; others wait, of the {each} of an engine"
         yield _gpu("cache of contexts", cache, phase, how)
+        if means.rank:
+            # Made for every push, of every adapted layer before the first is sent.
+            merged = shape.adapted(means.targets, vision=means.tower_learns) * means.width / GB
+            place: Place = "memory" if means.apart else "gpu"
+            how = "layers with the adapter merged into them, for as long as they are sent to the engines"
+            yield Row(component="merged copy of a push", gb=merged, place=place, phase="sampling", how=how)
         if means.apart:
             held, how = shape.parameters * means.width / GB, "a whole copy, which is pushed and saved"
             yield Row(component="weights of the run's process", gb=held, place="memory", phase="always", how=how)

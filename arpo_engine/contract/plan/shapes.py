@@ -123,10 +123,24 @@ class ModelShape:
         language = self.layers * sum(side for name, side in sides.items() if everything or name in targets)
         return rank * (language + (self.tower.sides if everything and vision else 0))
 
-    def screenshot_patches(self, width: int, height: int) -> int:
-        """Patches that the tower reads of a screen of this many pixels."""
+    def adapted(self, targets: Sequence[str], *, vision: bool) -> int:
+        """Weights of the layers that an adapter stands beside."""
+        query, key = (self.hidden * width for width in self._widths)
+        mlp = self.hidden * self.intermediate
+        sizes = {
+            "q_proj": query, "k_proj": key, "v_proj": key, "o_proj": query,
+            "gate_proj": mlp, "up_proj": mlp, "down_proj": mlp,
+        }  # fmt: skip
+        everything = ALL_LINEAR in targets
+        language = self.layers * sum(size for name, size in sizes.items() if everything or name in targets)
+        tower = sum(inputs * outputs for inputs, outputs in self.tower.linear) if everything and vision else 0
+        return language + tower
+
+    def screenshot_patches(self, width: int, height: int, max_pixels: int | None = None) -> int:
+        """Patches that the tower reads of a screen of this many pixels, shown as at most `max_pixels` of them."""
         side = self.tower.patch * MERGE
-        limits = PixelLimits(factor=side, max_pixels=LARGEST_PIXELS.get(self.tower.patch, PixelLimits().max_pixels))
+        largest = LARGEST_PIXELS.get(self.tower.patch, PixelLimits().max_pixels)
+        limits = PixelLimits(factor=side, max_pixels=min(largest, max_pixels or largest))
         new_width, new_height = smart_resize(width, height, limits)
         return (new_width // side) * (new_height // side) * MERGE**2
 

@@ -8,10 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from arpo_engine.contract.config.containers import DockerDesktopsConfig
+from arpo_engine.contract.config.desktops import XvfbDesktopsConfig
 from arpo_engine.contract.config.parts import UiTarsAgentConfig
 from arpo_engine.contract.config.run import RunConfig
 from arpo_engine.contract.config.task_choice import LearnableTasksConfig
 from arpo_engine.contract.plan.shapes import ModelShape
+from arpo_engine.contract.resize import PixelLimits, smart_resize
 
 OSWORLD_SCREEN, POCKET_SCREEN = (1920, 1080), (224, 168)
 """Pixels of a screenshot (width, height)."""
@@ -95,10 +98,20 @@ def runs_on_pocket(config: RunConfig) -> bool:
     return "pocket" in PurePosixPath(config.tasks.source).parts
 
 
+def _screen(config: RunConfig) -> tuple[int, int]:
+    if runs_on_pocket(config):
+        return POCKET_SCREEN
+    desktops = config.desktops
+    if isinstance(desktops, XvfbDesktopsConfig | DockerDesktopsConfig):
+        return desktops.width, desktops.height
+    return OSWORLD_SCREEN
+
+
 def work_of(config: RunConfig, shape: ModelShape | None, tasks: TaskCounts | None = None) -> Work:
     """Count; without a shape a screenshot is counted as by Qwen2.5-VL, which has the most tokens."""
-    screen = POCKET_SCREEN if runs_on_pocket(config) else OSWORLD_SCREEN
-    patches = shape.screenshot_patches(*screen) if shape is not None else _of_qwen2_5(screen)
+    screen = _screen(config)
+    seen = config.model.max_pixels
+    patches = shape.screenshot_patches(*screen, seen) if shape is not None else _of_qwen2_5(screen, seen)
     screenshot = patches // 4
     turns = config.rollout.max_steps
     reply = min(REPLY, config.generator.max_new_tokens)
@@ -132,9 +145,10 @@ def work_of(config: RunConfig, shape: ModelShape | None, tasks: TaskCounts | Non
     )
 
 
-def _of_qwen2_5(screen: tuple[int, int]) -> int:
-    width, height = (round(side / 28) * 2 for side in screen)
-    return width * height
+def _of_qwen2_5(screen: tuple[int, int], max_pixels: int | None) -> int:
+    largest = PixelLimits().max_pixels
+    width, height = smart_resize(*screen, PixelLimits(max_pixels=min(largest, max_pixels or largest)))
+    return (width // 14) * (height // 14)
 
 
 def _tries(config: RunConfig, tasks: TaskCounts | None) -> int | None:

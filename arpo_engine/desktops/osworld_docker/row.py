@@ -5,6 +5,7 @@ from __future__ import annotations
 from arpo_engine.contract.config.containers import OsworldDockerDesktopsConfig
 from arpo_engine.contract.config.desktops import DesktopsConfig
 from arpo_engine.desktops.building import assemble
+from arpo_engine.desktops.freshness import Unmarked
 from arpo_engine.desktops.osworld import TaskKeeper
 from arpo_engine.desktops.osworld_docker.provider import OsworldDockerProvider
 from arpo_engine.desktops.real_row import RealDesktopRow
@@ -15,4 +16,5 @@ def build(config: DesktopsConfig, count: int, keeper: TaskKeeper | None = None) 
     assert isinstance(config, OsworldDockerDesktopsConfig), "the registry of rows sends each kind its own config"
     provider = OsworldDockerProvider(config)
     provider.check()
-    return assemble(config, count, provider, keeper, wait_for_spares=False)
+    freshness = Unmarked(config.request_timeout_s)
+    return assemble(config, count, provider, keeper, freshness=freshness, wait_for_spares=False)

@@ -15,7 +15,7 @@ from arpo_engine.desktops.pocket.qt import (
     destroy,
 )
 from arpo_engine.desktops.pocket.screen import Screen
-from arpo_engine.desktops.pocket.state import InitialState, read_state
+from arpo_engine.desktops.pocket.state import InitialState, Saved, read_state
 from arpo_engine.types import Observation
 
 SETUP_STEP = "pocket_state"
@@ -46,8 +46,12 @@ class PocketDesktop:
         """Bring every application into the task's initial state, and look at the home page."""
         screen = self.screen
         self._task = None
-        screen.begin(initial_state(task))
+        state = initial_state(task)
+        screen.begin(state)
         self._input.reset()
+        leftovers = screen.leftovers(Saved.begin(state))
+        if leftovers:
+            raise DesktopLost(f"this pocket desktop is not fresh after a reset: {leftovers}")
         self._before = screen.stored.flat()
         self._task = task
         return self.look()

@@ -127,6 +127,16 @@ class Screen(QWidget):
             page.arrange(LAYOUTS[page.layout_name][state.layouts[page.layout_name]])
         self.open(HOME)
 
+    def leftovers(self, fresh: Saved) -> str:
+        """What an earlier episode left, once `begin` was called; `fresh` is what should be stored then."""
+        open_still = [child for child in self.findChildren(Overlay) if not child.isHidden()]
+        shown = [name for name, page in self.pages.items() if not page.isHidden() and name != HOME]
+        stored, wanted = self.stored.flat(), fresh.flat()
+        changed = [path for path in {*stored, *wanted} if stored.get(path) != wanted.get(path)]
+        found = {"open dialogs": [child.kind or "a list" for child in open_still], "open pages": shown}
+        found |= {"stored values": sorted(changed), "a focus": ["the keyboard's"] if self.focus_widget else []}
+        return "; ".join(f"{kind}: {', '.join(names)}" for kind, names in found.items() if names)
+
     def open(self, name: str) -> None:
         """Show a page as it is stored."""
         self.close_overlay()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from arpo_engine.contract.config.containers import VmwareDesktopsConfig
 from arpo_engine.contract.config.desktops import DesktopsConfig
 from arpo_engine.desktops.building import assemble
+from arpo_engine.desktops.freshness import Unmarked
 from arpo_engine.desktops.osworld import TaskKeeper
 from arpo_engine.desktops.real_row import RealDesktopRow
 from arpo_engine.desktops.vmware.provider import VmwareProvider
@@ -13,4 +14,5 @@ from arpo_engine.desktops.vmware.provider import VmwareProvider
 def build(config: DesktopsConfig, count: int, keeper: TaskKeeper | None = None) -> RealDesktopRow:
     """`count` desktops; each is reverted and started when its first episode begins."""
     assert isinstance(config, VmwareDesktopsConfig), "the registry of rows sends each kind its own config"
-    return assemble(config, count, VmwareProvider(config), keeper)
+    freshness = Unmarked(config.request_timeout_s)
+    return assemble(config, count, VmwareProvider(config), keeper, freshness=freshness)

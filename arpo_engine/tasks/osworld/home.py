@@ -15,6 +15,7 @@ from typing import Final
 import psutil
 
 from arpo_engine.contract.errors import TaskError
+from arpo_engine.tasks.osworld.ending import end_those_at
 
 ROOT: Final = Path(__file__).resolve().parents[3]
 PYTHON: Final = "ARPO_OSWORLD_PYTHON"
@@ -87,10 +88,12 @@ class ScoringHome:
 
 
 def reap() -> None:
-    """Remove scratch folders of engines that died without a word, and nothing else."""
+    """End and remove what engines left that died without a word, and nothing else."""
     for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         maker = folder.name.removeprefix(PREFIX).partition("-")[0]
         if maker.isdecimal() and not psutil.pid_exists(int(maker)):
+            own = str(folder / OWN_FOLDER)
+            end_those_at(own.__eq__)
             # Somebody else's folder stays, since it cannot be removed.
             shutil.rmtree(folder, ignore_errors=True)
 

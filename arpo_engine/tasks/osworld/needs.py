@@ -122,15 +122,18 @@ def needs_of(task: Task) -> frozenset[Need]:
     return frozenset({Need.APPLICATIONS, *(need for need, there in wanted.items() if there)})
 
 
-def obstacles(task: Task, provider: str, withheld: frozenset[Need] = frozenset()) -> list[str]:
+def obstacles(
+    task: Task, provider: str, withheld: frozenset[Need] = frozenset(), granted: frozenset[Need] = frozenset()
+) -> list[str]:
     """Why the task cannot run on a provider; empty where it can. Without applications, nothing else counts.
 
     Args:
         task: What is asked.
         provider: Whose desktops.
         withheld: What the provider could give, and a run's settings do not.
+        granted: What it does not give by itself, and a run's settings do.
     """
-    lacking = needs_of(task) - (PROVIDERS[provider] - withheld)
+    lacking = needs_of(task) - (PROVIDERS[provider] - withheld) - granted
     if Need.APPLICATIONS in lacking:
         return [Need.APPLICATIONS.value]
     return [need.value for need in Need if need in lacking]

@@ -32,6 +32,7 @@ from arpo_engine.contract.errors import (
 )
 from arpo_engine.contract.tasks import Task
 from arpo_engine.tasks.osworld.assets import AssetCache
+from arpo_engine.tasks.osworld.ending import end_those_at
 from arpo_engine.tasks.osworld.home import OWN_FOLDER, ScoringHome
 from arpo_engine.tasks.osworld.refusals import refuse_unsafe
 from arpo_engine.tasks.osworld.task_files import files_of
@@ -258,7 +259,10 @@ class ScoringProcess:
             if pipe is not None:
                 with suppress(BrokenPipeError):
                     pipe.close()
-        return process.wait()
+        code = process.wait()
+        own = str(self._scratch / OWN_FOLDER) if self._scratch is not None else ""
+        end_those_at(lambda home: bool(own) and home == own)
+        return code
 
 
 def _lives(process: subprocess.Popen[bytes]) -> bool:

@@ -111,6 +111,14 @@ def test_ranks_share_out_what_learns_and_offloading_moves_it_to_the_computer():
     assert away["optimizer"].gb == pytest.approx(rows_of()["optimizer"].gb * 2), "two copies, each over two ranks"
 
 
+def test_an_adapter_is_merged_into_a_copy_for_engines_of_their_own():
+    of_queries = rows_of(rank=4, targets=("q_proj",), sampler="vllm")["merged copy of a push"]
+    assert of_queries.gb * GB == SHAPE.layers * SHAPE.hidden * SHAPE.heads * SHAPE.head_size * 2
+    assert (of_queries.place, of_queries.phase) == ("gpu", "sampling")
+    assert rows_of(rank=4, sampler="vllm", apart=True, ranks=2, shards=2)["merged copy of a push"].place == "memory"
+    assert "merged copy of a push" not in {**rows_of(rank=4), **rows_of(sampler="vllm")}
+
+
 def test_the_sampler_keeps_a_cache_for_every_episode_and_for_the_batch():
     # Keys and values: 2 x 10 layers x 1 head x 20; 6 episodes at once, 4 answered together.
     cache = rows_of(at_once=6, batch=4)["cache of contexts"]

@@ -16,7 +16,7 @@ import pytest
 from arpo_engine.cli.commands import main
 from arpo_engine.cli.task_words import task_settings
 from arpo_engine.contract.errors import TaskError
-from arpo_engine.contract.events import EpisodeStarted, ValidationFinished
+from arpo_engine.contract.events import EpisodeStarted, RunStarted, ValidationFinished
 from arpo_engine.contract.reporting import read_spool
 from tests.engine.inference.chat_stub import ChatStub, Said, chat_stub, reply
 
@@ -51,6 +51,18 @@ def test_without_a_config_the_small_desktop_is_measured_and_a_second_start_finds
     assert evaluate(tmp_path) == 0
     assert capsys.readouterr().out == first
     assert started(tmp_path, 2) == []
+
+
+def test_a_measurement_that_goes_on_says_so_and_goes_on_in_the_same_run_of_its_trackers(tmp_path):
+    mirrored = ["records.mirrors=[mlflow]", "records.project=arpo-tests"]
+    evaluate(tmp_path, *mirrored)
+    note = (tmp_path / "mirrors" / "mlflow.json").read_text()
+    evaluate(tmp_path, *mirrored, "evaluation.attempts=2")
+    begun = [line.event for line in read_spool(tmp_path / "events.jsonl") if isinstance(line.event, RunStarted)]
+    assert [event.resumed_from_step for event in begun] == [None, 0]
+    assert json.loads((tmp_path / "mirrors" / "mlflow.json").read_text())["run"] == json.loads(note)["run"]
+    evaluate(tmp_path, *mirrored, "--no-resume")
+    assert json.loads((tmp_path / "mirrors" / "mlflow.json").read_text())["run"] != json.loads(note)["run"]
 
 
 def test_more_tries_are_added_to_those_that_are_there(tmp_path):

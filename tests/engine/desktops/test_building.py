@@ -15,6 +15,7 @@ from arpo_engine.contract.errors import DesktopLost
 from arpo_engine.contract.tasks import Task
 from arpo_engine.desktops import osworld_keeper
 from arpo_engine.desktops.building import assemble
+from arpo_engine.desktops.freshness import Unmarked
 from arpo_engine.desktops.machines import Address, Machine
 from arpo_engine.tasks.osworld.scoring import ScoringLimits
 
@@ -48,7 +49,7 @@ def test_a_scoring_that_hangs_is_given_up_before_its_desktop_counts_as_stuck(
     monkeypatch.setattr(osworld_keeper, "ScoringProcess", Noted)
     monkeypatch.setattr(osworld_keeper, "scoring_home", lambda: None)
     config = kind(step_timeout_s=100, reset_timeout_s=200)
-    row = assemble(config, 1, Nowhere(), None, wait_for_spares=False)
+    row = assemble(config, 1, Nowhere(), None, freshness=Unmarked(1.0), wait_for_spares=False)
     task = Task.model_validate({"id": "t", "instruction": "do", "evaluator": {"func": "infeasible"}})
     assert row._keeper.score(task, Address(server_port=1), failed=False) == 1.0
     assert given[0].evaluate_s < config.step_timeout_s

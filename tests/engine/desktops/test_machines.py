@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from arpo_engine.contract.errors import DesktopLost
-from arpo_engine.desktops.machines import Address, FreshMachines
+from arpo_engine.desktops.machines import Address, FreshMachines, Machine
 
 START_S = 30.0
 """Longest wait; a loaded machine may be slow, and nothing here takes time of its own."""
@@ -47,9 +47,23 @@ class Provider:
             return self.made[-1]
 
 
+class AsTold:
+    """Says of each machine what the test wants said of it."""
+
+    def __init__(self, problems: dict[str, str] | None = None) -> None:
+        self.problems = problems or {}
+        self.seen: list[str] = []
+
+    def came_up(self, machine: Machine) -> None:
+        self.seen.append(machine.name)
+
+    def problem(self, machine: Machine) -> str:
+        return self.problems.get(machine.name, "")
+
+
 def test_a_spare_is_given_at_once_and_replaced():
     provider = Provider()
-    machines = FreshMachines(provider, 1)
+    machines = FreshMachines(provider, 1, AsTold())
     machines.fill(START_S)
     provider.may_start.clear()
     assert machines.take().name == "machine-0", "no other could have been started"
@@ -61,14 +75,14 @@ def test_a_spare_is_given_at_once_and_replaced():
 
 
 def test_no_machine_is_given_twice():
-    machines = FreshMachines(Provider(), 2)
+    machines = FreshMachines(Provider(), 2, AsTold())
     assert len({machines.take().name for _ in range(10)}) == 10
     machines.close()
 
 
 def test_whoever_comes_while_a_spare_starts_waits_for_that_one():
     provider = Provider()
-    machines = FreshMachines(provider, 1)
+    machines = FreshMachines(provider, 1, AsTold())
     provider.may_start.clear()
     machines.begin()
     with ThreadPoolExecutor(1) as another:
@@ -82,7 +96,7 @@ def test_whoever_comes_while_a_spare_starts_waits_for_that_one():
 
 def test_a_spare_that_was_lost_is_passed_over():
     provider = Provider()
-    machines = FreshMachines(provider, 1)
+    machines = FreshMachines(provider, 1, AsTold())
     machines.fill(5)
     provider.made[0].reason = "killed"
     assert machines.take().name != "machine-0"
@@ -92,7 +106,7 @@ def test_a_spare_that_was_lost_is_passed_over():
 
 def test_what_nobody_took_is_ended_with_the_rest():
     provider = Provider()
-    machines = FreshMachines(provider, 3)
+    machines = FreshMachines(provider, 3, AsTold())
     machines.fill(5)
     taken = machines.take()
     machines.fill(5)
@@ -101,7 +115,7 @@ def test_what_nobody_took_is_ended_with_the_rest():
 
 
 def test_spares_that_cannot_start_say_why():
-    machines = FreshMachines(Provider(problem="this machine lacks Xvfb; run ./arpo setup xvfb"), 2)
+    machines = FreshMachines(Provider(problem="this machine lacks Xvfb; run ./arpo setup xvfb"), 2, AsTold())
     with pytest.raises(DesktopLost, match="lacks Xvfb"):
         machines.fill(5)
     with pytest.raises(DesktopLost, match="lacks Xvfb"):
@@ -120,7 +134,7 @@ class NoRoom(Provider):
 def test_nobody_waits_for_a_spare_that_the_machine_had_no_room_for():
     provider = NoRoom()
     provider.may_start.clear()
-    machines = FreshMachines(provider, 1)
+    machines = FreshMachines(provider, 1, AsTold())
     machines.begin()
     found: list[str] = []
 
@@ -137,4 +151,16 @@ def test_nobody_waits_for_a_spare_that_the_machine_had_no_room_for():
     assert found == [
         "this machine has no room for another desktop: [Errno 24] Too many open files; set desktops.count lower"
     ]
+    machines.close()
+
+
+def test_a_machine_that_is_not_fresh_is_ended_and_the_next_one_is_given():
+    provider, freshness = Provider(), AsTold({"machine-0": "windows: somebody's"})
+    machines = FreshMachines(provider, 1, freshness)
+    machines.fill(START_S)
+    with pytest.raises(DesktopLost, match=r"machine-0 is not fresh.*windows: somebody's"):
+        machines.take()
+    assert provider.made[0].closed
+    assert machines.take().name == "machine-1"
+    assert freshness.seen[:2] == ["machine-0", "machine-1"]
     machines.close()

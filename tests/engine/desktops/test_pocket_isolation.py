@@ -3,12 +3,15 @@ from __future__ import annotations
 import random
 
 import numpy as np
+import pytest
 
 from arpo_engine.contract.actions import Action
+from arpo_engine.contract.errors import DesktopLost
 from arpo_engine.contract.tasks import Task
 from arpo_engine.desktops.pocket.desktop import PocketDesktop
 from arpo_engine.desktops.pocket.host import PocketHost
 from arpo_engine.desktops.pocket.oracle import demonstrate
+from arpo_engine.desktops.pocket.screen import Overlay
 from arpo_engine.desktops.pocket.tasks import make_task
 from arpo_engine.desktops.pocket.templates import TEMPLATES
 from arpo_engine.types import Pixels
@@ -72,3 +75,22 @@ def test_nothing_of_an_episode_is_left_in_the_next_one(desktop: PocketDesktop) -
     keys(desktop, "ctrl", "v")
     press(desktop, "Save")
     assert desktop.screen.stored.note == ""
+
+
+def test_a_dialog_that_outlives_a_reset_is_found_out(desktop: PocketDesktop) -> None:
+    task = a_task("write-note")
+    desktop.reset(task)
+    stray = Overlay(desktop.screen, dim=True, dismiss=lambda: None)
+    stray.kind = "confirm"
+    stray.show()
+    with pytest.raises(DesktopLost, match="not fresh after a reset: open dialogs: confirm"):
+        desktop.reset(task)
+
+
+def test_a_page_that_writes_as_it_opens_is_found_out(desktop: PocketDesktop, monkeypatch: pytest.MonkeyPatch) -> None:
+    task = a_task("write-note")
+    desktop.reset(task)
+    home = desktop.screen.pages["Home"]
+    monkeypatch.setattr(home, "load", lambda: setattr(desktop.screen.stored, "note", "left"))
+    with pytest.raises(DesktopLost, match="stored values: note"):
+        desktop.reset(task)

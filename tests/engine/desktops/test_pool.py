@@ -138,3 +138,43 @@ def test_closing_ends_every_process():
         return None
 
     assert all(host.closed for host in with_pool(work, 1, 1))
+
+
+def test_healing_outlives_an_error_that_nobody_thought_of():
+    async def work(pool, hosts, sink) -> None:
+        hosts[0].trouble = dies
+        restart, raised = hosts[0].restart, []
+
+        async def odd() -> None:
+            if not raised:
+                raised.append(True)
+                raise RuntimeError("a provider's mistake")
+            await restart()
+
+        hosts[0].restart = odd
+        lease = await pool.lease()
+        with pytest.raises(DesktopLost):
+            await lease.reset(make_task())
+        hosts[0].trouble = lives
+        await (await pool.lease()).reset(make_task())
+        assert raised
+
+    with_pool(work, 1)
+
+
+def test_one_that_only_ever_raises_is_given_up_and_its_error_is_told():
+    async def work(pool, hosts, sink) -> None:
+        hosts[0].trouble = dies
+
+        async def odd() -> None:
+            raise ValueError("no such port")
+
+        hosts[0].restart = odd
+        lease = await pool.lease()
+        with pytest.raises(DesktopLost):
+            await lease.reset(make_task())
+        with pytest.raises(DesktopLost, match="no desktop is left"):
+            await pool.lease()
+        assert "fake-0 did not start: ValueError: no such port" in sink.events[-1].message
+
+    with_pool(work, 1)

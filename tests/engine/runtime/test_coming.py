@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from arpo_engine.contract.config import RunConfig
 from arpo_engine.contract.events import DesktopsSeen
 from arpo_engine.contract.fleet import DesktopPhase
@@ -13,13 +15,16 @@ from arpo_engine.runtime.coming import tell_coming
 from arpo_engine.runtime.local import LocalExecutor
 
 
-def test_the_names_told_are_those_of_the_desktops_that_come():
-    config = RunConfig.model_validate({"title": "t", "desktops": {"count": 3, "per_process": 2}})
+@pytest.mark.parametrize("least", [None, 1])
+def test_the_names_told_are_those_of_the_desktops_that_come(least: int | None):
+    numbers = {"count": 3, "per_process": 2, "min_count": least}
+    config = RunConfig.model_validate({"title": "t", "desktops": numbers})
     sink = MemorySink()
     tell_coming(config, sink)
     (event,) = sink.events
     assert isinstance(event, DesktopsSeen) and not event.whole
-    assert {seen.phase for seen in event.desktops} == {DesktopPhase.STARTING}
+    asleep = [seen.phase for seen in event.desktops].count(DesktopPhase.ASLEEP)
+    assert asleep == (0 if least is None else 2), "the others are starting"
 
     async def names() -> list[str]:
         executor = LocalExecutor()

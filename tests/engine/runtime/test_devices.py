@@ -15,28 +15,13 @@ from arpo_engine.contract.config.ranks import RanksConfig
 from arpo_engine.contract.errors import ConfigError
 from arpo_engine.runtime import devices, preflight
 from arpo_engine.runtime.devices import check_ranks, gpus_here
-
-
-class Machine:
-    """An executor that starts nothing."""
-
-    def __init__(self, gpus: int) -> None:
-        self._gpus = gpus
-        self.closed = False
-
-    def gpus(self) -> tuple[int, str]:
-        return self._gpus, "this machine"
-
-    async def close(self) -> None:
-        self.closed = True
+from arpo_engine.runtime.gpu_room import Gpus
 
 
 def said(gpus: int, **learner: Any) -> preflight.Check:
-    machine: Any = Machine(gpus)
+    machine = Gpus(total=gpus, free=gpus, where="this machine")
     config = parse_config({"learner": learner})
-    check = asyncio.run(preflight._guarded("ranks", preflight._ranks, config, machine))
-    assert machine.closed
-    return check
+    return asyncio.run(preflight._guarded("ranks", preflight._ranks, config, machine))
 
 
 def test_eight_gpus_asked_for_on_a_machine_with_none_fail_with_the_cure():

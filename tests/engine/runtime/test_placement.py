@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from arpo_engine.runtime.placement import DesktopNode, NoRoom, Place, another_place, desktop_nodes, place
+from arpo_engine.runtime.placement import DesktopNode, NoRoom, Place, another_place, desktop_nodes, place, place_for
 
 EAST = DesktopNode(resources=("docker:10.0.0.2",), free=128)
 WEST = DesktopNode(resources=("docker:10.0.0.3", "desktop"), free=4)
@@ -61,3 +61,10 @@ def test_desktops_come_back_to_their_node_and_move_when_it_is_gone():
         another_place(lost, [DesktopNode(resources=EAST.resources, free=3)])
     with pytest.raises(NoRoom):
         another_place(lost, [])
+
+
+def test_desktops_that_are_started_later_go_where_most_room_is():
+    assert place_for(3, []) == Place(size=3), "one machine reserves nothing"
+    assert place_for(3, [WEST, EAST]).resources == EAST.resources
+    with pytest.raises(NoRoom, match=r"no node has room for 5 more desktops .*\./arpo join"):
+        place_for(5, [WEST])

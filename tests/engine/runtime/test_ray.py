@@ -15,7 +15,8 @@ from arpo_engine.contract.config.desktops import PocketDesktopsConfig
 from arpo_engine.contract.errors import DesktopLost, SetupFailed
 from arpo_engine.contract.tasks import SetupStep, Task
 from arpo_engine.desktops.host import Act, Reset, Score
-from arpo_engine.runtime.ray import RayExecutor, RayHost
+from arpo_engine.runtime.cluster.desktops import RayHost
+from arpo_engine.runtime.cluster.executor import RayExecutor
 from arpo_engine.tasks import load_split
 
 TASKS = load_split("configs/tasks/pocket", "train")

@@ -12,8 +12,8 @@ from arpo_engine.contract.actions import Click
 from arpo_engine.contract.config.desktops import PocketDesktopsConfig
 from arpo_engine.contract.errors import DesktopLost
 from arpo_engine.desktops.host import Act
+from arpo_engine.runtime.cluster.desktops import RayHost
 from arpo_engine.runtime.placement import Place
-from arpo_engine.runtime.ray import RayHost
 
 
 class Actor:

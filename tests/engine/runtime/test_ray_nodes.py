@@ -13,8 +13,8 @@ from ray.cluster_utils import Cluster
 from arpo_engine.contract.config.desktops import PocketDesktopsConfig
 from arpo_engine.contract.errors import DesktopLost
 from arpo_engine.desktops.host import Reset
-from arpo_engine.runtime import ray as runtime_ray
-from arpo_engine.runtime.ray import RayExecutor
+from arpo_engine.runtime.cluster import desktops as ray_desktops
+from arpo_engine.runtime.cluster.executor import RayExecutor
 from arpo_engine.tasks import load_split
 
 TASKS = load_split("configs/tasks/pocket", "train")
@@ -69,15 +69,40 @@ def test_desktops_of_a_dead_node_move_to_another_one(cluster: Cluster):
 
 
 def test_a_node_with_another_version_is_refused(cluster: Cluster, monkeypatch: pytest.MonkeyPatch):
-    here = runtime_ray.versions()
-    monkeypatch.setattr(runtime_ray, "versions", lambda: {**here, "numpy": "1.0"})
+    here = ray_desktops.versions()
+    monkeypatch.setattr(ray_desktops, "versions", lambda: {**here, "numpy": "1.0"})
     with pytest.raises(DesktopLost, match=rf"has numpy {here['numpy']}, not 1.0; run ./arpo setup there"):
         asyncio.run(RayExecutor().start_desktops(PocketDesktopsConfig(count=1)))
 
 
+def test_desktops_beyond_the_least_are_started_where_there_is_room_and_give_it_back(cluster: Cluster):
+    async def main() -> None:
+        executor = RayExecutor()
+        await soon(lambda: taken() == 0)
+        first, second = await executor.start_desktops(PocketDesktopsConfig(count=2, min_count=1, per_process=1))
+        try:
+            await soon(lambda: taken() == 1)
+            assert second.machine == "", "it is nowhere yet"
+            await second.restart()
+            assert await answers(first) and await answers(second)
+            await soon(lambda: taken() == 2)
+            await second.close()
+            await soon(lambda: taken() == 1)
+        finally:
+            await executor.close()
+
+    asyncio.run(main())
+
+
+def taken() -> float:
+    """Desktops that somebody has reserved."""
+    everything = ray.cluster_resources()
+    return sum(everything.get(name, 0.0) - free(name) for name in (EAST, "desktop"))
+
+
 async def executor_without_patience(host) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(runtime_ray, "START_TIMEOUT_S", 1.0)
+        patch.setattr(ray_desktops, "START_TIMEOUT_S", 1.0)
         await host.restart()
 
 

@@ -11,8 +11,9 @@ import ray
 
 from arpo_engine.contract.errors import ConfigError, LearnerLost
 from arpo_engine.models.policy import Policy
-from arpo_engine.runtime.ray import RankCluster, RayExecutor
-from arpo_engine.runtime.ray_ranks import RayRanks
+from arpo_engine.runtime.cluster.executor import RayExecutor
+from arpo_engine.runtime.cluster.rank_cluster import RankCluster
+from arpo_engine.runtime.cluster.rank_group import RayRanks
 from arpo_engine.trainer.ranked import RankedLearner
 from tests.engine.policies import small_policy
 from tests.engine.runtime.test_local_ranks import config, near

@@ -116,3 +116,20 @@ def test_a_task_that_asks_for_sudo_needs_a_container_whose_user_may() -> None:
     assert cure.endswith("desktops.administrator = true lets tasks use sudo inside their container")
     assert _checks(asking, provider="docker", administrator=True)["runnable"][0] == "ok"
     assert "administrator" not in _checks(asking, provider="xvfb")["runnable"][2]
+
+
+def test_an_open_network_lets_tasks_of_the_web_run_and_a_closed_one_says_how_to_open_it() -> None:
+    web = _task(config=[{"type": "chrome_open_tabs", "parameters": {"urls_to_open": ["https://example.org"]}}])
+    status, fact, cure = _checks(web, provider="docker")["runnable"]
+    assert (status, "needs the web" in fact) == ("warn", True)
+    assert "desktops.network = open" in cure
+    assert _checks(web, provider="docker", network="open")["runnable"][0] == "ok"
+
+
+def test_without_root_it_is_said_what_a_display_of_this_machine_may_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    status, fact, cure = _checks(_task())["isolation"]
+    assert (status, "reads whatever you may read" in fact, "as root" in cure) == ("warn", True, True)
+    assert "isolation" not in _checks(_task(), provider="docker")
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    assert "isolation" not in _checks(_task())

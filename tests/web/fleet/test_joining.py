@@ -74,6 +74,9 @@ def test_a_token_for_one_machine_admits_one_and_another_kind_admits_several(clie
     assert ask(client, secret).status_code == 200
     again = ask(client, secret)
     assert again.status_code == 403 and "used" in again.json()["detail"]
+    refused = AuditEntry.objects.get(action="machine.refused")
+    assert (refused.data["host"], refused.data["name"]) == ("gpu-1", "rack 3")
+    assert "used" in refused.data["reason"] and secret not in json.dumps(refused.data)
     several = make(keeper, once=False)
     assert [ask(client, several).status_code for _ in range(2)] == [200, 200]
 
@@ -83,6 +86,7 @@ def test_without_a_good_token_nothing_is_told(client: Client, keeper: User, secr
     answer = ask(client, secret)
     assert answer.status_code == (403 if secret else 401)
     assert HEAD not in answer.content.decode()
+    assert not AuditEntry.objects.filter(action="machine.refused").exists(), "anybody could fill the audit log"
 
 
 def test_an_expired_or_revoked_token_admits_nobody_nor_does_one_whose_maker_was_demoted(client: Client, keeper: User):
@@ -114,6 +118,7 @@ def test_a_machine_that_does_not_fit_is_refused_by_name_and_its_token_stays_good
     assert answer.status_code == 409
     with pytest.raises(AssertionError, match=said):
         raise AssertionError(answer.json()["detail"])
+    assert AuditEntry.objects.filter(action="machine.refused").count() == 1
     assert ask(client, secret).status_code == 200
 
 

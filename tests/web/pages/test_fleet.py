@@ -61,6 +61,13 @@ def test_each_desktop_tells_phase_task_step_and_its_newest_screenshot(as_runner:
     assert "did not answer a reset within 30 s" in shown
 
 
+def test_a_desktop_that_sleeps_says_when_it_is_started(as_runner: Client, engine: Engine) -> None:
+    engine.say(fleet(seen("pocket-2/0", DesktopPhase.ASLEEP, machine="", note="not started, as fewer are needed now")))
+    shown = page(as_runner)
+    assert "#moon" in shown and "asleep" in shown
+    assert "not started, as fewer are needed now" in shown
+
+
 def test_phases_and_failures_are_counted_by_kind(as_runner: Client, engine: Engine) -> None:
     text = " ".join(page(as_runner).split())
     assert "<b>3</b> desktops" in text

@@ -45,6 +45,13 @@ def test_the_gpus_are_those_that_nvidia_smi_names(smi: Path):
     assert gpu.refuse_where_it_cannot_run() == [gpu.Gpu(name="NVIDIA H200", driver="580.65.06", memory_mb=143771)] * 2
 
 
+def test_a_gpu_that_does_not_tell_its_memory_is_named_without_it(smi: Path):
+    says(smi, "NVIDIA GB10, 580.95.05, [N/A]")
+    (found,) = gpu.refuse_where_it_cannot_run()
+    assert (found.memory_mb, found.described) == (None, "NVIDIA GB10")
+    assert gpu.Gpu(name="NVIDIA H200", driver="580", memory_mb=143771).described == "NVIDIA H200 with 140 GiB"
+
+
 def test_a_machine_without_an_nvidia_gpu_is_refused_in_words(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):

@@ -202,11 +202,26 @@ def test_a_console_that_others_may_join_names_its_own_address_and_one_alone_stay
     assert open_to_all["RAY_ADDRESS"].startswith("http://127.0.0.1:"), "jobs are submitted from this machine only"
 
 
-def test_the_head_listens_where_it_is_told(tmp_path: Path):
+def test_the_head_listens_where_it_is_told_and_jobs_see_the_secrets_that_are_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     head = RayHead(tmp_path, tmp_path, node_ip="127.0.0.2")
     own = {"DATABASE_URL": "postgresql://a:b@c/d", "VALKEY_URL": "redis://:b@c", "SECRET_KEY": "django"}
     program = head._program({"RAY_ADDRESS": "elsewhere", "HF_HOME": "/models", **own})
     assert program.env["HF_HOME"] == "/models" and not {"RAY_ADDRESS", *own} & set(program.env)
+    for variable in ("ARPO_RUN_SECRETS", "RAY_AUTH_TOKEN"):
+        monkeypatch.delenv(variable, raising=False)
+    secrets = {
+        "HF_TOKEN": "hf_1",
+        "GATEWAY_API_KEY": "key",
+        "https_proxy": "http://a:word@p",
+        "PIP_URL": "http://a:b@c",
+    }
+    seen = set(head._program(secrets).env)
+    assert {"HF_TOKEN", "https_proxy"} <= seen and not {"GATEWAY_API_KEY", "PIP_URL"} & seen
+    monkeypatch.setenv("ARPO_RUN_SECRETS", "GATEWAY_API_KEY")
+    seen = set(head._program(secrets).env)
+    assert "GATEWAY_API_KEY" in seen and "HF_TOKEN" not in seen, "the list says all that runs may have"
     assert "--node-ip-address=127.0.0.2" in program.argv and f"--port={head.port}" in program.argv
     assert "--dashboard-host=127.0.0.1" in program.argv
     head.folder.rmdir()

@@ -1,6 +1,13 @@
 """Everything that changes rows of the fleet: an engine's events, people's orders, and machines that join."""
 
-from webapp.fleet.services.joining import MachineMisfit, TokenRefused, admit, make_join_token, revoke_join_token
+from webapp.fleet.services.joining import (
+    MachineMisfit,
+    TokenRefused,
+    admit,
+    make_join_token,
+    note_refusal,
+    revoke_join_token,
+)
 from webapp.fleet.services.ordering import OrderRefused, order_desktop, order_machine
 from webapp.fleet.services.recording import desktop_counts, orders_for, record_events
 
@@ -11,6 +18,7 @@ __all__ = [
     "admit",
     "desktop_counts",
     "make_join_token",
+    "note_refusal",
     "order_desktop",
     "order_machine",
     "orders_for",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
 
 from django.db import transaction
@@ -14,6 +15,8 @@ from webapp.accounts.secrets import digest_of, make_secret
 from webapp.accounts.services import record
 from webapp.fleet.cluster import how_to_join
 from webapp.fleet.models import JoinToken
+
+log = logging.getLogger(__name__)
 
 PREFIX_LENGTH = 12
 LONGEST_LIFE = timedelta(days=30)
@@ -93,3 +96,16 @@ def admit(*, secret: str, request: JoinRequest, ip: str | None = None) -> JoinAn
     token.save(update_fields=["uses", "last_used_at", "last_used_by"])
     record(action="machine.admitted", subject=token, actor=maker, team=None, ip=ip, host=request.host, name=token.name)
     return answer
+
+
+def note_refusal(*, secret: str, request: JoinRequest, reason: str, ip: str | None = None) -> None:
+    """Write down that a machine was not let in. A token that was never made here goes to the log of the console alone:
+    anybody may send one, as often as they like, and the audit log is kept for ever.
+    """
+    host = request.host[:HOST_LENGTH]
+    token = JoinToken.objects.filter(digest=digest_of(secret)).first()
+    if token is None:
+        log.warning("a machine was not let in", extra={"host": host, "ip": ip, "reason": reason})
+        return
+    told = {"host": host, "name": token.name, "reason": reason}
+    record(action="machine.refused", subject=token, actor=token.made_by, team=None, ip=ip, **told)

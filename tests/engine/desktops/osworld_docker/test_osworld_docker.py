@@ -11,6 +11,7 @@ from arpo_engine.contract.config.containers import OsworldDockerDesktopsConfig
 from arpo_engine.contract.errors import DesktopLost
 from arpo_engine.desktops.desktop_client import DesktopClient
 from arpo_engine.desktops.docker.labels import DESKTOP, HOST, OWNER, labels
+from arpo_engine.desktops.freshness import Unmarked
 from arpo_engine.desktops.machines import FreshMachines
 from arpo_engine.desktops.osworld_docker import kvm
 from arpo_engine.desktops.osworld_docker.provider import OsworldDockerProvider, OsworldMachine
@@ -73,7 +74,7 @@ def test_actions_go_there_as_code_with_every_literal_quoted(
 def test_every_episode_gets_a_container_of_its_own(
     engine: SimulatedEngine, config: OsworldDockerDesktopsConfig
 ) -> None:
-    machines = FreshMachines(OsworldDockerProvider(config), spares=0)
+    machines = FreshMachines(OsworldDockerProvider(config), 0, Unmarked(5.0))
     first, second = machines.take(), machines.take()
     assert isinstance(first, OsworldMachine) and isinstance(second, OsworldMachine)
     assert first.container != second.container

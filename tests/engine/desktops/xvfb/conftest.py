@@ -8,6 +8,7 @@ import pytest
 
 from arpo_engine.contract.config.desktops import XvfbDesktopsConfig
 from arpo_engine.desktops.desktop_client import DesktopClient
+from arpo_engine.desktops.freshness import AsItCameUp
 from arpo_engine.desktops.machines import FreshMachines
 from arpo_engine.desktops.osworld import RealDesktop
 from arpo_engine.desktops.xvfb import requirements
@@ -46,7 +47,7 @@ def client(machine: XvfbMachine) -> Iterator[DesktopClient]:
 @pytest.fixture(scope="session")
 def machines(provider: XvfbProvider) -> Iterator[FreshMachines]:
     """With a spare, so that a test does not wait for the start of each of its desktops."""
-    made = FreshMachines(provider, 1)
+    made = FreshMachines(provider, 1, AsItCameUp(30.0))
     yield made
     made.close()
 

@@ -40,6 +40,9 @@ PACKAGE = {
         def check_json(env):
             return float("nan")
         def compare_table(env):
+            if env.task.get("leaves"):
+                import subprocess
+                subprocess.Popen(["sleep", env.task["leaves"]], start_new_session=True)
             time.sleep(600)
         def compare_config(env):
             try:

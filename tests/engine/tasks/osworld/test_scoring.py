@@ -15,7 +15,7 @@ import pytest
 
 from arpo_engine.contract.errors import AssetMissing, DesktopLost, DesktopStuck, EvaluatorError, SetupFailed
 from arpo_engine.tasks.osworld.assets import AssetCache
-from arpo_engine.tasks.osworld.home import ScoringHome
+from arpo_engine.tasks.osworld.home import OWN_FOLDER, PREFIX, ScoringHome, reap
 from arpo_engine.tasks.osworld.scoring import DesktopAddress, ScoringLimits, ScoringProcess
 from tests.engine.tasks.osworld.simulated import FakeDesktop, SimulatedHome, install_package, simulated_home, task_of
 
@@ -103,6 +103,36 @@ def test_an_evaluator_that_hangs_is_ended_with_all_that_it_started_and_the_next_
     assert _score(scoring, desktop, "exact_match") == 1.0
     assert scoring.starts == 2
     scoring.close()
+
+
+def test_a_process_that_task_code_put_into_a_session_of_its_own_is_ended_too(
+    home: SimulatedHome, desktop: FakeDesktop, tmp_path: Path
+) -> None:
+    scoring = ScoringProcess(home, AssetCache(tmp_path), ScoringLimits(evaluate_s=3.0))
+    task = task_of("compare_table", leaves="4321")
+    scoring.setup(task, desktop.address)
+    with pytest.raises(EvaluatorError, match="took more than 3 s"):
+        scoring.evaluate(task, desktop.address, None)
+    assert sleeping("4321") == []
+    scoring.close()
+
+
+def test_what_a_dead_engine_left_running_is_ended_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    gone = tmp_path / f"{PREFIX}{2**22 + 1}-x"
+    (gone / OWN_FOLDER).mkdir(parents=True)
+    left = subprocess.Popen(["sleep", "4322"], env={"HOME": str(gone / OWN_FOLDER)}, start_new_session=True)
+    other = subprocess.Popen(["sleep", "4322"], env={"HOME": str(gone)}, start_new_session=True)
+    reap()
+    assert left.wait(10) < 0 and not gone.exists()
+    assert other.poll() is None
+    other.kill()
+    other.wait()
+
+
+def sleeping(seconds: str) -> list[int]:
+    """Those that still run; one that was killed and not waited for has no command line."""
+    return [one.pid for one in psutil.process_iter(["cmdline"]) if one.info["cmdline"] == ["sleep", seconds]]
 
 
 def test_a_process_that_dies_gives_no_score_and_is_started_again(scoring: ScoringProcess, desktop: FakeDesktop) -> None:

@@ -1,6 +1,6 @@
 """The ranks of a learner as actors of a Ray cluster, on whichever machines have GPUs; without any, on processors.
 
-Requests go through Ray's object store, once for each machine. What Ray is, `runtime.ray` knows; this module never
+Requests go through Ray's object store, once for each machine. What Ray is, `rank_cluster` knows; this module never
 imports it.
 """
 
@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import socket
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
@@ -19,8 +18,9 @@ import psutil
 from arpo_engine.contract.config import RunConfig
 from arpo_engine.contract.errors import LearnerLost
 from arpo_engine.runtime.devices import check_ranks
+from arpo_engine.runtime.rank_answers import Patience, answer_of_first
 from arpo_engine.runtime.rank_process import open_rank, unable
-from arpo_engine.runtime.rank_trouble import GRACE_S, Trouble, died, failed, raise_worst, silent
+from arpo_engine.runtime.rank_trouble import died, failed
 from arpo_engine.trainer.rank_wire import Answer, Done, Failed, RankSettings, Request
 
 if TYPE_CHECKING:
@@ -121,8 +121,8 @@ class RayRanks:
         gpus = 0 if learner.backend == "gloo" else self._cluster.gpus()
         check_ranks(learner, gpus, "the cluster")
         self._actors = [self._cluster.actor(RankActor, 1 if gpus else 0) for _ in range(self.size)]
-        limit = (learner.start_timeout_s, "learner.start_timeout_s")
-        meet_at = self._answers([self._actors[0].address.remote()], "start as a Ray actor", *limit)
+        limit = Patience(seconds=learner.start_timeout_s, setting="learner.start_timeout_s")
+        meet_at = self._answers([self._actors[0].address.remote()], "start as a Ray actor", limit)
         settings = [
             RankSettings(
                 config=self._config.model_dump(mode="json"),
@@ -134,7 +134,7 @@ class RayRanks:
             for rank in range(self.size)
         ]
         opened = [actor.open.remote(own) for actor, own in zip(self._actors, settings, strict=True)]
-        self._answers(opened, "load the model", *limit)
+        self._answers(opened, "load the model", limit)
 
     def ask(self, request: Request) -> Done:
         """See `RankGroup`."""
@@ -142,37 +142,23 @@ class RayRanks:
             raise LearnerLost(self._gone)
         kept = self._cluster.keep(request)
         references = [actor.ask.remote(kept) for actor in self._actors]
-        limit = (self._config.learner.answer_timeout_s, "learner.answer_timeout_s")
-        done: Done = self._answers(references, type(request).__name__, *limit)
+        limit = Patience(seconds=self._config.learner.answer_timeout_s, setting="learner.answer_timeout_s")
+        done: Done = self._answers(references, type(request).__name__, limit)
         return done
 
     def close(self) -> None:
         """See `RankGroup`."""
         self._end("the ranks of the learner were ended")
 
-    def _answers(self, references: list[Any], doing: str, timeout_s: float, setting: str) -> Any:
-        """The first rank's answer, when all have answered."""
-        waiting = {reference: rank for rank, reference in enumerate(references)}
-        first, troubles = None, list[Trouble]()
-        until = time.monotonic() + timeout_s
-        while waiting:
-            there = self._cluster.some_of(list(waiting), max(0.0, until - time.monotonic()))
-            if not there:
-                break
-            for reference in there:
-                rank = waiting.pop(reference)
-                answer = self._received(rank, reference)
-                if isinstance(answer, Trouble):
-                    troubles.append(answer)
-                    until = min(until, time.monotonic() + GRACE_S)
-                elif rank == 0:
-                    first = answer
-        if waiting and not troubles:
-            troubles = [silent(list(waiting.values()), doing, timeout_s, setting)]
-        if troubles:
-            self._end("; ".join(trouble.sentence for trouble in troubles))
-            raise_worst(troubles)
-        return first
+    def _answers(self, references: list[Any], doing: str, patience: Patience) -> Any:
+        return answer_of_first(
+            {reference: rank for rank, reference in enumerate(references)},
+            doing=doing,
+            patience=patience,
+            some_of=self._cluster.some_of,
+            received=lambda reference: self._received(references.index(reference), reference),
+            end=self._end,
+        )
 
     def _received(self, rank: int, reference: Any) -> Any:
         try:

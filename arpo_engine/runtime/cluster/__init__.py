@@ -1,0 +1,1 @@
+"""The executor of a Ray cluster. The only package that imports Ray; nothing but the composition root imports it."""
