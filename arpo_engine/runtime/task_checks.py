@@ -9,10 +9,13 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
+from arpo_engine.contract.applications import named
 from arpo_engine.contract.config.containers import DockerDesktopsConfig
 from arpo_engine.contract.config.desktops import DesktopsConfig
 from arpo_engine.contract.errors import TaskError
 from arpo_engine.contract.tasks import Task
+from arpo_engine.desktops.xvfb.requirements import has_program
+from arpo_engine.tasks.osworld.applications import lacking
 from arpo_engine.tasks.osworld.assets import AssetCache
 from arpo_engine.tasks.osworld.home import scoring_home
 from arpo_engine.tasks.osworld.needs import Need, obstacles
@@ -21,6 +24,8 @@ from arpo_engine.tasks.places import asset_folder, is_offline
 
 Finding = tuple[str, Literal["ok", "warn", "fail"], str, str]
 """(name, status, fact, cure)."""
+SHOWN = 5
+"""Tasks that a message names."""
 
 
 def check_tasks(tasks: Sequence[Task], desktops: DesktopsConfig, source: str) -> Iterator[Finding]:
@@ -28,6 +33,8 @@ def check_tasks(tasks: Sequence[Task], desktops: DesktopsConfig, source: str) ->
     yield _scoring()
     yield _allowed(tasks)
     yield _files(tasks, source)
+    if desktops.kind == "xvfb":
+        yield _applications(tasks)
     yield _runnable(tasks, desktops)
 
 
@@ -59,6 +66,22 @@ def _files(tasks: Sequence[Task], source: str) -> Finding:
     count = f"{len(missing)} files of the tasks are" if len(missing) > 1 else "1 file of the tasks is"
     cure = f"./arpo assets fetch --tasks {source} --split SPLIT fetches them once for all runs"
     return "assets", "fail", f"{count} not on this machine; the first is {url} of task {name}", cure
+
+
+def _applications(tasks: Sequence[Task]) -> Finding:
+    """On displays of this machine, whose applications are the machine's own."""
+    missing = {task.id: lacking(task, has_program) for task in tasks}
+    without = [name for name, applications in missing.items() if applications]
+    if not without:
+        return "applications", "ok", "every application that the tasks are done in is installed", ""
+    absent = tuple(dict.fromkeys(one for applications in missing.values() for one in applications))
+    count = f"{len(without)} of {len(tasks)} tasks are done in what this machine lacks: {named(absent)}"
+    packages = " ".join(dict.fromkeys(package for one in absent for package in one.packages))
+    cure = (
+        f"run ./arpo setup xvfb, or as root: apt-get install --no-install-recommends {packages}; or leave out "
+        f"{', '.join(without[:SHOWN])}{' …' if len(without) > SHOWN else ''}"
+    )
+    return "applications", "fail", count, cure
 
 
 def _runnable(tasks: Sequence[Task], desktops: DesktopsConfig) -> Finding:
