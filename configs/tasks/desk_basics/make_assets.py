@@ -150,7 +150,9 @@ def shop() -> None:
         for word, title, price in LAMPS
     )
     style = "<style>body, input, button {font: 28px sans-serif} td {padding: 12px 40px 12px 0}</style>"
-    page = f"<!doctype html><meta charset=utf-8><title>Lamps</title>{style}<h1>Lamps</h1>\n<img src=house.png width=240>\n"
+    page = (
+        f"<!doctype html><meta charset=utf-8><title>Lamps</title>{style}<h1>Lamps</h1>\n<img src=house.png width=240>\n"
+    )
     (ASSETS / "shop.html").write_text(f"{page}<table>\n{rows}</table>\n", encoding="utf-8")
     basket = f"<!doctype html><meta charset=utf-8><title>Basket</title>{style}<h1>It is in your basket</h1>\n"
     (ASSETS / "basket.html").write_text(basket, encoding="utf-8")

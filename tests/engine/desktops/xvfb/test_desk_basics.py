@@ -10,8 +10,8 @@ import pytest
 
 from arpo_engine.contract.actions import Fail, Finished, Hotkey, SingleAction, unfolded
 from arpo_engine.contract.applications import KNOWN
-from arpo_engine.contract.config.loading import load_config
 from arpo_engine.contract.config.desktops import XvfbDesktopsConfig
+from arpo_engine.contract.config.loading import load_config
 from arpo_engine.contract.errors import TaskError
 from arpo_engine.contract.tasks import Task
 from arpo_engine.desktops.real_row import RealDesktopRow
