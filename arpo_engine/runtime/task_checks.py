@@ -6,14 +6,16 @@ Each answer is (status, fact, cure); `preflight.py` makes a check of it. Looks a
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import Literal
 
 from arpo_engine.contract.applications import named
 from arpo_engine.contract.config.containers import DockerDesktopsConfig
-from arpo_engine.contract.config.desktops import DesktopsConfig
-from arpo_engine.contract.errors import TaskError
+from arpo_engine.contract.config.desktops import DesktopsConfig, XvfbDesktopsConfig
+from arpo_engine.contract.errors import DesktopLost, TaskError
 from arpo_engine.contract.tasks import Task
+from arpo_engine.desktops.docker.image import programs_of
 from arpo_engine.desktops.xvfb.requirements import has_program
 from arpo_engine.tasks.osworld.applications import lacking
 from arpo_engine.tasks.osworld.assets import AssetCache
@@ -33,8 +35,7 @@ def check_tasks(tasks: Sequence[Task], desktops: DesktopsConfig, source: str) ->
     yield _scoring()
     yield _allowed(tasks)
     yield _files(tasks, source)
-    if desktops.kind == "xvfb":
-        yield _applications(tasks)
+    yield from _applications(tasks, desktops)
     yield _runnable(tasks, desktops)
 
 
@@ -68,20 +69,39 @@ def _files(tasks: Sequence[Task], source: str) -> Finding:
     return "assets", "fail", f"{count} not on this machine; the first is {url} of task {name}", cure
 
 
-def _applications(tasks: Sequence[Task]) -> Finding:
-    """On displays of this machine, whose applications are the machine's own."""
-    missing = {task.id: lacking(task, has_program) for task in tasks}
+def _applications(tasks: Sequence[Task], desktops: DesktopsConfig) -> Iterator[Finding]:
+    """Where it can be told before a desktop starts: on this machine, and in images that say what they hold."""
+    has = _programs(desktops)
+    if has is None:
+        return
+    missing = {task.id: lacking(task, has) for task in tasks}
     without = [name for name, applications in missing.items() if applications]
     if not without:
-        return "applications", "ok", "every application that the tasks are done in is installed", ""
+        yield "applications", "ok", "every application that the tasks are done in is installed", ""
+        return
     absent = tuple(dict.fromkeys(one for applications in missing.values() for one in applications))
-    count = f"{len(without)} of {len(tasks)} tasks are done in what this machine lacks: {named(absent)}"
+    where = "the image" if isinstance(desktops, DockerDesktopsConfig) else "this machine"
+    fact = f"{len(without)} of {len(tasks)} tasks are done in what {where} lacks: {named(absent)}"
     packages = " ".join(dict.fromkeys(package for one in absent for package in one.packages))
     cure = (
-        f"run ./arpo setup xvfb, or as root: apt-get install --no-install-recommends {packages}; or leave out "
-        f"{', '.join(without[:SHOWN])}{' …' if len(without) > SHOWN else ''}"
+        f"build it anew with ./arpo setup desktop-image, whose --apps should name {packages}"
+        if isinstance(desktops, DockerDesktopsConfig)
+        else f"run ./arpo setup xvfb, or as root: apt-get install --no-install-recommends {packages}"
     )
-    return "applications", "fail", count, cure
+    names = f"{', '.join(without[:SHOWN])}{' …' if len(without) > SHOWN else ''}"
+    yield "applications", "fail", fact, f"{cure}; or leave out {names}"
+
+
+def _programs(desktops: DesktopsConfig) -> Callable[[str], bool] | None:
+    """Whether a desktop has a program; none where only the desktop itself can say."""
+    if isinstance(desktops, XvfbDesktopsConfig):
+        return has_program
+    if isinstance(desktops, DockerDesktopsConfig):
+        # An engine or an image that is not there is said by the check that starts a desktop.
+        with suppress(DesktopLost):
+            found = programs_of(desktops.image)
+            return None if found is None else found.__contains__
+    return None
 
 
 def _runnable(tasks: Sequence[Task], desktops: DesktopsConfig) -> Finding:

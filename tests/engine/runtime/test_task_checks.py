@@ -111,6 +111,18 @@ def test_a_task_whose_application_is_not_installed_is_refused_with_the_line_that
     assert cure.startswith("run ./arpo setup xvfb, or as root: apt-get install --no-install-recommends gimp")
     assert cure.endswith("leave out one")
     assert _checks(playing)["applications"][0] == "ok"
+
+
+def test_an_image_that_says_what_it_holds_is_believed_and_another_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawing = _task(related_apps=["gimp"])
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/docker.sock")
+    assert "applications" not in _checks(drawing, provider="docker")
+    assert "applications" not in _checks(drawing, provider="vmware")
+    monkeypatch.setattr("arpo_engine.runtime.task_checks.programs_of", lambda image: frozenset({"vlc"}))
+    status, fact, cure = _checks(drawing, provider="docker")["applications"]
+    assert (status, fact) == ("fail", "1 of 1 tasks are done in what the image lacks: GIMP (gimp)")
+    assert cure == "build it anew with ./arpo setup desktop-image, whose --apps should name gimp; or leave out one"
+    monkeypatch.setattr("arpo_engine.runtime.task_checks.programs_of", lambda image: None)
     assert "applications" not in _checks(drawing, provider="docker")
 
 

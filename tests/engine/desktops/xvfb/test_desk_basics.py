@@ -55,6 +55,7 @@ def test_there_are_tasks_of_every_application_and_some_cannot_be_done() -> None:
 def test_an_oracle_fits_into_the_steps_of_the_preset() -> None:
     config = load_config(PRESET)
     assert max(len(oracle_of(task)) for task in TASKS) < config.rollout.max_steps
+    assert config.story.startswith(f"{len(TASKS)} tasks in ")
 
 
 @pytest.mark.parametrize("task", TASKS, ids=lambda task: task.id)
