@@ -8,10 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from arpo_engine.contract.actions import Fail, Finished, Hotkey, SingleAction, unfolded
+from arpo_engine.agents.ui_tars import UiTarsAgent
+from arpo_engine.agents.writing import write_reply
+from arpo_engine.contract.actions import Fail, Finished, Hotkey, SingleAction, Wait, unfolded
 from arpo_engine.contract.applications import KNOWN
 from arpo_engine.contract.config.desktops import XvfbDesktopsConfig
 from arpo_engine.contract.config.loading import load_config
+from arpo_engine.contract.config.parts import UiTarsAgentConfig
 from arpo_engine.contract.errors import TaskError
 from arpo_engine.contract.tasks import Task
 from arpo_engine.desktops.real_row import RealDesktopRow
@@ -28,6 +31,7 @@ PRESET = SET.parents[1] / "desk_basics_demo.yaml"
 TASKS = load_split(SET, "all")
 SAMPLE = ("terminal-make-folder", "files-rename", "terminal-install-windows", "vlc-play-film")
 ALL = [pytest.param(task, id=task.id, marks=[] if task.id in SAMPLE else pytest.mark.slow) for task in TASKS]
+SCREEN = (1920, 1080)
 FEASIBLE = [task for task in TASKS if not task.infeasible]
 
 
@@ -56,6 +60,14 @@ def test_an_oracle_fits_into_the_steps_of_the_preset() -> None:
     config = load_config(PRESET)
     assert max(len(oracle_of(task)) for task in TASKS) < config.rollout.max_steps
     assert config.story.startswith(f"{len(TASKS)} tasks in ")
+
+
+@pytest.mark.parametrize("task", TASKS, ids=lambda task: task.id)
+def test_the_words_of_an_agent_can_say_each_action_of_an_oracle(task: Task) -> None:
+    agent = UiTarsAgent(UiTarsAgentConfig())
+    for action in oracle_of(task):
+        read = agent.parse(write_reply("next", action, agent.frame(SCREEN)), SCREEN).action
+        assert read == action or isinstance(read, Wait) and isinstance(action, Wait)
 
 
 @pytest.mark.parametrize("task", TASKS, ids=lambda task: task.id)
