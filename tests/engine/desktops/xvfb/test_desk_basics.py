@@ -67,7 +67,7 @@ def test_the_words_of_an_agent_can_say_each_action_of_an_oracle(task: Task) -> N
     agent = UiTarsAgent(UiTarsAgentConfig())
     for action in oracle_of(task):
         read = agent.parse(write_reply("next", action, agent.frame(SCREEN)), SCREEN).action
-        assert read == action or isinstance(read, Wait) and isinstance(action, Wait)
+        assert read == action or (isinstance(read, Wait) and isinstance(action, Wait))
 
 
 @pytest.mark.parametrize("task", TASKS, ids=lambda task: task.id)
