@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -42,11 +43,19 @@ class Task(BaseModel):
     related_apps: list[str] = Field(default_factory=list)
     evaluator: Evaluator
     _folder: Path | None = PrivateAttr(None)
+    _files: dict[str, str] = PrivateAttr(default_factory=dict)
 
-    def from_folder(self, folder: Path) -> Self:
-        """The same task, read from a task set in `folder`. Where it lies is no part of what it is."""
+    def from_folder(self, folder: Path, files: Mapping[str, str] | None = None) -> Self:
+        """The same task, read from a task set in `folder`. Where it lies is no part of what it is; what the files hold
+        that lie there with it is.
+
+        Args:
+            folder: Below which the task's own files lie.
+            files: For each of them, by the path that the task names, the SHA-256 of its bytes; empty where it is not
+                there.
+        """
         task = self.model_copy()
-        task._folder = folder
+        task._folder, task._files = folder, dict(files or {})
         return task
 
     @property
@@ -69,7 +78,10 @@ class Task(BaseModel):
 
     @property
     def content_hash(self) -> str:
-        """Sixteen hex digits over the whole task; results of two editions of one id are never mixed. The folder that a
-        task file lies in (`domain`) is no part of it."""
-        text = json.dumps(self.model_dump(mode="json", exclude={"domain"}), sort_keys=True, ensure_ascii=False)
+        """Sixteen hex digits over the whole task, the bytes of its own files among it; results of two editions of one
+        id are never mixed. The folder that a task file lies in (`domain`) is no part of it."""
+        content = self.model_dump(mode="json", exclude={"domain"})
+        if self._files:
+            content = {"task": content, "files": self._files}
+        text = json.dumps(content, sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -13,6 +13,7 @@ from typing import Protocol
 from arpo_engine.contract.actions import ENDING, Fail, SingleAction, Wait
 from arpo_engine.contract.errors import DesktopLost, EvaluatorError
 from arpo_engine.contract.tasks import Task
+from arpo_engine.desktops.applications import require_applications
 from arpo_engine.desktops.desktop_client import ActionRefused, DesktopClient
 from arpo_engine.desktops.machines import Address, FreshMachines, Machine, PausableMachine
 from arpo_engine.desktops.pausing import Pauses
@@ -98,6 +99,7 @@ class RealDesktop:
         self._client = DesktopClient(self._machine, self._request_timeout_s)
         height, width = self._client.look().shape[:2]
         self._screen = (width, height)
+        require_applications(self._client, task)
         self._keeper.setup(task, self._machine.address, self._screen)
         self._task = task
         time.sleep(self._settle_s)

@@ -7,13 +7,18 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import Literal
 
+from arpo_engine.contract.applications import named
 from arpo_engine.contract.config.containers import DockerDesktopsConfig
-from arpo_engine.contract.config.desktops import DesktopsConfig
-from arpo_engine.contract.errors import TaskError
+from arpo_engine.contract.config.desktops import DesktopsConfig, XvfbDesktopsConfig
+from arpo_engine.contract.errors import DesktopLost, TaskError
 from arpo_engine.contract.tasks import Task
+from arpo_engine.desktops.docker.image import programs_of
+from arpo_engine.desktops.xvfb.requirements import has_program
+from arpo_engine.tasks.osworld.applications import lacking
 from arpo_engine.tasks.osworld.assets import AssetCache
 from arpo_engine.tasks.osworld.home import scoring_home
 from arpo_engine.tasks.osworld.needs import Need, obstacles
@@ -22,6 +27,8 @@ from arpo_engine.tasks.places import asset_folder, is_offline
 
 Finding = tuple[str, Literal["ok", "warn", "fail"], str, str]
 """(name, status, fact, cure)."""
+SHOWN = 5
+"""Tasks that a message names."""
 
 
 def check_tasks(tasks: Sequence[Task], desktops: DesktopsConfig, source: str) -> Iterator[Finding]:
@@ -29,6 +36,7 @@ def check_tasks(tasks: Sequence[Task], desktops: DesktopsConfig, source: str) ->
     yield _scoring()
     yield _allowed(tasks)
     yield _files(tasks, source)
+    yield from _applications(tasks, desktops)
     yield _runnable(tasks, desktops)
     if desktops.kind == "xvfb" and os.geteuid() != 0:
         yield (
@@ -68,6 +76,41 @@ def _files(tasks: Sequence[Task], source: str) -> Finding:
     count = f"{len(missing)} files of the tasks are" if len(missing) > 1 else "1 file of the tasks is"
     cure = f"./arpo assets fetch --tasks {source} --split SPLIT fetches them once for all runs"
     return "assets", "fail", f"{count} not on this machine; the first is {url} of task {name}", cure
+
+
+def _applications(tasks: Sequence[Task], desktops: DesktopsConfig) -> Iterator[Finding]:
+    """Where it can be told before a desktop starts: on this machine, and in images that say what they hold."""
+    has = _programs(desktops)
+    if has is None:
+        return
+    missing = {task.id: lacking(task, has) for task in tasks}
+    without = [name for name, applications in missing.items() if applications]
+    if not without:
+        yield "applications", "ok", "every application that the tasks are done in is installed", ""
+        return
+    absent = tuple(dict.fromkeys(one for applications in missing.values() for one in applications))
+    where = "the image" if isinstance(desktops, DockerDesktopsConfig) else "this machine"
+    fact = f"{len(without)} of {len(tasks)} tasks are done in what {where} lacks: {named(absent)}"
+    packages = " ".join(dict.fromkeys(package for one in absent for package in one.packages))
+    cure = (
+        f"build it anew with ./arpo setup desktop-image, whose --apps should name {packages}"
+        if isinstance(desktops, DockerDesktopsConfig)
+        else f"run ./arpo setup xvfb, or as root: apt-get install --no-install-recommends {packages}"
+    )
+    names = f"{', '.join(without[:SHOWN])}{' …' if len(without) > SHOWN else ''}"
+    yield "applications", "fail", fact, f"{cure}; or leave out {names}"
+
+
+def _programs(desktops: DesktopsConfig) -> Callable[[str], bool] | None:
+    """Whether a desktop has a program; none where only the desktop itself can say."""
+    if isinstance(desktops, XvfbDesktopsConfig):
+        return has_program
+    if isinstance(desktops, DockerDesktopsConfig):
+        # An engine or an image that is not there is said by the check that starts a desktop.
+        with suppress(DesktopLost):
+            found = programs_of(desktops.image)
+            return None if found is None else found.__contains__
+    return None
 
 
 def _runnable(tasks: Sequence[Task], desktops: DesktopsConfig) -> Finding:

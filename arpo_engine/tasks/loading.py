@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from arpo_engine.contract.errors import TaskError
 from arpo_engine.contract.tasks import Task
+from arpo_engine.tasks.osworld.task_files import own_files
 
 EXAMPLES = "examples"
 """The folder of task files beside an index of OSWorld's."""
@@ -105,7 +106,8 @@ def _task(entry: Any, place: int, path: Path) -> Task:
             f"{path}: entry {place} is {json.dumps(entry)[:60]}, not a task; it needs id, instruction, evaluator"
         )
     try:
-        return Task.model_validate(entry).from_folder(path.parent)
+        task = Task.model_validate(entry)
+        return task.from_folder(path.parent, own_files(task, path.parent))
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
         raise TaskError(f"{path}: task {entry.get('id', f'number {place}')!r}: {wrong}; mend these fields") from error

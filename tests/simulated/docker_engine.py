@@ -41,6 +41,7 @@ class SimulatedEngine:
 
     socket: Path
     images: set[str] = field(default_factory=set)
+    image_labels: dict[str, str] | None = None
     containers: dict[str, Container] = field(default_factory=dict)
     removed: list[str] = field(default_factory=list)
     broken_for: int = 0
@@ -82,7 +83,7 @@ class SimulatedEngine:
 
     def image(self, groups: tuple[str, ...], *_: Any) -> tuple[int, Any]:
         if groups[0] in self.images:
-            return 200, {"Id": "sha256:0"}
+            return 200, {"Id": "sha256:0", "Config": {"Labels": self.image_labels}}
         return 404, {"message": f"No such image: {groups[0]}:latest"}
 
     def create(self, _groups: tuple[str, ...], query: dict[str, str], body: Any) -> tuple[int, Any]:

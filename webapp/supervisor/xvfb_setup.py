@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from arpo_engine.contract.applications import KNOWN
 from webapp.env import BASE_DIR
 from webapp.supervisor import install
 from webapp.supervisor.errors import SupervisorError
@@ -29,10 +30,7 @@ SERVER_PACKAGES: Final = (
     *("fonts-dejavu-core", "fonts-liberation", "adwaita-icon-theme"),
 )
 """What the display, the server and its endpoints need, by their names in Debian and Ubuntu."""
-APPLICATIONS: Final = (
-    *("xfce4-terminal", "pcmanfm", "mousepad", "chromium", "gimp", "vlc", "thunderbird"),
-    *("libreoffice-calc", "libreoffice-writer", "libreoffice-impress", "libreoffice-gtk3", "gnome-shell-common"),
-)
+APPLICATIONS: Final = tuple(dict.fromkeys(package for one in KNOWN.values() for package in one.packages))
 """What the tasks of `configs/tasks/desk_basics` are done in."""
 
 
@@ -52,10 +50,21 @@ def set_up(*, install_system_packages: bool, log: Path, report: install.Report) 
         missing = missing_packages(missing)
     if missing:
         raise SupervisorError(
-            f"this machine lacks {len(missing)} packages. As root, run: apt-get install --no-install-recommends "
+            f"{_told(missing)}. As root, run: apt-get install --no-install-recommends "
             f"{' '.join(missing)}  (or run this again as root with --install-system-packages)"
         )
     install_server_packages(log, report)
+
+
+def _told(missing: Sequence[str]) -> str:
+    """What cannot be done without the packages, by application."""
+    absent = [one.title for one in KNOWN.values() if set(one.packages) & set(missing)]
+    server = [name for name in missing if name not in APPLICATIONS]
+    parts = [
+        *([f"what the desktop itself needs ({', '.join(server)})"] if server else []),
+        *([f"applications that tasks are done in: {', '.join(absent)}"] if absent else []),
+    ]
+    return f"this machine lacks {'; and '.join(parts)}"
 
 
 def missing_packages(wanted: Sequence[str]) -> list[str]:

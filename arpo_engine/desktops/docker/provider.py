@@ -17,6 +17,7 @@ from arpo_engine.desktops.desktop_client import DesktopClient
 from arpo_engine.desktops.docker.container import ContainerMachine
 from arpo_engine.desktops.docker.doors import Doors
 from arpo_engine.desktops.docker.engine import LOOPBACK, DockerApi, connect, explained
+from arpo_engine.desktops.docker.image import BUILD
 from arpo_engine.desktops.docker.labels import labels
 from arpo_engine.desktops.docker.lifeline import Lifeline
 from arpo_engine.desktops.docker.names import new_name
@@ -36,7 +37,6 @@ MOST_PROCESSES = 1024
 TO_BECOME_ROOT = ["AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "KILL", "SETGID", "SETUID"]
 """What sudo and the commands that tasks run with it need, all inside the container."""
 WORDS_OF_LOG = 400
-BUILD = "build it with ./arpo setup desktop-image"
 
 
 @dataclass(slots=True, kw_only=True)

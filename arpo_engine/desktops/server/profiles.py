@@ -31,6 +31,30 @@ qt-privacy-ask=0
 [core]
 metadata-network-access=0
 """
+GIMP = "(check-updates no)\n"
+THUNDERBIRD_PROFILES = "[General]\nStartWithLastProfile=1\nVersion=2\n\n\
+[Profile0]\nName=user\nIsRelative=1\nPath=user\nDefault=1\n\n\
+[InstallFDC34C9F024745EB]\nDefault=user\nLocked=1\n"
+"""The long word stands for Thunderbird in /usr/lib/thunderbird; without it a first start makes a profile of its own."""
+THUNDERBIRD = """user_pref("app.donation.eoy.version.viewed", 99);
+user_pref("app.update.auto", false);
+user_pref("datareporting.policy.dataSubmissionPolicyBypassNotification", true);
+user_pref("mail.provider.suppress_dialog_on_startup", true);
+user_pref("mail.rights.version", 1);
+user_pref("mail.shell.checkDefaultClient", false);
+user_pref("mail.spotlight.firstRunDone", true);
+user_pref("mailnews.start_page.enabled", false);
+user_pref("mailnews.start_page_override.mstone", "ignore");
+user_pref("mail.account.account1.server", "server1");
+user_pref("mail.accountmanager.accounts", "account1");
+user_pref("mail.accountmanager.localfoldersserver", "server1");
+user_pref("mail.server.server1.directory-rel", "[ProfD]Mail/Local Folders");
+user_pref("mail.server.server1.hostname", "Local Folders");
+user_pref("mail.server.server1.name", "Local Folders");
+user_pref("mail.server.server1.type", "none");
+user_pref("mail.server.server1.userName", "nobody");
+"""
+"""Local folders and no account; OSWorld's tasks bring a profile of their own, which takes this one's place."""
 XFCE_TERMINAL = """[Configuration]
 MiscDefaultGeometry=100x28
 MiscConfirmClose=FALSE
@@ -55,6 +79,10 @@ FILES = {
     ".config/google-chrome/First Run": "",
     ".config/google-chrome/Default/Preferences": CHROME_PREFERENCES,
     ".config/vlc/vlcrc": VLC,
+    ".config/GIMP/2.10/gimprc": GIMP,
+    ".thunderbird/profiles.ini": THUNDERBIRD_PROFILES,
+    ".thunderbird/installs.ini": "[FDC34C9F024745EB]\nDefault=user\nLocked=1\n",
+    ".thunderbird/user/prefs.js": THUNDERBIRD,
     ".config/xfce4/terminal/terminalrc": XFCE_TERMINAL,
     ".config/user-dirs.locale": "C\n",
 }

@@ -13,8 +13,15 @@ PYTHON = "/usr/bin/python3"
 PACKAGES = Path(__file__).resolve().parents[3] / ".venv-desktop"
 """Python packages of the server that Debian does not have; `./arpo setup xvfb` puts them there."""
 PROGRAMS = ("unshare", "setpriv", "mount", "Xvfb", "xauth", "openbox", "dbus-daemon", "wmctrl")
+DESKTOP_PATH = "/usr/local/bin:/usr/bin:/bin:/usr/games"
+"""Where a desktop looks for programs of the host, as `desktops/server/namespace.py` has it."""
 MODULES = ("Xlib", "PIL", "tkinter")
 NAMESPACES = ("--mount", "--pid", "--fork", "--net", "--ipc", "--uts", "--kill-child=KILL")
+
+
+def has_program(name: str) -> bool:
+    """Whether a desktop of this host can start a program by its name."""
+    return shutil.which(name, path=DESKTOP_PATH) is not None
 
 
 def missing(packages: Path = PACKAGES) -> str:

@@ -24,7 +24,7 @@ from typing import Final
 from arpo_engine.contract.errors import AssetMissing
 from arpo_engine.contract.tasks import Task
 from arpo_engine.tasks.osworld.fetching import Fetch, FetchError, fetch_over_http
-from arpo_engine.tasks.osworld.task_files import files_of, is_local
+from arpo_engine.tasks.osworld.task_files import files_of, is_local, own_file
 
 FETCH_CURE: Final = "run ./arpo assets fetch where there is a network"
 HASH_WORDS: Final = 12
@@ -100,7 +100,8 @@ class AssetCache:
     def missing(self, task: Task) -> list[str]:
         """Addresses of the task's files that are not here, each once; nothing is fetched."""
         found = {
-            file.url: _file_of(task, file.url) if is_local(file.url) else self.find(file.url) for file in files_of(task)
+            file.url: own_file(task.folder, file.url) if is_local(file.url) else self.find(file.url)
+            for file in files_of(task)
         }
         return [url for url, path in found.items() if path is None]
 
@@ -111,7 +112,7 @@ class AssetCache:
             AssetMissing: naming the first that is neither here nor to be had.
         """
         for file in files_of(task):
-            found = _file_of(task, file.url) if is_local(file.url) else self.get(file.url)
+            found = own_file(task.folder, file.url) if is_local(file.url) else self.get(file.url)
             if found is None:
                 where = f"in {task.folder}; copy it there, it belongs to the task set"
                 raise AssetMissing(f"task {task.id}: there is no file {file.url} {where}")
@@ -179,15 +180,6 @@ class AssetCache:
         with file.open("w") as handle:
             fcntl.flock(handle, fcntl.LOCK_EX)
             yield
-
-
-def _file_of(task: Task, path: str) -> Path | None:
-    """A file of the task set itself, which never lies elsewhere."""
-    if task.folder is None:
-        return None
-    root = task.folder.resolve()
-    file = (root / path).resolve()
-    return file if file.is_relative_to(root) and file.is_file() else None
 
 
 def sha256_of(file: Path) -> str:

@@ -28,7 +28,7 @@ from arpo_engine.tasks.loading import EXAMPLES, task_set_hash
 from arpo_engine.tasks.osworld.assets import AssetCache
 from arpo_engine.tasks.osworld.needs import PROVIDERS, Network, network_of, obstacles
 from arpo_engine.tasks.osworld.reading import Checkout, Reading, ReadTask
-from arpo_engine.tasks.osworld.task_files import files_of, is_local
+from arpo_engine.tasks.osworld.task_files import files_of, is_local, own_file
 
 NAMES: Final = {"today": "osworld", "arpo": "osworld-arpo"}
 """The folder of a task set by the wording of its tasks."""
@@ -46,7 +46,7 @@ def report_on(reading: Reading, cache: AssetCache) -> OsworldReport:
     """Count and judge; writes nothing and fetches nothing."""
     tasks = [read.task for read in reading.tasks]
     told = tuple(_told(task) for task in tasks)
-    urls = {file.url for task in tasks for file in files_of(task)}
+    urls = {file.url for task in tasks for file in files_of(task) if not is_local(file.url)}
     return OsworldReport(
         source=str(reading.checkout.examples),
         edition=edition_of(tasks),
@@ -156,6 +156,7 @@ def _write(reading: Reading, report: OsworldReport, folder: Path) -> None:
         target = folder / EXAMPLES / read.task.domain / read.file.name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(read.file, target)
+        _copy_own_files(read.task, folder)
     for name, index in {**reading.splits, **_of_ours(report)}.items():
         there = {(read.task.domain, read.task.id) for read in reading.tasks}
         kept = {domain: [task for task in ids if (domain, task) in there] for domain, ids in index.items()}
@@ -164,6 +165,15 @@ def _write(reading: Reading, report: OsworldReport, folder: Path) -> None:
     about = folder / REPORT
     about.parent.mkdir()
     about.write_text(report.model_dump_json(indent=1) + "\n", encoding="utf-8")
+
+
+def _copy_own_files(task: Task, folder: Path) -> None:
+    """What lies beside the tasks and not at an address; one that is missing is named by the preflight."""
+    for path in (file.url for file in files_of(task) if is_local(file.url)):
+        found = own_file(task.folder, path)
+        if found is not None:
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(found, folder / path)
 
 
 def _of_ours(report: OsworldReport) -> dict[str, dict[str, list[str]]]:

@@ -18,6 +18,7 @@ from arpo_engine.contract.osworld import RefusedTask
 from arpo_engine.contract.tasks import Task
 from arpo_engine.tasks.loading import EXAMPLES
 from arpo_engine.tasks.osworld.refusals import unknown_words, unsafe_words
+from arpo_engine.tasks.osworld.task_files import own_files
 
 CHECKOUT_EXAMPLES: Final = "evaluation_examples"
 CACHES: Final = ("cache", "cache_dirs/*")
@@ -129,7 +130,7 @@ def _read_task(file: Path, root: Path) -> Task:
         reasons.append(f"its id is {task.id[:60]!r}, and the file is named {file.stem!r}")
     if reasons:
         raise TaskError("; ".join(reasons))
-    return task
+    return task.from_folder(root, own_files(task, root))
 
 
 def _splits(examples: Path) -> Iterator[tuple[str, dict[str, list[str]]]]:

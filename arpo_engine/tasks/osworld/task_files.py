@@ -5,10 +5,11 @@ Knows the task's JSON and the naming of OSWorld's task folder (`cache/<task id>/
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from arpo_engine.contract.tasks import Task
@@ -44,6 +45,22 @@ def is_local(url: str) -> bool:
     return "://" not in url
 
 
+def own_file(folder: Path | None, path: str) -> Path | None:
+    """A file of the task set itself, below its folder and nowhere else; none where it is not there."""
+    if folder is None or "\0" in path:
+        return None
+    root = folder.resolve()
+    file = (root / path).resolve()
+    return file if file.is_relative_to(root) and file.is_file() else None
+
+
+def own_files(task: Task, folder: Path) -> dict[str, str]:
+    """The SHA-256 of each file that a task brings along, by the path that it names; empty where it is not there."""
+    paths = {file.url for file in files_of(task) if is_local(file.url)}
+    found = {path: own_file(folder, path) for path in sorted(paths)}
+    return {path: "" if file is None else _sha256(file) for path, file in found.items()}
+
+
 def steps_of(task: Task) -> Iterator[Mapping[str, Any]]:
     """All setup steps: those before the episode, then those before its scoring."""
     for step in task.config:
@@ -64,14 +81,20 @@ def getters_of(task: Task) -> Iterator[Mapping[str, Any]]:
         yield from (getter for getter in (part if isinstance(part, list) else [part]) if getter)
 
 
+def _sha256(file: Path) -> str:
+    with file.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
 def _of_steps(steps: Iterator[Mapping[str, Any]]) -> Iterator[TaskFile]:
     for step in steps:
-        parameters = step.get("parameters") or {}
+        parameters = step.get("parameters")
         if step.get("type") == "update_browse_history":
             yield TaskFile(EMPTY_HISTORY, HISTORY_NAME)
-        if step.get("type") != "download":
+        files = parameters.get("files") if isinstance(parameters, Mapping) else None
+        if step.get("type") != "download" or not isinstance(files, list):
             continue
-        for file in parameters.get("files") or ():
+        for file in (file for file in files if isinstance(file, Mapping)):
             url, path = str(file.get("url", "")), str(file.get("path", ""))
             yield TaskFile(url, f"{uuid.uuid5(uuid.NAMESPACE_URL, url)}_{PurePosixPath(path).name}")
 
@@ -81,5 +104,6 @@ def _of_getters(getters: Iterator[Mapping[str, Any]]) -> Iterator[TaskFile]:
         if getter.get("type") != "cloud_file":
             continue
         urls, names = getter.get("path", ""), getter.get("dest", "")
-        pairs = zip(urls, names, strict=True) if isinstance(urls, list) else [(urls, names)]
+        both = isinstance(urls, list) and isinstance(names, list)
+        pairs = zip(urls, names, strict=False) if both else [(urls, names)]
         yield from (TaskFile(str(url), str(name)) for url, name in pairs)

@@ -100,6 +100,32 @@ def test_a_task_that_reaches_for_this_machine_does_not_begin() -> None:
     assert _checks(_task())["task files"][0] == "ok"
 
 
+def test_a_task_whose_application_is_not_installed_is_refused_with_the_line_that_brings_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("arpo_engine.runtime.task_checks.has_program", {"vlc"}.__contains__)
+    drawing, playing = _task(related_apps=["gimp"]), _task(related_apps=["vlc"]).model_copy(update={"id": "two"})
+    status, fact, cure = _checks(drawing, playing)["applications"]
+    assert status == "fail"
+    assert fact == "1 of 2 tasks are done in what this machine lacks: GIMP (gimp)"
+    assert cure.startswith("run ./arpo setup xvfb, or as root: apt-get install --no-install-recommends gimp")
+    assert cure.endswith("leave out one")
+    assert _checks(playing)["applications"][0] == "ok"
+
+
+def test_an_image_that_says_what_it_holds_is_believed_and_another_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawing = _task(related_apps=["gimp"])
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/docker.sock")
+    assert "applications" not in _checks(drawing, provider="docker")
+    assert "applications" not in _checks(drawing, provider="vmware")
+    monkeypatch.setattr("arpo_engine.runtime.task_checks.programs_of", lambda image: frozenset({"vlc"}))
+    status, fact, cure = _checks(drawing, provider="docker")["applications"]
+    assert (status, fact) == ("fail", "1 of 1 tasks are done in what the image lacks: GIMP (gimp)")
+    assert cure == "build it anew with ./arpo setup desktop-image, whose --apps should name gimp; or leave out one"
+    monkeypatch.setattr("arpo_engine.runtime.task_checks.programs_of", lambda image: None)
+    assert "applications" not in _checks(drawing, provider="docker")
+
+
 def test_tasks_that_this_kind_of_desktop_cannot_do_are_counted_with_the_reason() -> None:
     web = _task(config=[{"type": "chrome_open_tabs", "parameters": {"urls_to_open": ["https://example.org"]}}])
     status, fact, cure = _checks(_task(), web)["runnable"]

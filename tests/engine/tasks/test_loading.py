@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,31 @@ def test_the_hash_of_a_set_knows_its_content_and_not_its_order(tmp_path: Path) -
     turned = load_tasks(_file(tmp_path, json.dumps([_entry("b"), _entry("a")]), "2.json"))
     other = load_tasks(_file(tmp_path, json.dumps([_entry("a"), _entry("b", instruction="Do more")]), "3.json"))
     assert task_set_hash(one) == task_set_hash(turned) != task_set_hash(other)
+
+
+def test_the_hash_of_a_task_knows_the_bytes_that_travel_with_it(tmp_path: Path) -> None:
+    step = {"type": "download", "parameters": {"files": [{"url": "assets/a.txt", "path": "/home/user/a.txt"}]}}
+    path = _file(tmp_path, json.dumps([_entry("with", config=[step]), _entry("without")]))
+    missing, without = (task.content_hash for task in load_tasks(path))
+    (tmp_path / "assets").mkdir()
+    (tmp_path / "assets" / "a.txt").write_text("one", encoding="utf-8")
+    first = load_tasks(path)
+    (tmp_path / "assets" / "a.txt").write_text("two", encoding="utf-8")
+    second = load_tasks(path)
+    assert len({missing, first[0].content_hash, second[0].content_hash}) == 3
+    assert first[1].content_hash == second[1].content_hash == without
+    assert first[0].model_copy().content_hash == first[0].content_hash
+    elsewhere = tmp_path / "elsewhere"
+    shutil.copytree(tmp_path / "assets", elsewhere / "assets")
+    copied = load_tasks(_file(elsewhere, path.read_text(encoding="utf-8")))
+    assert copied[0].content_hash == second[0].content_hash
+
+
+@pytest.mark.parametrize("files", [3, [3], [{}], {"url": "a"}, [{"url": "../secret\0", "path": "x"}]])
+def test_files_that_make_no_sense_are_not_looked_for(tmp_path: Path, files: Any) -> None:
+    step = {"type": "download", "parameters": {"files": files}}
+    (task,) = load_tasks(_file(tmp_path, json.dumps(_entry(config=[step]))))
+    assert task.content_hash
 
 
 def _index(folder: Path, index: object, *, files: tuple[str, ...] = ("chrome/a", "os/b")) -> Path:

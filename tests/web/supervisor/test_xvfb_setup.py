@@ -44,6 +44,17 @@ def test_what_is_missing_is_one_line_to_copy(
     assert installed == []
 
 
+def test_what_cannot_be_done_without_them_is_told_by_application(
+    tmp_path: Path, installed: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(xvfb_setup, "missing_packages", lambda wanted: ["gimp", "libreoffice-impress"])
+    with pytest.raises(SupervisorError, match="lacks applications that tasks are done in: LibreOffice Impress, GIMP"):
+        set_up(tmp_path)
+    monkeypatch.setattr(xvfb_setup, "missing_packages", lambda wanted: ["openbox", "vlc"])
+    with pytest.raises(SupervisorError, match=r"desktop itself needs \(openbox\); and applications .*: VLC\."):
+        set_up(tmp_path)
+
+
 def test_root_may_ask_for_the_packages(
     tmp_path: Path, installed: list[list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

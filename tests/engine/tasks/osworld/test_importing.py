@@ -278,6 +278,22 @@ def test_what_needs_the_network_agrees_with_the_list_that_was_made_by_hand() -> 
     assert {one.task.id: network_of(one.task).value for one in read.tasks} == known
 
 
+def test_files_that_lie_beside_the_tasks_are_imported_with_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], data: Path
+) -> None:
+    download = {"type": "download", "parameters": {"files": [{"url": "assets/a.txt", "path": "/home/user/a.txt"}]}}
+    checkout = _checkout(tmp_path / "w", _entry("one", config=[download]))
+    own = checkout / "evaluation_examples" / "assets" / "a.txt"
+    own.parent.mkdir()
+    own.write_text("own", encoding="utf-8")
+    report = _imported(checkout, capsys)
+    (task,) = load_split(str(report.written_to), "test_all")
+    assert task.folder is not None
+    assert (task.folder / "assets" / "a.txt").read_text(encoding="utf-8") == "own"
+    assert report.tasks[0].content_hash == task.content_hash
+    assert report.assets.addresses == 0
+
+
 def test_every_task_of_our_own_can_be_done_on_displays_without_a_network() -> None:
     """Some read the browser's tabs, which for OSWorld's tasks means the web; here each page is the desktop's own."""
     tasks = load_split(Path("configs/tasks/desk_basics"), "all")
