@@ -132,7 +132,7 @@ def test_pages_of_episodes_show_each_once(as_viewer: Client, rich: Run, monkeypa
 def test_a_group_shows_advantages_and_who_came_from_replay(as_viewer: Client, rich: Run) -> None:
     page = as_viewer.get(f"/runs/{rich.pk}/groups/?step=2").content.decode()
     assert "rescued by replay" in page
-    assert "nothing to learn: all went alike" in page
+    assert "nothing to learn: all failed" in page
     assert "+1.5" in page
     assert "from step 1" in page
     assert "1 step old; advantage 0 → +1.5, in place of" in page
