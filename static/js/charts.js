@@ -86,8 +86,8 @@ function say(panel, words) {
 function tabulate(panel, table) {
   const holder = panel.querySelector("[data-table]");
   const caption = panel.querySelector("h3").textContent;
-  const blocks = table.map(({ name, points }) => {
-    const head = el("tr", {}, el("th", { scope: "row", text: "step" }), ...points.map(([step]) => el("td", { class: "num", text: step })));
+  const blocks = table.map(({ name, points, x = "step" }) => {
+    const head = el("tr", {}, el("th", { scope: "row", text: x }), ...points.map(([step]) => el("td", { class: "num", text: step })));
     const row = el("tr", {}, el("th", { scope: "row", text: name }), ...points.map(([, value]) => el("td", { class: "num", text: number(value) })));
     return el("div", { class: "table-scroll" }, el("table", {}, el("caption", { class: "visually-hidden", text: `${caption}: ${name}` }), el("tbody", {}, head, row)));
   });

@@ -100,6 +100,7 @@ class Episode(models.Model):
             models.Index(fields=["run", "step", "id"], name="episodes_episode_step"),
             models.Index(fields=["run", "task_id", "-id"], name="episodes_episode_task"),
             models.Index(fields=["run", "-id"], name="episodes_episode_newest"),
+            models.Index(fields=["run", "retry_of"], name="episodes_episode_retry", condition=~models.Q(retry_of="")),
         ]
 
     def __str__(self) -> str:

@@ -2,13 +2,15 @@
 
 from django.urls import path
 
-from webapp.episodes.views import compare, fragments, groups, lists, side_by_side, steps, thumbs, viewer
+from webapp.episodes.views import compare, fragments, groups, lists, memory, side_by_side, steps, thumbs, viewer
 
 app_name = "episodes"
 
 urlpatterns = [
     path("runs/<str:run_id>/wall/", fragments.wall, name="wall"),
-    path("runs/<str:run_id>/replay/", fragments.replay, name="replay"),
+    path("runs/<str:run_id>/replay/", memory.inspector, name="memory"),
+    path("runs/<str:run_id>/replay/figure.json", memory.figure, name="memory_figure"),
+    path("runs/<str:run_id>/replay/panel/", fragments.replay, name="replay"),
     path("runs/<str:run_id>/latest-episodes/", fragments.latest, name="latest"),
     path("runs/<str:run_id>/compare/", compare.comparison, name="compare"),
     path("runs/<str:run_id>/groups/", groups.group_list, name="groups"),

@@ -49,8 +49,8 @@ def add_note(
         raise NoteRefused("The note is empty; set the flag, name a label or write a comment.")
     if len(label) > LABEL_LETTERS or len(text) > MOST_LETTERS:
         raise NoteRefused(
-            f"The label has {len(label)} letters and the comment {len(text)}; at most {LABEL_LETTERS} and {MOST_LETTERS} "
-            "fit."
+            f"The label has {len(label)} letters and the comment {len(text)}; "
+            f"at most {LABEL_LETTERS} and {MOST_LETTERS} fit."
         )
     if StepNote.objects.filter(episode=episode).count() >= MOST_NOTES:
         raise NoteRefused(f"The episode has {MOST_NOTES} notes, which is the most; take some away first.")

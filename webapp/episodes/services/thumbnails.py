@@ -25,7 +25,7 @@ _at_once = BoundedSemaphore(2)
 
 
 def open_thumbnail(run: Run, sha256: str) -> tuple[bytes, str] | None:
-    """A small picture and its media type; None when the screenshot is not here. One that is small already is as it is."""
+    """A small picture and its media type; None when the screenshot is not here. A small one is as it is."""
     if not Frame.objects.filter(run=run, sha256=sha256, stored_at__isnull=False).exists():
         return None
     name = thumbnail_name(run.pk, sha256)
