@@ -45,6 +45,11 @@ class Row:
     name: str
     cells: tuple[Cell | None, ...]
 
+    @property
+    def pictured(self) -> bool:
+        """Whether any of them has a screenshot to show, or had one."""
+        return any(cell is not None and cell.picture is not Picture.NEVER for cell in self.cells)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
@@ -76,6 +81,11 @@ class Board:
     bar_full: float
     """The largest advantage before or after: bars of this group are drawn to this size."""
 
+    @property
+    def pictured(self) -> bool:
+        """Whether any row that is shown has a screenshot."""
+        return any(row.pictured for row in self.rows)
+
 
 def steps_of(episodes: Sequence[Episode]) -> dict[int, list[Step]]:
     """The steps of these episodes in order, without what a column does not show."""
@@ -95,15 +105,19 @@ def board(
     align: Align = "step",
     reference: str = "",
     most: int = ROWS_AT_ONCE,
+    compares_siblings: bool = False,
 ) -> Board:
-    """The columns and rows of a group whose members and injections were fetched."""
+    """The columns and rows of a group whose members and injections were fetched.
+
+    `compares_siblings`: the run's estimator gives equal rewards of a group no advantage at all.
+    """
     members = list(group.members.all())
     injections = {one.source_key: one for one in group.injections.all()}
     of = [list(steps.get(member.episode_id, ())) if member.episode_id else [] for member in members]
     first = _reference(members, of, reference)
     parted = _parted(of, first)
     starts = _starts(parted, of, first, align)
-    before = _before(members, injections)
+    before = _before(members, injections, compares_siblings)
     columns = tuple(
         Column(
             member=member,
@@ -198,12 +212,14 @@ def _cell(own: Sequence[Step], place: int, parted: int | None, pictures: Mapping
     )
 
 
-def _before(members: Sequence[GroupMember], injections: Mapping[str, ReplayInjection]) -> list[float | None]:
-    """What each place would have been trained with. An older engine told it only of the place that changed; where all
-    had the same reward, the others had the same advantage."""
+def _before(
+    members: Sequence[GroupMember], injections: Mapping[str, ReplayInjection], compares_siblings: bool
+) -> list[float | None]:
+    """What each place would have been trained with. An older engine told it only of the place that changed, or of none;
+    where all had the same reward, the others had the same advantage."""
     told = [_told(member, injections.get(member.episode_key)) for member in members]
-    known = [value for value in told if value is not None]
-    if known and _rewarded_alike(members, injections):
+    known = [value for value in told if value is not None] or ([0.0] if compares_siblings else [])
+    if injections and known and _rewarded_alike(members, injections):
         return [known[0] if value is None else value for value in told]
     return told
 

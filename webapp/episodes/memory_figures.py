@@ -17,12 +17,10 @@ from webapp.episodes.memory import History
 from webapp.runs.rates import Rate
 
 COLUMNS = 300
-MOST_TASKS = 7
+MOST_TASKS = 5
 """Tasks with a colour of their own; the others are one grey area."""
-BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, YELLOW = (
-    "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#B8A800",
-)  # fmt: skip
-COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILLION, YELLOW)
+BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"
+COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY)
 GREY = "#8a94a3"
 SMALL = {"font": {"size": 12}, "standoff": 4}
 TABLE_ROWS = 12
@@ -39,6 +37,10 @@ class MemoryChart:
     unit: str
     x: str = "training step"
     percent: bool = False
+    broad: bool = False
+    """It takes the whole width of the page."""
+    second: str = ""
+    """What is counted on the axis at the right, if there is one."""
     nothing: str = "Nothing was remembered yet."
 
 
@@ -78,7 +80,7 @@ def draw(chart: MemoryChart, history: History) -> dict[str, Any]:
     figure.update_layout(
         margin={"l": 46, "r": 18, "t": 8, "b": 36},
         hovermode="x unified",
-        barmode="relative",
+        barmode="relative",  # evicted ones go down from zero, what is counted twice stands on each other
         bargap=0.1,
         showlegend=len(traces) > 1,
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
@@ -86,6 +88,10 @@ def draw(chart: MemoryChart, history: History) -> dict[str, Any]:
         yaxis={"title": {"text": chart.unit, **SMALL}, "automargin": True, **axis},
         uirevision=chart.title,
     )
+    if chart.second:
+        title = {"text": chart.second, **SMALL}
+        figure.update_layout(yaxis2={"title": title, "overlaying": "y", "side": "right", "rangemode": "tozero"})
+        figure.update_layout(yaxis2={"showgrid": False, "zeroline": False, "tickformat": "d"})
     described = figure.to_plotly_json()
     described["layout"].pop("template", None)
     note = f"each column is {grid.width} steps" if grid.width > 1 and chart.x == "training step" else ""
@@ -131,13 +137,13 @@ def _traffic(history: History, grid: Grid) -> list[go.Scatter | go.Bar]:
     returned = grid.sums((one.step, 1) for one in history.returns)
     if not history.stays and not history.returns:
         return []
-    line = {"color": VERMILLION, "width": 2}
+    some = [(step, number) for step, number in zip(grid.steps, returned, strict=True) if number]
     return [
         go.Bar(name="admitted", x=grid.steps, y=admitted, marker={"color": GREEN}, hovertemplate="%{y}"),
         go.Bar(name="evicted", x=grid.steps, y=evicted, marker={"color": GREY}, hovertemplate="%{y}"),
         go.Scatter(
-            name="given back", x=grid.steps, y=returned, mode="lines+markers", line=line, marker={"size": 5},
-            hovertemplate="%{y}",
+            name="given back", x=[step for step, _ in some], y=[number for _, number in some], yaxis="y2",
+            mode="markers", marker={"size": 8, "symbol": "diamond", "color": VERMILLION}, hovertemplate="%{y}",
         ),
     ]  # fmt: skip
 
@@ -161,7 +167,7 @@ def _hit_rate(history: History, grid: Grid) -> list[go.Scatter | go.Bar]:
         return []
     return [
         go.Scatter(
-            name="in each column", x=x, y=y, text=words, mode="markers", marker={"size": 6, "color": SKY},
+            name="in each step" if grid.width == 1 else "in each column", x=x, y=y, text=words, mode="markers", marker={"size": 6, "color": SKY},
             hovertemplate="%{text}",
         ),
         go.Scatter(
@@ -213,15 +219,19 @@ def _histogram(*rows: tuple[str, Sequence[int], str]) -> list[go.Scatter | go.Ba
     widest = max((max(values) for _, values, _ in rows if values), default=-1)
     width = max(1, -(-(widest + 1) // MOST_BINS))
     bins = range(0, widest + 1, width)
-    names = [str(start) if width == 1 else f"{start}–{start + width - 1}" for start in bins]
+    names = [str(start) if width == 1 else f"{start} to {start + width - 1}" for start in bins]
+    middles = [start + (width - 1) / 2 for start in bins]
     found: list[go.Scatter | go.Bar] = []
     for name, values, colour in rows:
         counts = Counter(value // width for value in values)
         if values:
             y = [counts[place] for place in range(len(bins))]
             found.append(
-                go.Bar(name=name, x=names, y=y, marker={"color": colour}, hovertemplate="%{y}", offsetgroup=name)
-            )
+                go.Bar(
+                    name=name, x=middles, y=y, marker={"color": colour}, width=0.9 * width, hovertext=names,
+                    hovertemplate="%{hovertext}: %{y}",
+                )
+            )  # fmt: skip
     return found
 
 
@@ -237,12 +247,12 @@ def _table(trace: go.Scatter | go.Bar) -> dict[str, Any]:
 
 MEMORY_CHARTS: dict[str, MemoryChart] = {
     "stock": MemoryChart(
-        title="Stock per task", unit="successes", traces=_stock,
+        title="Stock per task", unit="successes", traces=_stock, broad=True,
         story="How many successes replay remembers of each task. A task that fills up is solved often; one that never "
         "appears was never solved.",
     ),
     "traffic": MemoryChart(
-        title="Admissions, evictions, injections", unit="per column", traces=_traffic,
+        title="Admissions, evictions, injections", unit="admitted, evicted", traces=_traffic, second="given back",
         story="What came in, what newer successes pushed out, and what was given back to a group that had failed.",
     ),
     "hits": MemoryChart(

@@ -15,7 +15,6 @@ export class StepList {
     this.phone = matchMedia(PHONE);
     this.current = 0;
     this.noted = new Map();
-    this.ending = this.list.querySelector("[data-end]")?.closest("li") ?? null;
     root.addEventListener("scroll", () => this.render(), { passive: true });
     this.list.addEventListener("scroll", () => this.render(), { passive: true });
     this.phone.addEventListener("change", () => this.render(true));
@@ -44,7 +43,6 @@ export class StepList {
   }
 
   renew() {
-    this.ending = null;
     this.render(true);
   }
 
@@ -103,7 +101,7 @@ export class StepList {
     const thumb = el("span", { class: "step-thumb" });
     if (step?.thumb) thumb.append(el("img", { src: step.thumb, alt: "", loading: "lazy" }));
     const words = el("span", { class: "step-words" });
-    if (end) words.append(el("span", { text: "The end" }));
+    if (end) words.append(el("span", { text: `The end: ${this.steps.outcome}` }));
     else words.append(el("span", { class: "step-number", text: String(place + 1) }), " ", step ? icon(step.icon) : "", ` ${step ? step.words : "…"}`);
     if (step?.problem) words.append(" ", el("span", { class: "chip bad", text: "unreadable" }));
     if (this.noted.has(place)) words.append(" ", el("span", { class: "noted", title: "Has notes" }, icon(this.noted.get(place) ? "flag" : "log"), el("span", { class: "visually-hidden", text: "has notes" })));

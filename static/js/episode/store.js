@@ -23,6 +23,7 @@ export class Steps {
     this.address = data.pages;
     this.final = data.final;
     this.ended = data.ended;
+    this.outcome = data.outcome;
   }
 
   /** Places that can be shown: every step, and the end of an episode that is over. */

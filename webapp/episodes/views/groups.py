@@ -24,6 +24,9 @@ from webapp.episodes.words import SUCCESS_SCORE
 from webapp.runs.rates import Faults, Rate
 from webapp.runs.views.detail import run_frame, visible_run
 
+COMPARE_SIBLINGS = ("grpo", "dr_grpo", "rloo")
+"""Estimators (`algorithm.estimator`) that give equal rewards of a group exactly no advantage."""
+
 
 @signed_in
 def group_list(request: PersonRequest, run_id: str) -> HttpResponse:
@@ -62,13 +65,15 @@ def group_page(request: PersonRequest, run_id: str, key: str) -> HttpResponse:
     reference = request.GET.get("reference", "")
     steps = steps_of([member.episode for member in group.members.all() if member.episode])
     pictures = pictures_of(run, {step.frame for own in steps.values() for step in own})
-    shown = board(group, steps, pictures, align, reference, most)
+    siblings = run.config.get("algorithm", {}).get("estimator", "grpo") in COMPARE_SIBLINGS
+    shown = board(group, steps, pictures, align, reference, most, siblings)
     frame = run_frame(request, run, "groups")
     context = {
         **frame,
         **_told_of(group, shown),
         "group": group,
         "board": shown,
+        "kept_every": run.config.get("frames", {}).get("sample_every", 1),
         "align": align,
         "asked_reference": reference,
         "more": min(most + ROWS_AT_ONCE, MOST_ROWS) if shown.all_rows > len(shown.rows) and most < MOST_ROWS else 0,

@@ -20,7 +20,7 @@ from webapp.runs.models import Run, RunKind
 from webapp.runs.rates import Rate
 from webapp.runs.views.detail import run_frame, visible_run
 
-RESCUES = 25
+RESCUES = 12
 
 
 @signed_in

@@ -18,7 +18,7 @@ from webapp.episodes.selectors import (
     siblings_visible_to,
 )
 from webapp.episodes.step_data import final_of, notes_of, steps_count, steps_page, track_of
-from webapp.episodes.words import ending_of
+from webapp.episodes.words import ending_of, outcome_of
 from webapp.runs.models import Run
 from webapp.runs.views.detail import run_frame, visible_run
 
@@ -72,6 +72,7 @@ def _data(
         "before": _address(run, siblings[place - 1]) if place else None,
         "after": _address(run, siblings[place + 1]) if place is not None and place + 1 < len(siblings) else None,
         "ended": bool(episode.ended_by),
+        "outcome": outcome_of(episode).word,
         "live": None if episode.ended_by else {"run": run.pk, "key": episode.key, "cursor": run.last_cursor},
     }
 
