@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.models import Avg, Count, Exists, Max, OuterRef, Q, QuerySet, StdDev
 
@@ -122,9 +123,10 @@ def tasks_visible_to(person: Person, run: Run) -> list[TaskMemory]:
         row["task_id"]: row
         for row in _injections(person, run).values("task_id").order_by().annotate(times=Count("pk"), last=Max("step"))
     }
+    nothing: dict[str, Any] = {}
     found = []
     for task in sorted(tried.keys() | held.keys() | given.keys()):
-        did, has, gave = tried.get(task, {}), held.get(task, {}), given.get(task, {})
+        did, has, gave = tried.get(task, nothing), held.get(task, nothing), given.get(task, nothing)
         stock, admitted = has.get("stock", 0), has.get("all", 0)
         found.append(
             TaskMemory(

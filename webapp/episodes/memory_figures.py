@@ -165,9 +165,10 @@ def _hit_rate(history: History, grid: Grid) -> list[go.Scatter | go.Bar]:
         so_far_words.append(f"{until.text}, 95 % interval {until.interval_text}")
     if not x:
         return []
+    each = "in each step" if grid.width == 1 else "in each column"
     return [
         go.Scatter(
-            name="in each step" if grid.width == 1 else "in each column", x=x, y=y, text=words, mode="markers", marker={"size": 6, "color": SKY},
+            name=each, x=x, y=y, text=words, mode="markers", marker={"size": 6, "color": SKY},
             hovertemplate="%{text}",
         ),
         go.Scatter(

@@ -60,7 +60,7 @@ def written(run: Run, episode: Episode) -> Iterator[bytes]:
     """The same, for who has no event loop."""
     outlet = _Outlet()
     steps = list(Step.objects.filter(episode=episode).order_by("index").values(*STEP_FIELDS))
-    with zipfile.ZipFile(outlet, "w", zipfile.ZIP_DEFLATED) as archive:  # type: ignore[arg-type]
+    with zipfile.ZipFile(outlet, "w", zipfile.ZIP_DEFLATED) as archive:
         stored: dict[str, str] = {}
         shown = [(f"step_{step['index'] + 1:04d}", step["frame"]) for step in steps] + [("end", episode.final_frame)]
         for name, sha256 in shown:
