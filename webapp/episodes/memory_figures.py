@@ -39,8 +39,6 @@ class MemoryChart:
     percent: bool = False
     broad: bool = False
     """It takes the whole width of the page."""
-    second: str = ""
-    """What is counted on the axis at the right, if there is one."""
     nothing: str = "Nothing was remembered yet."
 
 
@@ -88,10 +86,6 @@ def draw(chart: MemoryChart, history: History) -> dict[str, Any]:
         yaxis={"title": {"text": chart.unit, **SMALL}, "automargin": True, **axis},
         uirevision=chart.title,
     )
-    if chart.second:
-        title = {"text": chart.second, **SMALL}
-        figure.update_layout(yaxis2={"title": title, "overlaying": "y", "side": "right", "rangemode": "tozero"})
-        figure.update_layout(yaxis2={"showgrid": False, "zeroline": False, "tickformat": "d"})
     described = figure.to_plotly_json()
     described["layout"].pop("template", None)
     note = f"each column is {grid.width} steps" if grid.width > 1 and chart.x == "training step" else ""
@@ -142,7 +136,7 @@ def _traffic(history: History, grid: Grid) -> list[go.Scatter | go.Bar]:
         go.Bar(name="admitted", x=grid.steps, y=admitted, marker={"color": GREEN}, hovertemplate="%{y}"),
         go.Bar(name="evicted", x=grid.steps, y=evicted, marker={"color": GREY}, hovertemplate="%{y}"),
         go.Scatter(
-            name="given back", x=[step for step, _ in some], y=[number for _, number in some], yaxis="y2",
+            name="given back", x=[step for step, _ in some], y=[number for _, number in some],
             mode="markers", marker={"size": 8, "symbol": "diamond", "color": VERMILLION}, hovertemplate="%{y}",
         ),
     ]  # fmt: skip
@@ -253,7 +247,7 @@ MEMORY_CHARTS: dict[str, MemoryChart] = {
         "appears was never solved.",
     ),
     "traffic": MemoryChart(
-        title="Admissions, evictions, injections", unit="admitted, evicted", traces=_traffic, second="given back",
+        title="Admissions, evictions, injections", unit="successes", traces=_traffic,
         story="What came in, what newer successes pushed out, and what was given back to a group that had failed.",
     ),
     "hits": MemoryChart(

@@ -78,6 +78,7 @@ def test_a_thinned_step_says_that_it_was_kept_once(long_run: Run, viewer: User) 
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.asyncio
 @pytest.mark.usefixtures("valkey")
 async def test_the_zip_has_the_steps_the_notes_and_every_picture_once(
     long_run: Run, viewer: User, runner: User, stranger: User
