@@ -18,3 +18,4 @@ urlpatterns = [
 ]
 
 handler400 = "webapp.runs.views.failures.bad_request"
+handler500 = "webapp.outage.server_error"

@@ -53,10 +53,10 @@ def group_list(request: PersonRequest, run_id: str) -> HttpResponse:
 
 
 @signed_in
-def group_page(request: PersonRequest, run_id: str, key: str) -> HttpResponse:
+def group_page(request: PersonRequest, run_id: str, group_key: str) -> HttpResponse:
     """One group; how it is aligned, with what it is compared and how many rows are shown is in the address."""
     run = visible_run(request, run_id)
-    group = group_visible_to(request.user, run, key, number_of(request.GET.get("attempt", "")))
+    group = group_visible_to(request.user, run, group_key, number_of(request.GET.get("attempt", "")))
     if group is None:
         raise Http404("There is no such group in this run.")
     words = request.GET.get("align", "")
