@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from webapp.episodes.before_replay import advantages_before
 from webapp.episodes.divergence import parts_at
 from webapp.episodes.models import Episode, Group, GroupMember, ReplayInjection, Step
 from webapp.episodes.pictures import Picture
@@ -117,7 +118,7 @@ def board(
     first = _reference(members, of, reference)
     parted = _parted(of, first)
     starts = _starts(parted, of, first, align)
-    before = _before(members, injections, compares_siblings)
+    before = advantages_before(members, injections, compares_siblings)
     columns = tuple(
         Column(
             member=member,
@@ -134,16 +135,13 @@ def board(
     rows = tuple(
         Row(
             name=_row_name(place, align),
-            cells=tuple(
-                _cell(own, start + place, parted[column], pictures)
-                for column, (own, start) in enumerate(zip(of, starts, strict=True))
-            ),
+            cells=tuple(_cell(own, starts[column] + place, parted[column], pictures) for column, own in enumerate(of)),
         )
         for place in range(min(height, most, MOST_ROWS))
     )
-    fresh = [one.episode for one in columns if one.episode and not one.injection]
-    scores = [episode.score for episode in fresh if episode.score is not None]
-    every = [abs(value) for one in columns for value in (one.before, one.member.advantage) if value is not None]
+    scores = [
+        one.episode.score for one in columns if one.episode and one.episode.score is not None and not one.injection
+    ]
     return Board(
         columns=columns,
         rows=rows,
@@ -151,7 +149,7 @@ def board(
         verdict=verdict_of(group, scores),
         solved=sum(score >= SUCCESS_SCORE for score in scores),
         scored=len(scores),
-        bar_full=max([*every, 1e-9]),
+        bar_full=_largest(columns),
     )
 
 
@@ -212,31 +210,6 @@ def _cell(own: Sequence[Step], place: int, parted: int | None, pictures: Mapping
     )
 
 
-def _before(
-    members: Sequence[GroupMember], injections: Mapping[str, ReplayInjection], compares_siblings: bool
-) -> list[float | None]:
-    """What each place would have been trained with. An older engine told it only of the place that changed, or of none;
-    where all had the same reward, the others had the same advantage."""
-    told = [_told(member, injections.get(member.episode_key)) for member in members]
-    known = [value for value in told if value is not None] or ([0.0] if compares_siblings else [])
-    if injections and known and _rewarded_alike(members, injections):
-        return [known[0] if value is None else value for value in told]
-    return told
-
-
-def _told(member: GroupMember, injection: ReplayInjection | None) -> float | None:
-    if member.advantage_before is not None or injection is None:
-        return member.advantage_before
-    return injection.advantage_before
-
-
-def _rewarded_alike(members: Sequence[GroupMember], injections: Mapping[str, ReplayInjection]) -> bool:
-    """Whether everybody had the same reward before replay changed the group."""
-    rewards = set()
-    for member in members:
-        injection = injections.get(member.episode_key)
-        if injection is None:
-            rewards.add(member.reward)
-        else:
-            rewards.add(injection.replaced.reward if injection.replaced else None)
-    return len(rewards) == 1 and None not in rewards
+def _largest(columns: Sequence[Column]) -> float:
+    every = [abs(value) for one in columns for value in (one.before, one.member.advantage) if value is not None]
+    return max([*every, 1e-9])
