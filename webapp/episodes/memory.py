@@ -83,12 +83,13 @@ class EntriesPage:
     after: int
 
 
-def history_visible_to(person: Person, run: Run) -> History:
-    """All stays and returns of a run, and the groups that failed as a whole."""
+def history_visible_to(person: Person, run: Run, *, with_groups: bool = True) -> History:
+    """All stays and returns of a run, and the groups that failed as a whole, unless nobody asks for those."""
     told = _entries(person, run).order_by("pk").values_list("task_id", "admitted_step", "evicted_step")
     stays = tuple(Stay(*row) for row in told)
     returns = _returns(person, run)
-    hopeless, rescued = _hopeless(person, run), _rescued(person, run)
+    hopeless = _hopeless(person, run) if with_groups else Counter[int]()
+    rescued = _rescued(person, run) if with_groups else Counter[int]()
     hopeless |= rescued  # a group that was rescued had failed, whatever became of its episodes' rows
     ends = [stay.evicted for stay in stays if stay.evicted is not None]
     steps = [*(stay.admitted for stay in stays), *ends, *(one.step for one in returns), *hopeless]

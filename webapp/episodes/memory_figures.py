@@ -39,6 +39,8 @@ class MemoryChart:
     percent: bool = False
     broad: bool = False
     """It takes the whole width of the page."""
+    of_groups: bool = False
+    """It needs to know which groups failed as a whole, which takes a while to find out."""
     nothing: str = "Nothing was remembered yet."
 
 
@@ -251,7 +253,7 @@ MEMORY_CHARTS: dict[str, MemoryChart] = {
         story="What came in, what newer successes pushed out, and what was given back to a group that had failed.",
     ),
     "hits": MemoryChart(
-        title="Hit rate", unit="", traces=_hit_rate, percent=True,
+        title="Hit rate", unit="", traces=_hit_rate, percent=True, of_groups=True,
         story="Of the groups in which every try had failed, how many replay could give a success back. The others "
         "belong to tasks of which nothing is remembered.",
         nothing="No group has failed as a whole yet, so there was nothing to rescue.",

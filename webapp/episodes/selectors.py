@@ -18,6 +18,8 @@ PAGE_SIZE = 50
 WALL_SIZE = 20
 WALL_LOOKS_AT = 160
 """Newest episodes among which the wall looks for some with screenshots: only a sample keeps them."""
+LATEST_LOOKS_AT = 512
+"""More episodes than these are never under way at once."""
 OUTCOMES = {
     "solved": Q(score__gte=1),
     "not-solved": Q(score__lt=1),
@@ -100,8 +102,9 @@ def episodes_page_visible_to(person: Person, run: Run, filters: EpisodeFilters, 
 
 
 def latest_episodes_visible_to(person: Person, run: Run, limit: int = 8) -> list[Episode]:
-    """The newest episodes that ended, those with screenshots first among equals."""
-    ended = _episodes(person, run).exclude(ended_by="").order_by("-ended_at")
+    """The newest episodes that ended, in the order in which they did; looked for among those that began last."""
+    newest = _episodes(person, run).order_by("-pk").values("pk")[:LATEST_LOOKS_AT]
+    ended = Episode.objects.filter(pk__in=newest).exclude(ended_by="").order_by("-ended_at", "-pk")
     return list(_marked(ended)[:limit])
 
 

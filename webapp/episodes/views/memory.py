@@ -64,7 +64,8 @@ def figure(request: PersonRequest, run_id: str) -> HttpResponse:
     chart = MEMORY_CHARTS.get(request.GET.get("chart", ""))
     if chart is None:
         raise Http404("There is no such chart.")
-    return JsonResponse(draw(chart, history_visible_to(request.user, run)))
+    history = history_visible_to(request.user, run, with_groups=chart.of_groups)
+    return JsonResponse(draw(chart, history))
 
 
 def replay_enabled(run: Run) -> bool:
