@@ -10,6 +10,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("accounts/", include("webapp.accounts.urls")),
     path("api/v1/", include("webapp.api.urls")),
+    path("", include("webapp.analysis.urls")),
     path("", include("webapp.episodes.urls")),
     path("", include("webapp.fleet.urls")),
     path("", include("webapp.metrics.urls")),

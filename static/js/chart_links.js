@@ -11,8 +11,7 @@ const address = (step) => `${target}?step=${step}`;
 /** The step of a point: the server says it where the axis shows something else. */
 function stepOf(point) {
   const told = Array.isArray(point.customdata) ? point.customdata[0] : point.customdata;
-  const onSteps = /step/.test(point.xaxis?.title?.text ?? "") && !/age/.test(point.xaxis.title.text);
-  const step = told ?? (onSteps ? point.x : null);
+  const step = told ?? (point.xaxis?.title?.text === "training step" ? point.x : null);
   return STEP.test(String(step)) ? String(step) : null;
 }
 

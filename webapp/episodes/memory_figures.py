@@ -22,6 +22,7 @@ MOST_TASKS = 5
 BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY)
 GREY = "#8a94a3"
+STEPS = "training step"
 SMALL = {"font": {"size": 12}, "standoff": 4}
 TABLE_ROWS = 12
 MOST_BINS = 30
@@ -35,7 +36,7 @@ class MemoryChart:
     story: str
     traces: Callable[[History, Grid], list[go.Scatter | go.Bar]]
     unit: str
-    x: str = "training step"
+    x: str = STEPS
     percent: bool = False
     broad: bool = False
     """It takes the whole width of the page."""
@@ -90,9 +91,17 @@ def draw(chart: MemoryChart, history: History) -> dict[str, Any]:
     )
     described = figure.to_plotly_json()
     described["layout"].pop("template", None)
-    note = f"each column is {grid.width} steps" if grid.width > 1 and chart.x == "training step" else ""
-    table = [{**_table(one), "x": "step" if chart.x == "training step" else chart.x} for one in traces]
-    return {"figure": described, "table": table, "note": note if traces else chart.nothing, "empty": not traces}
+    note = f"each column is {grid.width} steps" if grid.width > 1 and chart.x == STEPS else ""
+    return {
+        "figure": described,
+        "table": [_table(one) for one in traces],
+        "note": note,
+        "empty": not traces,
+        "why": chart.nothing,
+        "try_x": None,
+        "marks": [],
+        "step_word": "step" if chart.x == STEPS else chart.x,
+    }
 
 
 def _stock(history: History, grid: Grid) -> list[go.Scatter | go.Bar]:
@@ -239,7 +248,7 @@ def _table(trace: go.Scatter | go.Bar) -> dict[str, Any]:
     chosen = points[::stride]
     if points and chosen[-1] is not points[-1]:
         chosen.append(points[-1])
-    return {"name": trace.name, "points": chosen}
+    return {"name": trace.name, "points": chosen, "odd": []}
 
 
 MEMORY_CHARTS: dict[str, MemoryChart] = {

@@ -148,4 +148,4 @@ def test_a_long_run_has_a_bounded_number_of_columns_that_lose_nothing() -> None:
 def test_an_empty_memory_says_why() -> None:
     for name, chart in MEMORY_CHARTS.items():
         drawn = draw(chart, history_of(first=0, last=0))
-        assert drawn["empty"] and drawn["note"] == chart.nothing, name
+        assert drawn["empty"] and drawn["why"] == chart.nothing, name

@@ -64,6 +64,8 @@ VALUES: dict[str, Callable[[World], Any]] = {
     "checkpoint_id": lambda world: Checkpoint.objects.filter(run=world.run).values_list("pk", flat=True)[0],
     "membership_id": lambda world: Membership.objects.get(team=world.team, role=Role.VIEWER).pk,
     "token_id": lambda world: world.team.api_tokens.get().pk,
+    "name": lambda world: "config.json",
+    "what": lambda world: "whole",
     "desktop_id": lambda world: 1,
     "action": lambda world: "drain",
     "secret": lambda world: "in_unknown",
