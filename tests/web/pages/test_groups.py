@@ -201,3 +201,11 @@ def test_no_address_with_a_nul_reaches_the_database(as_viewer: Client, rich: Run
     ):  # fmt: skip
         answer = as_viewer.get(address)
         assert answer.status_code == 400 and "NUL" in answer.content.decode(), address
+
+
+def test_a_point_on_another_axis_still_knows_its_step(as_viewer: Client, rich: Run) -> None:
+    for x in ("relative", "episodes"):
+        answer = as_viewer.get(f"/runs/{rich.pk}/figure.json?chart=reward&x={x}&smooth=0").json()
+        assert answer["figure"]["data"][0]["customdata"] == [1, 2], x
+    on_steps = as_viewer.get(f"/runs/{rich.pk}/figure.json?chart=reward&x=step&smooth=0").json()
+    assert "customdata" not in on_steps["figure"]["data"][0]
