@@ -15,9 +15,9 @@ from arpo_engine.contract.tasks import Evaluator
             {
                 "func": "compare_table",
                 "result": {"type": "vm_file"},
-                "expected": {"type": "cloud_file", "path": "secret"},
+                "expected": {"type": "cloud", "path": "x"},
             },
-            "compare_table(vm_file, cloud_file)",
+            "compare_table(vm_file, cloud)",
         ),
         (
             {

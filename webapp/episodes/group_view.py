@@ -132,13 +132,7 @@ def board(
         for place, member in enumerate(members)
     )
     height = max((len(own) - start for own, start in zip(of, starts, strict=True)), default=0)
-    rows = tuple(
-        Row(
-            name=_row_name(place, align),
-            cells=tuple(_cell(own, starts[column] + place, parted[column], pictures) for column, own in enumerate(of)),
-        )
-        for place in range(min(height, most, MOST_ROWS))
-    )
+    rows = tuple(_row(place, align, of, starts, parted, pictures) for place in range(min(height, most, MOST_ROWS)))
     scores = [
         one.episode.score for one in columns if one.episode and one.episode.score is not None and not one.injection
     ]
@@ -190,6 +184,18 @@ def _starts(parted: Sequence[int | None], of: Sequence[Sequence[Step]], first: i
     where = [earliest if place == first else end for place, end in enumerate(ends)]
     lead = min(LEAD, *where) if where else 0
     return [place - lead for place in where]
+
+
+def _row(
+    place: int,
+    align: Align,
+    of: Sequence[Sequence[Step]],
+    starts: Sequence[int],
+    parted: Sequence[int | None],
+    pictures: Mapping[str, Picture],
+) -> Row:
+    cells = tuple(_cell(own, starts[column] + place, parted[column], pictures) for column, own in enumerate(of))
+    return Row(name=_row_name(place, align), cells=cells)
 
 
 def _row_name(place: int, align: Align) -> str:

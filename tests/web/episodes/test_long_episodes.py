@@ -7,6 +7,8 @@ import json
 import zipfile
 
 import pytest
+from asgiref.sync import sync_to_async
+from django.db import connections
 from django.test import AsyncClient, Client
 
 from arpo_engine.contract import events as wire
@@ -101,6 +103,7 @@ async def test_the_zip_has_the_steps_the_notes_and_every_picture_once(
     other = AsyncClient()
     await other.aforce_login(stranger)
     assert (await other.get(f"/runs/{long_run.pk}/episodes/long/episode.zip")).status_code == 404
+    await sync_to_async(connections.close_all)()  # the thread's own, which would keep the test database busy
 
 
 @pytest.mark.django_db
