@@ -85,7 +85,7 @@ class Member:
     replaced: str | None = None
     """Set when the trajectory was injected from replay: the episode whose place it took."""
     advantage_before: float | None = None
-    """For an injected one: the advantage that this episode would have had."""
+    """In a group that replay changed: what stood in this place before would have had this advantage."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,6 @@ import logging
 from datetime import timedelta
 from typing import Final
 
-from django.core.files.storage import default_storage
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
@@ -17,7 +16,7 @@ from django.utils import timezone
 from webapp.accounts.models import SignInLink
 from webapp.env import envint
 from webapp.episodes.models import Frame
-from webapp.episodes.services.frames import frame_name
+from webapp.episodes.services.frames import delete_files
 from webapp.runs.models import ENDED_STATUSES, Run, RunEvent
 
 EVENT_DAYS: Final = 30
@@ -52,7 +51,7 @@ def drop_old_frames(days: int) -> int:
     for run in _ended_before(days).filter(frames_bytes__gt=0):
         while frames := list(Frame.objects.filter(run=run, stored_at__isnull=False)[:CHUNK]):
             for frame in frames:
-                default_storage.delete(frame_name(run.pk, frame.sha256))
+                delete_files(run.pk, frame.sha256)
             dropped += _forget(frames)
         Run.objects.filter(pk=run.pk).update(frames_bytes=0)
     return dropped

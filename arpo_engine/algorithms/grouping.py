@@ -24,7 +24,7 @@ class Draft:
 
 
 def make_groups(drafts: Sequence[Draft], config: GrpoConfig, penalty: Penalty | None = None) -> tuple[Group, ...]:
-    """Groups with advantages; an injected member also knows the advantage that the one before it would have had.
+    """Groups with advantages; in one that replay changed, each slot also has the advantage it would have had without.
 
     Raises:
         ValueError: a trajectory has no reward, or one that is not a finite number.
@@ -79,7 +79,7 @@ def _group(draft: Draft, after: Sequence[float], before: Sequence[float]) -> Gro
             trajectory=trajectory,
             advantage=advantage,
             replaced=draft.replaced.get(slot),
-            advantage_before=before[slot] if slot in draft.replaced else None,
+            advantage_before=before[slot] if draft.replaced else None,
         )
         for slot, (trajectory, advantage) in enumerate(zip(draft.members, after, strict=True))
     )

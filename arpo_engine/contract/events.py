@@ -114,6 +114,8 @@ class EpisodeStarted(Wire):
     desktop: str
     retry_of: str | None = None
     """The episode that was lost to a fault and is run again as this one."""
+    evaluator: str = ""
+    """How it will be scored, in the words of the task's evaluator; empty from an older engine."""
 
 
 class EpisodeStepTaken(Wire):
@@ -175,6 +177,8 @@ class GroupMember(Wire):
     reward: float | None
     advantage: float | None
     injected: Injection | None = None
+    advantage_before: float | None = None
+    """In a group that replay changed: what stood in this place would have had, had replay left the group alone."""
 
 
 class GroupCollected(Wire):

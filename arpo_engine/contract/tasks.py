@@ -30,6 +30,22 @@ class Evaluator(BaseModel):
     expected: dict[str, Any] | list[dict[str, Any]] = Field(default_factory=dict)
     conj: str = "and"
 
+    @property
+    def words(self) -> str:
+        """The functions with what they are given, such as `compare_table(vm_file, cloud_file)`; values are left out."""
+        functions = [self.func] if isinstance(self.func, str) else self.func
+        given = [[*_kinds(self.result, place), *_kinds(self.expected, place)] for place in range(len(functions))]
+        calls = [f"{name}({', '.join(kinds)})" if kinds else name for name, kinds in zip(functions, given, strict=True)]
+        return f" {self.conj} ".join(calls)
+
+
+def _kinds(getters: dict[str, Any] | list[dict[str, Any]], place: int) -> list[str]:
+    """The kind of getter that the function in this place reads; none where the task names none."""
+    if isinstance(getters, list):
+        getters = getters[place] if place < len(getters) else {}
+    kind = getters.get("type") if isinstance(getters, dict) else None
+    return [str(kind)] if kind else []
+
 
 class Task(BaseModel):
     """One task; unknown top-level fields of a task file are kept, as OSWorld's editions differ in them."""

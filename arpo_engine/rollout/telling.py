@@ -29,6 +29,7 @@ class EpisodeTeller:
                 step=plan.step,
                 desktop=desktop,
                 retry_of=plan.retry_of,
+                evaluator=plan.task.evaluator.words,
             )
         )
 

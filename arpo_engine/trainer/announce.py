@@ -120,5 +120,9 @@ def _member(member: Member, step: int) -> GroupMember:
             advantage_before=member.advantage_before,
         )
     return GroupMember(
-        episode_id=trajectory.episode_id, reward=trajectory.reward, advantage=member.advantage, injected=injected
+        episode_id=trajectory.episode_id,
+        reward=trajectory.reward,
+        advantage=member.advantage,
+        injected=injected,
+        advantage_before=member.advantage_before,
     )

@@ -42,8 +42,10 @@ async function load(panel) {
   panel.setAttribute("aria-busy", "true");
   try {
     const query = words(panel);
-    panel.querySelector("[data-chart-file]").href = `${panel.dataset.csv}?${query}`;
-    panel.querySelector("[data-chart-link]").href = `${panel.dataset.alone}?${query}`;
+    if (panel.dataset.csv) {
+      panel.querySelector("[data-chart-file]").href = `${panel.dataset.csv}?${query}`;
+      panel.querySelector("[data-chart-link]").href = `${panel.dataset.alone}?${query}`;
+    }
     if (panel.dataset.points) {
       history.replaceState(history.state, "", `?${query}`);
       query.set("points", panel.dataset.points);

@@ -1,83 +1,95 @@
-// The episode viewer: arrow keys, a scrubber, play, and a deep link to each step. All data is in the page already; of an
-// episode under way it comes anew with each step, and who looks at the last step goes along.
+// The episode viewer: keys, a scrubber, play, and a deep link to each step. Steps come page by page; of an episode under
+// way they come anew with each step, and who looks at the last step goes along.
 import { isTyping, pageData } from "./dom.js";
 import { followEpisode } from "./episode_live.js";
-import { number } from "./format.js";
-import { drawOverlay } from "./overlay.js";
+import { StepList } from "./episode/list.js";
+import { Notes } from "./episode/notes.js";
+import { showEndSaid, showSaid, showWaiting } from "./episode/said.js";
+import { Stage, preload } from "./episode/stage.js";
+import { Steps } from "./episode/store.js";
 
 const STEP_MS = 1000;
 const SPEEDS = [0.5, 1, 2, 4];
-const SMALL_SCREEN = 640;
-const ASK_AGAIN_AFTER_MS = [500, 1000, 2000, 4000];
 
-let data = pageData("episode-data");
+const data = pageData("episode-data");
 const byId = (id) => document.getElementById(id);
 
 if (data && byId("viewer")) start();
 else if (data?.live) followEpisode(data.live, (page) => page.getElementById("viewer") && location.reload());
 
 function start() {
-  const lastPlace = () => (data.ended ? data.steps.length : data.steps.length - 1);
-  let last = lastPlace();
-  const state = { at: 0, overlay: true, playing: null, speed: 1 };
-  byId("scrubber").max = String(last);
+  const steps = new Steps(data);
+  const stage = new Stage(document.querySelector(".stage"), () => !steps.ended);
+  const state = { at: 0, overlay: true, after: false, diff: false, playing: null, speed: 1 };
+  const list = new StepList(document.querySelector(".step-list"), steps, (place) => show(place));
+  const notes = new Notes(data, (noted) => list.mark(noted));
 
   function show(place, { scroll = true } = {}) {
-    state.at = Math.max(0, Math.min(last, place));
-    const step = data.steps[state.at] ?? null;
-    if (step) showStep(step);
-    else showEnd();
+    state.at = Math.max(0, Math.min(steps.last, place));
+    const end = state.at >= steps.total;
+    byId("scrubber").max = String(steps.last);
     byId("scrubber").value = String(state.at);
-    byId("position").textContent = step ? `${state.at + 1} / ${data.steps.length}` : "end";
-    for (const link of document.querySelectorAll("[data-step]")) {
-      const current = Number(link.dataset.step) === state.at;
-      if (current) link.setAttribute("aria-current", "step");
-      else link.removeAttribute("aria-current");
-      if (current && scroll) keepInView(link);
-    }
-    const hash = step ? `#step=${step.index + 1}` : "#end";
+    byId("scrubber").setAttribute("aria-valuetext", end ? "the end" : `step ${state.at + 1} of ${steps.total}`);
+    byId("position").textContent = end ? "end" : `${state.at + 1} / ${steps.total}`;
+    list.select(state.at, { scroll });
+    notes.show(state.at);
+    const hash = end ? "#end" : `#step=${state.at + 1}`;
     if (location.hash !== hash) history.replaceState(history.state, "", hash);
-    preload(data.steps[state.at + 1]);
+    if (end) showEnd();
+    else showStep(state.at);
   }
 
-  function showStep(step) {
-    picture(step.frame, step.width, step.height, `Screenshot of step ${step.index + 1}`);
-    byId("said-title").textContent = `Step ${step.index + 1}`;
-    byId("did").textContent = step.words;
-    byId("thought").textContent = step.thought || "–";
-    byId("problem").textContent = step.problem;
-    byId("problem-box").hidden = !step.problem;
-    byId("raw").textContent = step.raw;
-    byId("tokens").textContent = String(step.tokens);
-    byId("logprob").textContent = number(step.logprob);
-    byId("version").textContent = `version ${step.version}`;
-    byId("generate").textContent = `${number(step.generate_s)} s`;
-    byId("act").textContent = `${number(step.act_s)} s`;
-    said(true);
-    drawOverlay(byId("shot"), state.overlay ? step.action : null, step.width, step.height);
+  async function showStep(place) {
+    let step = steps.here(place);
+    if (!step) {
+      showWaiting(place, "Fetching this step …");
+      try {
+        step = await steps.need(place);
+      } catch (error) {
+        if (state.at === place) showWaiting(place, `This step could not be fetched: ${error.message}. Try it again in a moment.`);
+        return;
+      }
+      if (state.at !== place) return;
+      if (!step) {
+        showWaiting(place, "This step was never recorded.");
+        return;
+      }
+      list.render(true);
+    }
+    showSaid(step);
+    await showPicture(place, step);
+    preload(steps.here(place + 1));
+  }
+
+  /** The screenshot that the agent saw; or what came of its action; or what that changed. */
+  async function showPicture(place, step) {
+    if (!state.after && !state.diff) {
+      stage.show(step, state.overlay ? step.action : null, `Screenshot of step ${step.index + 1}`);
+      return;
+    }
+    const after = await steps.after(place).catch(() => null);
+    if (state.at !== place) return;
+    if (state.diff) {
+      stage.show(step, null, `Screenshot of step ${step.index + 1}`);
+      await stage.showDiff(step, after, `What step ${step.index + 1} changed on the screen`);
+    } else {
+      stage.show(after, null, `The screen after step ${step.index + 1}`);
+      stage.note(`After step ${step.index + 1}`);
+    }
   }
 
   function showEnd() {
-    const final = data.final;
-    picture(final?.frame, final?.width, final?.height, "The desktop as it was scored");
-    byId("said-title").textContent = "The end";
-    byId("did").textContent = "The desktop as it was scored";
-    said(false);
-    drawOverlay(byId("shot"), null, 0, 0);
-  }
-
-  function said(visible) {
-    for (const node of document.querySelectorAll(".said > *:not(#said-title, #did, #problem-box)")) node.hidden = !visible;
-    if (!visible) byId("problem-box").hidden = true;
+    stage.show(steps.final, null, "The desktop as it was scored");
+    showEndSaid();
   }
 
   function play(on) {
     clearInterval(state.playing);
     state.playing = null;
     if (on) {
-      if (state.at >= last) show(0);
+      if (state.at >= steps.last) show(0);
       state.playing = setInterval(() => {
-        if (state.at >= last) play(false);
+        if (state.at >= steps.last) play(false);
         else show(state.at + 1);
       }, STEP_MS / state.speed);
     }
@@ -91,9 +103,10 @@ function start() {
     if (state.playing) play(true);
   }
 
-  function toggleOverlay() {
-    state.overlay = !state.overlay;
-    byId("overlay").setAttribute("aria-pressed", String(state.overlay));
+  function toggle(name, other) {
+    state[name] = !state[name];
+    if (other && state[name]) state[other] = false;
+    for (const one of ["overlay", "after", "diff"]) byId(one).setAttribute("aria-pressed", String(state[one]));
     show(state.at, { scroll: false });
   }
 
@@ -101,12 +114,13 @@ function start() {
   function renew(page) {
     const fresh = page.getElementById("episode-data");
     if (!fresh) return;
-    const follows = state.at === last && !state.playing;
-    data = JSON.parse(fresh.textContent);
-    last = lastPlace();
-    for (const part of [".episode-head", ".step-list ol"]) document.querySelector(part).replaceWith(page.querySelector(part));
-    byId("scrubber").max = String(last);
-    show(follows ? last : state.at, { scroll: follows });
+    const follows = state.at === steps.last && !state.playing;
+    const now = JSON.parse(fresh.textContent);
+    steps.renew(now);
+    document.querySelector(".episode-head").replaceWith(page.querySelector(".episode-head"));
+    document.querySelector(".wait-track").replaceWith(page.querySelector(".wait-track"));
+    list.renew();
+    show(follows ? steps.last : state.at, { scroll: follows });
   }
 
   const go = (address) => address && location.assign(address);
@@ -114,11 +128,15 @@ function start() {
     ArrowLeft: () => show(state.at - 1),
     ArrowRight: () => show(state.at + 1),
     Home: () => show(0),
-    End: () => show(last),
+    End: () => show(steps.last),
     " ": () => play(!state.playing),
-    o: toggleOverlay,
+    o: () => toggle("overlay"),
+    a: () => toggle("after", "diff"),
+    d: () => toggle("diff", "after"),
     "[": () => changeSpeed(-1),
     "]": () => changeSpeed(1),
+    m: () => notes.toggleFlag(),
+    c: () => notes.focus(),
   };
 
   document.addEventListener("keydown", (event) => {
@@ -135,82 +153,26 @@ function start() {
   byId("previous").addEventListener("click", KEYS.ArrowLeft);
   byId("next").addEventListener("click", KEYS.ArrowRight);
   byId("play").addEventListener("click", KEYS[" "]);
-  byId("overlay").addEventListener("click", toggleOverlay);
+  byId("overlay").addEventListener("click", KEYS.o);
+  byId("after").addEventListener("click", KEYS.a);
+  byId("diff").addEventListener("click", KEYS.d);
+  byId("flag-step")?.addEventListener("click", KEYS.m);
   byId("speed").addEventListener("click", () => changeSpeed(state.speed === SPEEDS.at(-1) ? -SPEEDS.length : 1));
   byId("scrubber").addEventListener("input", (event) => show(Number(event.target.value)));
-  document.querySelector(".step-list").addEventListener("click", (event) => {
-    const link = event.target.closest("[data-step]");
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("[data-own-window]");
     if (!link) return;
     event.preventDefault();
-    show(Number(link.dataset.step));
+    window.open(`${link.getAttribute("href")}${location.hash}`, "_blank", "popup,width=1280,height=860");
   });
-  byId("frame").addEventListener("error", missed);
-  window.addEventListener("hashchange", () => show(placeInAddress(), { scroll: true }));
+  window.addEventListener("hashchange", () => show(placeInAddress()));
+  notes.tell();
   show(placeInAddress(), { scroll: location.hash !== "" });
   if (data.live) followEpisode(data.live, renew);
 
   function placeInAddress() {
-    if (location.hash === "#end") return last;
-    const named = Number(/^#step=(\d+)$/.exec(location.hash)?.[1] ?? NaN);
-    const place = data.steps.findIndex((step) => step.index + 1 === named);
-    return place < 0 ? 0 : place;
+    if (location.hash === "#end") return steps.last;
+    const named = Number(/^#step=(\d{1,6})$/.exec(location.hash)?.[1] ?? 1);
+    return named <= steps.total ? named - 1 : 0;
   }
-}
-
-/** The bytes of a step that was just taken may still be on their way. */
-function missed() {
-  const image = byId("frame");
-  const address = image.getAttribute("src");
-  const wait = data.ended ? undefined : ASK_AGAIN_AFTER_MS[Number(image.dataset.tries ?? 0)];
-  if (wait === undefined) {
-    image.hidden = true;
-    byId("no-frame").hidden = false;
-    return;
-  }
-  image.dataset.tries = String(Number(image.dataset.tries ?? 0) + 1);
-  setTimeout(() => {
-    if (image.getAttribute("src") === address) image.src = address;
-  }, wait);
-}
-
-function picture(address, width, height, words) {
-  const image = byId("frame");
-  byId("no-frame").hidden = Boolean(address);
-  image.hidden = !address;
-  if (!address) return;
-  if (image.getAttribute("src") !== address) image.dataset.tries = "0";
-  image.src = address;
-  image.alt = words;
-  fitBox(width, height);
-}
-
-/** The box takes the screen's own shape, so that the drawing lies exactly on the picture; a small screen is enlarged by
- * a whole number, so that its pixels stay square. */
-function fitBox(width, height) {
-  if (!width || !height) return;
-  const box = byId("shot");
-  const room = box.parentElement.clientWidth - 18;
-  const tall = window.innerHeight * 0.68;
-  const small = width <= SMALL_SCREEN;
-  const times = Math.min(room / width, tall / height);
-  const whole = small && times >= 2 ? Math.floor(times) : times;
-  box.style.aspectRatio = `${width} / ${height}`;
-  box.style.width = `${Math.floor(width * whole) + 2}px`;
-  byId("frame").classList.toggle("small-screen", small && times >= 2);
-}
-
-function preload(step) {
-  if (step?.frame) new Image().src = step.frame;
-}
-
-/** Scroll the list of steps, never the page. */
-function keepInView(link) {
-  const list = link.closest(".step-list");
-  const item = link.getBoundingClientRect();
-  const box = list.getBoundingClientRect();
-  if (item.top < box.top) list.scrollTop -= box.top - item.top;
-  else if (item.bottom > box.bottom) list.scrollTop += item.bottom - box.bottom;
-  const row = list.firstElementChild;
-  if (item.left < box.left) row.scrollLeft -= box.left - item.left;
-  else if (item.right > box.right) row.scrollLeft += item.right - box.right;
 }

@@ -28,6 +28,8 @@ class User(AbstractUser):
     """A person. Rights come from memberships of teams, not from Django's own groups."""
 
     display_name = models.CharField(max_length=120, blank=True)
+    preferences = models.JSONField(default=dict, blank=True)
+    """How this person wants pages drawn, by the name of the choice; see `webapp.runs.rates` for one."""
 
     class Meta(AbstractUser.Meta):
         constraints: ClassVar = [

@@ -230,3 +230,12 @@ def token_in_use(secret: str) -> ApiToken | None:
     if token.last_used_at is None or now - token.last_used_at > LAST_USED_EVERY:
         ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)
     return token
+
+
+def prefer(*, person: User, name: str, value: str) -> None:
+    """Keep how the person wants pages drawn; their own affair, so nobody is asked and nothing is audited."""
+    with transaction.atomic():
+        kept = User.objects.select_for_update().get(pk=person.pk)
+        kept.preferences = {**kept.preferences, name: value}
+        kept.save(update_fields=["preferences"])
+    person.preferences = kept.preferences

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import ClassVar
 
 from django.db import models
+from django.utils import timezone
 
 from arpo_engine.contract.outcomes import EndedBy, Fault, Split
+from webapp.accounts.models import User
 from webapp.runs.models import Run
 
 
@@ -37,7 +39,11 @@ class Group(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["run", "attempt", "key"], name="episodes_group_once"),
         ]
-        indexes: ClassVar = [models.Index(fields=["run", "step"], name="episodes_group_step")]
+        indexes: ClassVar = [
+            models.Index(fields=["run", "step"], name="episodes_group_step"),
+            models.Index(fields=["run", "-id"], name="episodes_group_newest"),
+            models.Index(fields=["run", "task_id", "-id"], name="episodes_group_task"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.run_id} {self.key}"
@@ -60,6 +66,8 @@ class Episode(models.Model):
     desktop = models.CharField(max_length=80, blank=True)
     retry_of = models.CharField(max_length=80, blank=True)
     """The episode that was lost to a fault and is run again as this one."""
+    evaluator = models.CharField(max_length=300, blank=True, default="", db_default="")
+    """How it is scored, in the words of the task's evaluator; empty from an older engine."""
 
     started_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
@@ -92,6 +100,7 @@ class Episode(models.Model):
             models.Index(fields=["run", "step", "id"], name="episodes_episode_step"),
             models.Index(fields=["run", "task_id", "-id"], name="episodes_episode_task"),
             models.Index(fields=["run", "-id"], name="episodes_episode_newest"),
+            models.Index(fields=["run", "retry_of"], name="episodes_episode_retry", condition=~models.Q(retry_of="")),
         ]
 
     def __str__(self) -> str:
@@ -108,6 +117,8 @@ class GroupMember(models.Model):
     """None when the console never heard of that episode (its events were lost with an attempt)."""
     reward = models.FloatField(null=True)
     advantage = models.FloatField(null=True)
+    advantage_before = models.FloatField(null=True)
+    """In a group that replay changed: the advantage of what stood in this place before; None from an older engine."""
 
     class Meta:
         ordering: ClassVar = ["group", "position"]
@@ -148,6 +159,26 @@ class Step(models.Model):
 
     def __str__(self) -> str:
         return f"{self.episode_id} step {self.index}"
+
+
+class StepNote(models.Model):
+    """What a person wrote at a step: a flag, a label, a comment, or several of them."""
+
+    episode = models.ForeignKey(Episode, on_delete=models.CASCADE, related_name="notes")
+    index = models.PositiveSmallIntegerField()
+    """The step; one past the last is the desktop as it was scored."""
+    author = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    flagged = models.BooleanField(default=False)
+    label = models.CharField(max_length=40, blank=True)
+    text = models.TextField(blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering: ClassVar = ["episode", "index", "id"]
+        indexes: ClassVar = [models.Index(fields=["episode", "index"], name="episodes_note_step")]
+
+    def __str__(self) -> str:
+        return f"note on {self.episode_id} step {self.index}"
 
 
 class Frame(models.Model):

@@ -1,15 +1,16 @@
-"""Reading episodes and groups. Everything is reached through runs that the person may see."""
+"""Reading episodes. Everything is reached through runs that the person may see."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from django.db.models import Count, Max, Min, Prefetch, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 
 from arpo_engine.contract.outcomes import Split
 from webapp.accounts.permissions import Person
-from webapp.episodes.models import Episode, Frame, Group, GroupMember, ReplayEntry, ReplayInjection, Step
+from webapp.episodes.models import Episode, Frame, Group, GroupMember, ReplayEntry, ReplayInjection, Step, StepNote
 from webapp.runs.access import runs_visible_to
 from webapp.runs.models import Run
 
@@ -17,6 +18,8 @@ PAGE_SIZE = 50
 WALL_SIZE = 20
 WALL_LOOKS_AT = 160
 """Newest episodes among which the wall looks for some with screenshots: only a sample keeps them."""
+LATEST_LOOKS_AT = 512
+"""More episodes than these are never under way at once."""
 MEASURED = "measured"
 """The word for all splits that are only measured."""
 MEASURED_SPLITS = (Split.VALIDATION_TRAIN.value, Split.HELD_OUT.value, Split.EVALUATION.value)
@@ -28,12 +31,13 @@ OUTCOMES = {
     "under-way": Q(ended_by=""),
 }
 MARKS = {
-    "replayed": Q(injected_as__isnull=False),
-    "remembered": Q(replay_entries__isnull=False),
+    "replayed": Q(Exists(ReplayInjection.objects.filter(source=OuterRef("pk")))),
+    "remembered": Q(Exists(ReplayEntry.objects.filter(episode=OuterRef("pk")))),
     "retried": ~Q(retry_of=""),
     "seen": ~Q(final_frame=""),
+    "noted": Q(Exists(StepNote.objects.filter(episode=OuterRef("pk")))),
 }
-"""What can be asked for besides the outcome; `seen` are those with screenshots."""
+"""What can be asked for besides the outcome; `seen` are those with screenshots, `noted` those that people wrote at."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +101,7 @@ def episodes_page_visible_to(person: Person, run: Run, filters: EpisodeFilters, 
     elif filters.split in list(Split):
         query = query.filter(split=filters.split)
     if filters.mark in MARKS:
-        query = query.filter(MARKS[filters.mark]).distinct()
+        query = query.filter(MARKS[filters.mark])
     if filters.step is not None and filters.until is not None:
         query = query.filter(step__gte=filters.step, step__lte=filters.until)
     elif filters.step is not None:
@@ -111,8 +115,9 @@ def episodes_page_visible_to(person: Person, run: Run, filters: EpisodeFilters, 
 
 
 def latest_episodes_visible_to(person: Person, run: Run, limit: int = 8) -> list[Episode]:
-    """The newest episodes that ended, those with screenshots first among equals."""
-    ended = _episodes(person, run).exclude(ended_by="").order_by("-ended_at")
+    """The newest episodes that ended, in the order in which they did; looked for among those that began last."""
+    newest = _episodes(person, run).order_by("-pk").values("pk")[:LATEST_LOOKS_AT]
+    ended = Episode.objects.filter(pk__in=newest).exclude(ended_by="").order_by("-ended_at", "-pk")
     return list(_marked(ended)[:limit])
 
 
@@ -128,9 +133,20 @@ def wall_visible_to(person: Person, run: Run, size: int = WALL_SIZE) -> list[Til
 
 
 def episode_visible_to(person: Person, run: Run, key: str) -> Episode | None:
-    """One episode by the engine's name of it, with its steps; the latest attempt's if a name was used again."""
-    query = _marked(_episodes(person, run).filter(key=key)).prefetch_related("steps")
+    """One episode by the engine's name of it; the latest attempt's if a name was used again."""
+    query = _marked(_episodes(person, run).filter(key=key))
     return query.order_by("-attempt").first()
+
+
+def bare_episode_visible_to(person: Person, run: Run, key: str) -> Episode | None:
+    """The same without its marks, for who only wants its steps."""
+    return _episodes(person, run).filter(key=key).order_by("-attempt").first()
+
+
+def note_visible_to(person: Person, episode: Episode, note_id: int) -> StepNote | None:
+    """One note of an episode that was found visible; None when it is gone already."""
+    notes = StepNote.objects.filter(episode=episode, episode__run__in=runs_visible_to(person))
+    return notes.select_related("episode").filter(pk=note_id).first()
 
 
 def siblings_visible_to(person: Person, run: Run, episode: Episode) -> list[GroupMember]:
@@ -149,27 +165,10 @@ def others_like_visible_to(person: Person, run: Run, episode: Episode, limit: in
     return list(query.order_by("pk")[:limit])
 
 
-def group_step_visible_to(person: Person, run: Run, step: int | None) -> tuple[int | None, int | None, int | None]:
-    """The step to show groups of (the latest one if none is named), the one before it and the one after it."""
-    groups = Group.objects.filter(run__in=runs_visible_to(person), run=run)
-    shown = step if step is not None else groups.aggregate(last=Max("step"))["last"]
-    if shown is None:
-        return None, None, None
-    before = groups.filter(step__lt=shown).aggregate(last=Max("step"))["last"]
-    after = groups.filter(step__gt=shown).aggregate(first=Min("step"))["first"]
-    return shown, before, after
-
-
-def groups_visible_to(person: Person, run: Run, step: int) -> list[Group]:
-    """The groups of one training step with their members and what replay put in."""
-    groups = Group.objects.filter(run__in=runs_visible_to(person), run=run, step=step)
-    members = GroupMember.objects.select_related("episode").order_by("position")
-    injections = ReplayInjection.objects.select_related("source", "replaced")
-    return list(
-        groups.prefetch_related(Prefetch("members", members), Prefetch("injections", injections)).order_by(
-            "attempt", "pk"
-        )
-    )
+def lost_of_group_visible_to(person: Person, run: Run, group: Group) -> list[Episode]:
+    """Tries that were collected for a group and lost to a fault, those that were run again among them."""
+    lost = _episodes(person, run).filter(attempt=group.attempt, step=group.step, group_key=group.key)
+    return list(lost.exclude(fault="").order_by("pk")[:PAGE_SIZE])
 
 
 def replay_visible_to(person: Person, run: Run, rescues: int = 6) -> ReplayState:
@@ -204,6 +203,10 @@ def _episodes(person: Person, run: Run) -> QuerySet[Episode]:
 
 def _marked(query: QuerySet[Episode]) -> QuerySet[Episode]:
     """With how often each was replayed and whether it is remembered, for the marks in lists."""
+    # Counted for each row that is shown: a join would count for all of them before the page is cut off.
+    replayed = ReplayInjection.objects.filter(source=OuterRef("pk")).order_by().values("source")
+    remembered = ReplayEntry.objects.filter(episode=OuterRef("pk")).order_by().values("episode")
     return query.annotate(
-        times_replayed=Count("injected_as", distinct=True), times_remembered=Count("replay_entries", distinct=True)
+        times_replayed=Coalesce(Subquery(replayed.annotate(n=Count("pk")).values("n")), 0),
+        times_remembered=Coalesce(Subquery(remembered.annotate(n=Count("pk")).values("n")), 0),
     )

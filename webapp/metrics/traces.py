@@ -44,19 +44,23 @@ class LineTraces:
                 self._smooth_pieces.append(smoothed[first:end])
         self.values: list[Number] = [value for part in attempts for value in part.mean]
         self._x = _apart(self._pieces)
+        # Where the axis shows something else, a point still knows its step: a click on it leads there.
+        steps = view.x != "step" and chart.step_word == "step"
+        self._steps = {"customdata": _apart([list(part.step) for part in self._parts])} if steps else {}
 
     def traces(self) -> list[Trace]:
         """From the back to the front: the band between least and greatest, the raw line, the line, the marks."""
         raw = _apart([part.mean for part in self._parts])
         if self._chart.stacked:
-            return [{**_styled("bar", self._chart, self._line), "x": self._x, "y": raw}]
+            return [{**_styled("bar", self._chart, self._line), "x": self._x, "y": raw, **self._steps}]
         traces = [*self._band()]
         smoothed = self._view.smoothing > 0 and not self._line.markers and len(self.values) >= FEW
         if smoothed:
             traces.append({**_styled("raw", self._chart, self._line), "x": self._x, "y": raw})
         lonely = self._line.markers or len(self.values) < FEW or any(len(part) == 1 for part in self._parts)
         y = _apart(self._smooth_pieces) if smoothed else raw
-        traces.append({**_styled("dots" if lonely else "line", self._chart, self._line), "x": self._x, "y": y})
+        part = _styled("dots" if lonely else "line", self._chart, self._line)
+        traces.append({**part, "x": self._x, "y": y, **self._steps})
         return traces + self._odd()
 
     def _smooth(self, part: Columns) -> list[Number]:

@@ -3,13 +3,14 @@
 from django.urls import path
 from django.views.generic import RedirectView
 
-from webapp.runs.views import artifacts, control, detail, fidelity, imported, listing, new, preflight
+from webapp.runs.views import artifacts, control, counting, detail, fidelity, imported, listing, new, preflight
 
 app_name = "runs"
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="runs:list"), name="home"),
     path("setup.json", listing.setup, name="setup_state"),
+    path("preferences/faults/", counting.count_faults, name="count_faults"),
     path("runs/", listing.run_list, name="list"),
     path("runs/rows/", listing.rows, name="rows"),
     path("runs/example/", listing.example, name="example"),

@@ -188,13 +188,18 @@ def test_a_quota_replaces_several_failures_with_different_successes_and_leaves_o
     assert len(back) == len(set(back)) == 3
 
 
-def test_an_injected_member_knows_the_advantage_before_it():
+def test_every_member_of_a_rescued_group_knows_the_advantage_before():
     algorithm = arpo("paper")
     algorithm.prepare([group(0, "t1", [1.0, 0.0])])
     (rescued,) = algorithm.prepare([group(1, "t1", [0.0] * 4, format_rewards=[-1.0, 0.0, 0.0, 0.0])]).groups
     assert rescued.members[0].advantage_before == pytest.approx(-1.5, abs=1e-4)
     assert rescued.members[0].advantage == pytest.approx(1.5, abs=1e-4)
-    assert [member.advantage_before for member in rescued.members[1:]] == [None] * 3
+    assert [member.advantage_before for member in rescued.members[1:]] == pytest.approx([0.5] * 3, abs=1e-4)
+
+
+def test_in_a_group_that_replay_left_alone_nothing_stood_before():
+    (plain,) = arpo("paper").prepare([group(0, "t1", [1.0, 0.0])]).groups
+    assert [member.advantage_before for member in plain.members] == [None, None]
 
 
 def buffer_of(*successes: Trajectory, **settings: object) -> ReplayBuffer:

@@ -132,7 +132,7 @@ def test_pages_of_episodes_show_each_once(as_viewer: Client, rich: Run, monkeypa
 def test_a_group_shows_advantages_and_who_came_from_replay(as_viewer: Client, rich: Run) -> None:
     page = as_viewer.get(f"/runs/{rich.pk}/groups/?step=2").content.decode()
     assert "rescued by replay" in page
-    assert "nothing to learn: all went alike" in page
+    assert "nothing to learn: all failed" in page
     assert "+1.5" in page
     assert "from step 1" in page
     assert "1 step old; advantage 0 → +1.5, in place of" in page
@@ -144,7 +144,7 @@ def test_a_group_shows_advantages_and_who_came_from_replay(as_viewer: Client, ri
 
 
 def test_the_replay_panel_links_both_episodes_of_a_rescue(as_viewer: Client, rich: Run) -> None:
-    page = as_viewer.get(f"/runs/{rich.pk}/replay/").content.decode()
+    page = as_viewer.get(f"/runs/{rich.pk}/replay/panel/").content.decode()
     assert "<b>2</b> successes remembered for 1 task" in page
     assert "<b>1</b> group rescued in 1 step" in page
     assert f"/runs/{rich.pk}/episodes/a1-s1-g0-r1/" in page
@@ -163,7 +163,7 @@ def test_an_older_engine_says_neither_age_nor_advantages(as_viewer: Client, rich
     page = as_viewer.get(f"/runs/{rich.pk}/groups/?step=2").content.decode()
     assert "in place of" in page
     assert "step old" not in page
-    assert "(;" not in as_viewer.get(f"/runs/{rich.pk}/replay/").content.decode()
+    assert "(;" not in as_viewer.get(f"/runs/{rich.pk}/replay/panel/").content.decode()
 
 
 def test_the_wall_begins_with_what_is_under_way(as_viewer: Client, rich: Run) -> None:

@@ -27,8 +27,9 @@ OWN_WRITES = {
     "accounts:switch_team",
     "accounts:create_token",
     "accounts:sign_in",
+    "runs:count_faults",
 }
-"""What anybody may change: their own session and tokens."""
+"""What anybody may change: their own session, tokens and preferences."""
 OUTSIDE = (302, 401, 403, 404, 405, 422)
 """Answers to somebody from outside the team; 422: the question was refused before anything was looked up."""
 HOSTILE = (

@@ -12,7 +12,7 @@ from tests.web.builders import make_person, make_team
 from tests.web.pages.factories import rich_run
 from webapp.accounts.models import Membership, Role, Team, User
 from webapp.accounts.services import create_api_token
-from webapp.episodes.models import Episode, Frame, Group
+from webapp.episodes.models import Episode, Frame, Group, StepNote
 from webapp.runs.models import Checkpoint, Run
 
 SECRET = "Moonlight"
@@ -47,6 +47,7 @@ def make_world() -> World:
     runner = make_person("ruth", team, Role.RUNNER)
     others = {role: make_person(f"one-{role}", team, Role(role)) for role in ("viewer", "maintainer")}
     run, _ = rich_run(runner, team, f"{SECRET} run")
+    StepNote.objects.create(episode=run.episodes.all()[0], index=0, author=runner, text=f"{SECRET} note")
     create_api_token(user=admin, team=team, name=f"{SECRET} token", scopes=["read"])
     blues, stranger = make_team("Blues")
     rich_run(stranger, blues, "Daylight run", steps=1)
@@ -68,6 +69,7 @@ VALUES: dict[str, Callable[[World], Any]] = {
     "desktop_id": lambda world: 1,
     "action": lambda world: "drain",
     "secret": lambda world: "in_unknown",
+    "note_id": lambda world: StepNote.objects.filter(episode__run=world.run).values_list("pk", flat=True)[0],
     "report_id": lambda world: "unknown",
     "number": lambda world: 1,
     "table": lambda world: "summary",

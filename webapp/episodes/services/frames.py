@@ -53,6 +53,17 @@ def frame_name(run_id: str, sha256: str) -> str:
     return f"frames/{run_id}/{sha256[:2]}/{sha256}"
 
 
+def thumbnail_name(run_id: str, sha256: str) -> str:
+    """Where the storage keeps its small picture: beside it, so that whoever removes the run's folder removes both."""
+    return f"{frame_name(run_id, sha256)}.small.webp"
+
+
+def delete_files(run_id: str, sha256: str) -> None:
+    """Remove a screenshot and its small picture from the storage; its row is the caller's. Harmless when repeated."""
+    default_storage.delete(frame_name(run_id, sha256))
+    default_storage.delete(thumbnail_name(run_id, sha256))
+
+
 def store_frame(run: Run, sha256: str, data: bytes) -> bool:
     """Keep a screenshot that an event named; True when it is new, False when it was there already.
 

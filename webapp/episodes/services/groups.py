@@ -41,11 +41,12 @@ def record_groups(run: Run, attempt: int, groups: Sequence[Stamped], ids: dict[s
             ids.get(member.episode_id),
             member.reward,
             member.advantage,
+            member.advantage_before,
         )
         for _, event in groups
         for place, member in enumerate(event.members)
     ]
-    columns = ("group_id", "position", "episode_key", "episode_id", "reward", "advantage")
+    columns = ("group_id", "position", "episode_key", "episode_id", "reward", "advantage", "advantage_before")
     copy_upsert(GroupMember, columns, members, unique=("group_id", "position"))
     injections = [
         _injection_row(run, group_ids[event.group_id], at, event, member, member.injected, ids)

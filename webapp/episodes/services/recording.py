@@ -18,12 +18,15 @@ Stamped = tuple[datetime, Any]
 
 EPISODE_COLUMNS = (
     "run_id", "attempt", "key", "group_key", "task_id", "instruction", "infeasible", "split", "step", "desktop",
-    "retry_of", "started_at", "ended_by", "fault", "note", "steps_count", "tokens", "duration_s", "final_frame",
+    "retry_of", "evaluator", "started_at", "ended_by", "fault", "note", "steps_count", "tokens", "duration_s",
+    "final_frame",
 )  # fmt: skip
 ENDED_COLUMNS = (
     "id", "ended_at", "ended_by", "fault", "note", "score", "format_reward", "reward", "steps_count", "tokens",
     "duration_s", "final_frame",
 )  # fmt: skip
+EVALUATOR_LETTERS = 300
+"""More of an evaluator's words than the column holds is cut."""
 STEP_COLUMNS = (
     "episode_id", "index", "frame", "frame_width", "frame_height", "thought", "action", "raw_text", "problem",
     "tokens", "mean_logprob", "weight_version", "generate_s", "act_s", "at",
@@ -87,6 +90,7 @@ def _record_starts(run: Run, attempt: int, starts: Sequence[Stamped]) -> None:
             event.step,
             event.desktop,
             event.retry_of or "",
+            clean_text(event.evaluator)[:EVALUATOR_LETTERS],
             at,
             *("", "", "", 0, 0, 0.0, ""),
         )

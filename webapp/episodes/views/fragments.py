@@ -7,6 +7,7 @@ from django.shortcuts import render
 
 from webapp.accounts.decorators import PersonRequest, signed_in
 from webapp.episodes.selectors import latest_episodes_visible_to, replay_visible_to, wall_visible_to
+from webapp.episodes.views.memory import replay_enabled
 from webapp.runs.views.detail import visible_run
 
 
@@ -21,9 +22,7 @@ def wall(request: PersonRequest, run_id: str) -> HttpResponse:
 def replay(request: PersonRequest, run_id: str) -> HttpResponse:
     """What replay remembers and whom it rescued."""
     run = visible_run(request, run_id)
-    algorithm = run.config.get("algorithm", {})
-    enabled = algorithm.get("kind") == "arpo" and bool(algorithm.get("replay", {}).get("enabled"))
-    context = {"run": run, "replay": replay_visible_to(request.user, run), "enabled": enabled}
+    context = {"run": run, "replay": replay_visible_to(request.user, run), "enabled": replay_enabled(run)}
     return render(request, "episodes/parts/replay.html", context)
 
 

@@ -1,4 +1,4 @@
-"""The lists of a run's episodes and of its groups, step by step."""
+"""The list of a run's episodes."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ from webapp.episodes.selectors import (
     OUTCOMES,
     EpisodeFilters,
     episodes_page_visible_to,
-    group_step_visible_to,
-    groups_visible_to,
 )
+from webapp.episodes.views.numbers import number_of
 from webapp.runs.views.detail import run_frame, visible_run
 
 
@@ -30,10 +29,10 @@ def episode_list(request: PersonRequest, run_id: str) -> HttpResponse:
         outcome=words.get("outcome", ""),
         split=words.get("split", ""),
         mark=words.get("mark", ""),
-        step=_number(words.get("step", "")),
-        until=_number(words.get("until", "")),
+        step=number_of(words.get("step", "")),
+        until=number_of(words.get("until", "")),
     )
-    after = _number(words.get("after", "")) or 0
+    after = number_of(words.get("after", "")) or 0
     context = {
         **run_frame(request, run, "episodes"),
         "filters": filters,
@@ -44,23 +43,3 @@ def episode_list(request: PersonRequest, run_id: str) -> HttpResponse:
         "splits": [(MEASURED, "measured, all"), *((split.value, split.value.replace("_", " ")) for split in Split)],
     }
     return render(request, "episodes/list.html", context)
-
-
-@signed_in
-def group_list(request: PersonRequest, run_id: str) -> HttpResponse:
-    """The groups of one training step, side by side with their advantages."""
-    run = visible_run(request, run_id)
-    step, before, after = group_step_visible_to(request.user, run, _number(request.GET.get("step", "")))
-    context = {
-        **run_frame(request, run, "groups"),
-        "step": step,
-        "before": before,
-        "after": after,
-        "groups": groups_visible_to(request.user, run, step) if step is not None else [],
-    }
-    return render(request, "episodes/groups.html", context)
-
-
-def _number(word: str) -> int | None:
-    """A number of an address; anything else is as good as none."""
-    return int(word) if word.isascii() and word.isdigit() and len(word) < 10 else None

@@ -14,6 +14,7 @@ from webapp.accounts.models import Role, Team
 from webapp.accounts.permissions import can_run, role_of
 from webapp.runs.access import run_visible_to
 from webapp.runs.config_tree import as_yaml, differences
+from webapp.runs.counting import counting_of, rates_of
 from webapp.runs.measurements import measurements_visible_to
 from webapp.runs.models import Run, RunStatus
 from webapp.runs.presets import find_preset
@@ -65,7 +66,8 @@ def timeline(request: PersonRequest, run_id: str) -> HttpResponse:
 def measurements(request: PersonRequest, run_id: str) -> HttpResponse:
     """What was measured last, with intervals."""
     run = visible_run(request, run_id)
-    context = {"run": run, "measurements": measurements_visible_to(request.user, run)}
+    found = measurements_visible_to(request.user, run)
+    context = {"run": run, "measurements": found, "counting": counting_of(request)}
     return render(request, "runs/parts/measurements.html", context)
 
 
@@ -118,6 +120,7 @@ def head_response(request: PersonRequest, run: Run) -> HttpResponse:
 
 def run_frame(request: PersonRequest, run: Run, tab: str) -> dict[str, Any]:
     """What every page of a run needs: the run, what this person may do to it now, which tab is open."""
+    counting = counting_of(request)
     return {
         "section": "runs",
         "run": run,
@@ -127,6 +130,8 @@ def run_frame(request: PersonRequest, run: Run, tab: str) -> dict[str, Any]:
         "evaluable": run.checkpoints.exclude(export_path="").order_by("-best", "-step").first(),
         "attempt_number": run.attempts.count(),
         "ends_at": _ends_at(run),
+        "counting": counting,
+        "rates": rates_of(run, counting),
     }
 
 

@@ -33,7 +33,8 @@ def test_no_page_scrolls_sideways_on_a_phone_or_complains(page: Page, person: Us
     base = f"/runs/{run.pk}"
     addresses = (
         "/runs/", "/runs/new/", f"{base}/", f"{base}/episodes/", f"{base}/groups/", f"{base}/metrics/", f"{base}/log/",
-        f"{base}/config/", f"{base}/fidelity/", f"{base}/episodes/a1-s1-g0-r1/#step=3",
+        f"{base}/config/", f"{base}/fidelity/", f"{base}/episodes/a1-s1-g0-r1/#step=3", f"{base}/replay/",
+        f"{base}/groups/a1-s1-g0/", f"/side-by-side/?e={run.pk}/a1-s1-g0-r0&e={run.pk}/a1-s1-g0-r1",
         "/accounts/team/", "/accounts/tokens/",
     )  # fmt: skip
     for size in (PHONE, DESK):
