@@ -19,6 +19,7 @@ from webapp.runs.models import Checkpoint, Run, RunKind, RunStatus
 from webapp.runs.programs import require_programs
 from webapp.runs.queue import DISPATCH_RUNS, enqueue
 from webapp.runs.runfolder import run_dir
+from webapp.runs.services.settings_index import index_settings
 
 WAITING = "Waiting for a free place"
 
@@ -57,6 +58,7 @@ def create_run(
         status_reason=WAITING,
         total_steps=config.limits.steps if config.kind == "train" else 0,
     )
+    index_settings([run])
     append_console_event(run, "StatusChanged", {"status": run.status, "was": "", "reason": WAITING, "by": str(owner)})
     record(action="run.created", subject=run, actor=owner, team=team, ip=ip, preset=preset, hash=run.config_hash)
     enqueue(DISPATCH_RUNS)
@@ -145,6 +147,7 @@ def create_example_run(
         started_at=begun_at,
         status_at=begun_at,
     )
+    index_settings([run])
     record(action="run.example_loaded", subject=run, actor=None, team=team)
     return run
 
