@@ -15,7 +15,7 @@ from webapp.accounts.models import User
 from webapp.accounts.permissions import Person
 from webapp.runs.history.comparisons import series_model
 from webapp.runs.history.conditions import Reading, UnknownField, condition, is_about, known_names, settings_named
-from webapp.runs.history.fields import Measure, Setting, subject_of
+from webapp.runs.history.fields import Field, Measure, Setting, subject_of
 from webapp.runs.history.language import Query, parse
 from webapp.runs.history.models import ConfigKey, RunSetting, RunStar
 from webapp.runs.history.ordering import (
@@ -31,11 +31,22 @@ from webapp.runs.history.state import ViewState
 from webapp.runs.models import Run
 
 PAGE_SIZE: Final = 50
+MAX_ROWS_AT_ONCE: Final = 200
 MOST_COUNTED: Final = 10_000
 """More runs than that are told as "more than"; to count them would cost more than their first page."""
 RECENT_RUNS: Final = 200
 """Runs whose settings and metrics are offered: to look through all of them would take seconds."""
-NOT_IN_A_ROW: Final = ("config", "note", "directive", "force_stop_at", "config_hash", "max_attempts", "phase_detail")
+ALWAYS_SHOWN: Final = ("name", "kind", "tags", "is_example", "note", "status", "owner")
+"""What every row tells, whatever its columns."""
+MORE_PATHS: Final[dict[str, tuple[str, ...]]] = {
+    "status": ("status", "status_reason"),
+    "step": ("step", "total_steps"),
+    "success": ("successes", "attempts_count"),
+    "held_out": ("held_out_successes", "held_out_attempts"),
+    "curve": ("sparkline",),
+    "ran": ("started_at", "finished_at"),
+}
+"""Columns of the list that show several of the row's."""
 
 Value = str | float | None
 """What a setting (its words) or a metric (its number) of a run is."""
@@ -76,7 +87,7 @@ def page_of(
     more, found = len(found) > size, found[:size]
     ids = [row["pk"] for row in found]
     return RunsPage(
-        runs=rows_of(ids),
+        runs=rows_of(ids, state.columns),
         after=place_of(found[-1], state.sort, now).word() if more else "",
         query=query,
         values=values_of(ids, state.columns, keys),
@@ -85,10 +96,21 @@ def page_of(
     )
 
 
-def rows_of(ids: Sequence[str]) -> list[Run]:
-    """The rows of these runs, in this order."""
-    rows = Run.objects.filter(pk__in=ids).defer(*NOT_IN_A_ROW).prefetch_related("owner").in_bulk() if ids else {}
+def rows_of(ids: Sequence[str], columns: Iterable[str]) -> list[Run]:
+    """The rows of these runs, in this order, with what these columns show of them."""
+    if not ids:
+        return []
+    wanted = {*ALWAYS_SHOWN, *(path for name in columns for path in shown_paths(name))}
+    rows = Run.objects.filter(pk__in=ids).only(*wanted).prefetch_related("owner").in_bulk()
     return [rows[pk] for pk in ids if pk in rows]
+
+
+def shown_paths(name: str) -> tuple[str, ...]:
+    """The columns of the row that a column of the list shows."""
+    subject = subject_of(name)
+    if not isinstance(subject, Field):
+        return ()
+    return MORE_PATHS.get(name) or ((subject.path.removesuffix("__username"),) if subject.path else ())
 
 
 def narrowed(
@@ -119,6 +141,28 @@ def count_of(runs: QuerySet[Run], state: ViewState, person: Person) -> int:
     """
     found = narrowed(runs, parse(state.q), person, timezone.now())
     return found.order_by()[: MOST_COUNTED + 1].count()
+
+
+def fresh_of(runs: QuerySet[Run], state: ViewState, person: Person, since: datetime) -> int:
+    """How many of the runs that the query finds were made after a moment.
+
+    Raises:
+        QueryError: as for the page.
+    """
+    return narrowed(runs.filter(created_at__gt=since), parse(state.q), person, timezone.now()).count()
+
+
+def page_by_ids(runs: QuerySet[Run], ids: Sequence[str], columns: Sequence[str], person: Person) -> RunsPage:
+    """Rows that are on somebody's page already, as far as these runs hold them."""
+    wanted = [pk for pk in ids[:MAX_ROWS_AT_ONCE] if "\x00" not in pk]
+    seen = list(runs.filter(pk__in=wanted).values_list("pk", flat=True))
+    return RunsPage(
+        runs=rows_of(seen, columns),
+        after="",
+        query=parse(""),
+        values=values_of(seen, columns, keys_of_columns(columns)),
+        starred=stars_of(person, seen),
+    )
 
 
 def values_of(ids: Sequence[str], columns: Iterable[str], keys: dict[str, int]) -> dict[str, dict[str, Value]]:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from webapp.accounts.models import Membership, Team, User
+from webapp.accounts.models import Team, User
 from webapp.runs.history.models import DefaultView, SavedView
 
 
 def views_visible_to(person: User, team: Team) -> QuerySet[SavedView]:
-    """The person's own views of the team and those that its members share."""
-    if not Membership.objects.filter(user=person, team=team).exists():
-        return SavedView.objects.none()
-    return SavedView.objects.filter(Q(owner=person) | Q(shared=True), team=team).select_related("owner", "team")
+    """The person's own views of the team and those that its members share; `is_first` marks the one they begin with."""
+    mine = SavedView.objects.filter(Q(owner=person) | Q(shared=True), team=team, team__memberships__user=person)
+    begins = Exists(DefaultView.objects.filter(person=person, view=OuterRef("pk")))
+    return mine.select_related("owner", "team").annotate(is_first=begins)
 
 
 def view_visible_to(person: User, team: Team, view_id: int) -> SavedView | None:
@@ -22,5 +22,4 @@ def view_visible_to(person: User, team: Team, view_id: int) -> SavedView | None:
 
 def first_view_of(person: User, team: Team) -> SavedView | None:
     """The view that the person's list begins with, if they chose one."""
-    found = DefaultView.objects.filter(person=person, team=team).values("view_id")
-    return views_visible_to(person, team).filter(pk__in=found).first()
+    return views_visible_to(person, team).filter(is_first=True).first()
