@@ -23,7 +23,7 @@ export function startSelection({ onDone }) {
   });
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || (isTyping(event) && !event.target.matches(BOX))) return;
-    if (event.key === "x") toggleRow(event);
+    if (event.key === "x" || event.key === "X") toggleRow(event);
     else if (event.key === "c") press("compare");
     else if (event.key === "s") starRow(onDone);
     else if (event.key === "Escape" && checked().length) setAll(false);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Self
 
@@ -34,11 +35,14 @@ class RunLine(Schema):
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    note: str
+    values: dict[str, str | float | None] = {}
+    """Settings (as words) and metrics (as numbers) that were asked for as columns, by their name."""
 
     @classmethod
-    def of(cls, run: Run) -> Self:
+    def of(cls, run: Run, values: Mapping[str, str | float | None] | None = None) -> Self:
         """The line of this run, whose team and owner are loaded."""
-        return cls(**_line(run))
+        return cls(**_line(run), values=dict(values or {}))
 
 
 class RunDetail(RunLine):
@@ -70,10 +74,12 @@ class RunDetail(RunLine):
 
 
 class RunPage(Schema):
-    """A part of the list; `next` is the `before` of the following part."""
+    """A part of the list. `after` asks for the following part, in whatever order; `next` is the `before` of the older
+    way to ask, which knows the newest-first order alone."""
 
     runs: list[RunLine]
     next: str | None
+    after: str | None
 
 
 class SamplePoint(Schema):
@@ -180,6 +186,7 @@ def _line(run: Run) -> dict[str, Any]:
         "created_at": run.created_at,
         "started_at": run.started_at,
         "finished_at": run.finished_at,
+        "note": run.note,
     }
 
 

@@ -4,15 +4,14 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('metrics', '0001_initial'),
-        ('runs', '0001_initial'),
+        ("metrics", "0001_initial"),
+        ("runs", "0001_initial"),
     ]
 
     operations = [
         migrations.AddIndex(
-            model_name='series',
-            index=models.Index(fields=['key', 'last_value'], include=('run',), name='metrics_series_latest'),
+            model_name="series",
+            index=models.Index(fields=["key", "last_value"], include=("run",), name="metrics_series_latest"),
         ),
     ]

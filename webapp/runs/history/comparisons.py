@@ -70,9 +70,7 @@ def _is_range(term: Term) -> bool:
     return len(term.values) == 1 and term.operator in (":", "=") and len(ends) == 2 and None not in ends
 
 
-def ordered(
-    term: Term, read: Callable[[Piece], Bounds], where: Callable[[Lookups], Q], present: Q
-) -> Q:
+def ordered(term: Term, read: Callable[[Piece], Bounds], where: Callable[[Lookups], Q], present: Q) -> Q:
     """A comparison of values that have an order; `where` makes a condition of lookups on the value."""
     if term.operator in (":", "=", "!="):
         found = either(_equal(value, read, where, present) for value in term.values)
@@ -93,9 +91,7 @@ def ordered(
     )
 
 
-def _equal(
-    value: Piece, read: Callable[[Piece], Bounds], where: Callable[[Lookups], Q], present: Q
-) -> Q:
+def _equal(value: Piece, read: Callable[[Piece], Bounds], where: Callable[[Lookups], Q], present: Q) -> Q:
     if value.text == ANY:
         return present
     ends = values.ends_of_range(value)
@@ -123,5 +119,3 @@ def unusable(term: Term, message: str, suggestion: str | None = None) -> QueryEr
     assert term.field is not None, "free words are never compared"
     end = term.field.end if suggestion else term.end
     return QueryError(message, term.field.start, end, suggestion)
-
-

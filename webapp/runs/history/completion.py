@@ -134,7 +134,10 @@ def values_in_use(runs: QuerySet[Run], field: Field, begun: str = "") -> list[st
         return []
     found = runs.filter(**{f"{field.path}__icontains": begun, f"{field.path}__isnull": False}).order_by()
     words = found.values_list(field.path, flat=True).distinct()[:MOST_OFFERED]
-    return [*(["me"] if field.name == "owner" and "me".startswith(low) else []), *sorted(word for word in words if word)]
+    return [
+        *(["me"] if field.name == "owner" and "me".startswith(low) else []),
+        *sorted(word for word in words if word),
+    ]
 
 
 def _values_of_setting(runs: QuerySet[Run], setting: Setting, begun: str) -> list[str]:

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from functools import reduce
 from math import ceil, floor
 from operator import and_
-from typing import Any, Final
+from typing import Final
 
 from django.db.models import Q
 
@@ -165,7 +165,9 @@ def _is(word: str, reading: Reading) -> Q:
     return {
         "active": Q(status__in=ACTIVE_STATUSES),
         "ended": Q(status__in=ENDED_STATUSES),
-        "starred": Q(pk__in=RunStar.objects.filter(person=reading.person).values("run_id")) if reading.person else NOTHING,
+        "starred": Q(pk__in=RunStar.objects.filter(person=reading.person).values("run_id"))
+        if reading.person
+        else NOTHING,
         "mine": Q(owner=reading.person) if reading.person else NOTHING,
         "archived": Q(archived_at__isnull=False),
         "example": Q(is_example=True),

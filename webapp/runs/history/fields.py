@@ -113,7 +113,7 @@ _LIST: Final = (
     Field(name="replay", heading="Replay", kind=Kind.NUMBER, path="replay_size", help="successes in the replay buffer"),
     Field(name="desktops", heading="Desktops", kind=Kind.NUMBER, path="desktops", help="desktops it uses"),
     Field(name="priority", heading="Priority", kind=Kind.NUMBER, path="priority", help="its place in the queue"),
-    Field(name="created", heading="Started", kind=Kind.TIME, path="created_at", help="when it was made: 7d, 2026-11-01"),
+    Field(name="created", heading="Started", kind=Kind.TIME, path="created_at", help="when it was made: 7d or a day"),
     Field(name="started", heading="First ran", kind=Kind.TIME, path="started_at", help="when its first attempt began"),
     Field(name="finished", heading="Ended", kind=Kind.TIME, path="finished_at", help="when it ended"),
     Field(name="ran", heading="Duration", kind=Kind.SPAN, help="how long it ran or has been running: 2h"),

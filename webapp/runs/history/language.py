@@ -81,9 +81,7 @@ def parse(text: str) -> Query:
         QueryError: a quote is not closed, a value is missing, or it is too long.
     """
     if len(text) > MAX_LENGTH:
-        raise QueryError(
-            f"The query has {len(text)} characters; use {MAX_LENGTH} or fewer.", MAX_LENGTH, len(text), ""
-        )
+        raise QueryError(f"The query has {len(text)} characters; use {MAX_LENGTH} or fewer.", MAX_LENGTH, len(text), "")
     if (nul := text.find("\x00")) >= 0:
         raise QueryError("The query holds a character that no text holds (NUL); take it out.", nul, nul + 1, "")
     terms = tuple(_terms(text))

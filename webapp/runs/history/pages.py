@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from difflib import get_close_matches
@@ -48,6 +48,8 @@ MORE_PATHS: Final[dict[str, tuple[str, ...]]] = {
 }
 """Columns of the list that show several of the row's."""
 
+RowLoader = Callable[[Sequence[str], Iterable[str]], list[Run]]
+
 Value = str | float | None
 """What a setting (its words) or a metric (its number) of a run is."""
 
@@ -67,9 +69,16 @@ class RunsPage:
 
 
 def page_of(
-    runs: QuerySet[Run], state: ViewState, person: Person, place: str = "", size: int | None = None
+    runs: QuerySet[Run],
+    state: ViewState,
+    person: Person,
+    place: str = "",
+    size: int | None = None,
+    load: RowLoader | None = None,
 ) -> RunsPage:
     """A page of these runs by keyset: its cost does not grow with the page's number.
+
+    `load` brings the rows of some ids; without it they have what the view's columns show and no more.
 
     Raises:
         QueryError: the query cannot be read, or asks for something that is not there.
@@ -87,7 +96,7 @@ def page_of(
     more, found = len(found) > size, found[:size]
     ids = [row["pk"] for row in found]
     return RunsPage(
-        runs=rows_of(ids, state.columns),
+        runs=(load or rows_of)(ids, state.columns),
         after=place_of(found[-1], state.sort, now).word() if more else "",
         query=query,
         values=values_of(ids, state.columns, keys),
@@ -102,6 +111,12 @@ def rows_of(ids: Sequence[str], columns: Iterable[str]) -> list[Run]:
         return []
     wanted = {*ALWAYS_SHOWN, *(path for name in columns for path in shown_paths(name))}
     rows = Run.objects.filter(pk__in=ids).only(*wanted).prefetch_related("owner").in_bulk()
+    return [rows[pk] for pk in ids if pk in rows]
+
+
+def whole_rows(ids: Sequence[str], columns: Iterable[str]) -> list[Run]:
+    """The rows of these runs with everything but their configs, and their teams."""
+    rows = Run.objects.filter(pk__in=ids).defer("config").select_related("team", "owner").in_bulk() if ids else {}
     return [rows[pk] for pk in ids if pk in rows]
 
 
@@ -205,7 +220,9 @@ def setting_paths(runs: QuerySet[Run], containing: str = "") -> list[str]:
     ids = list(runs.order_by("-created_at").values_list("pk", flat=True)[:RECENT_RUNS])
     keys = RunSetting.objects.filter(run_id__in=ids).values("key_id").distinct()
     return list(
-        ConfigKey.objects.filter(pk__in=keys, path__icontains=containing).order_by("path").values_list("path", flat=True)
+        ConfigKey.objects.filter(pk__in=keys, path__icontains=containing)
+        .order_by("path")
+        .values_list("path", flat=True)
     )
 
 

@@ -41,9 +41,7 @@ class BulkOutcome:
         return told
 
 
-def for_each(
-    order: Order, *, runs: Iterable[Run], actor: User, ip: str | None = None, **words: object
-) -> BulkOutcome:
+def for_each(order: Order, *, runs: Iterable[Run], actor: User, ip: str | None = None, **words: object) -> BulkOutcome:
     """Give the order to each run. A refusal of one does not hinder the others."""
     outcome = BulkOutcome()
     for run in runs:

@@ -24,7 +24,14 @@ MAX_STATE: Final = 6000
 
 @transaction.atomic
 def save_view(
-    *, owner: User, team: Team, name: str, state: str, shared: bool = False, default: bool = False, ip: str | None = None
+    *,
+    owner: User,
+    team: Team,
+    name: str,
+    state: str,
+    shared: bool = False,
+    default: bool = False,
+    ip: str | None = None,
 ) -> SavedView:
     """Keep a view under a name; one's own of the same name is replaced. To share one takes the role of a runner.
 

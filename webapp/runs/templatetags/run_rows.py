@@ -278,5 +278,4 @@ def heading(name: str) -> str:
 @register.filter
 def stands_right(name: str) -> bool:
     """Whether a column is of numbers."""
-    subject = subject_of(name)
     return name not in DRAWN and is_numeric(subject_of(name))

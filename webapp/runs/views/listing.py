@@ -83,7 +83,11 @@ def count(request: PersonRequest) -> HttpResponse:
     """How many runs the view finds, in words; asked for after the page, which need not wait for it."""
     team = current_team(request)
     try:
-        found = count_of(runs_of_team_visible_to(request.user, team), ViewState.of(request.GET), request.user) if team else 0
+        found = (
+            count_of(runs_of_team_visible_to(request.user, team), ViewState.of(request.GET), request.user)
+            if team
+            else 0
+        )
     except QueryError as error:
         return HttpResponse(str(error), status=UNREADABLE, content_type="text/plain")
     words = f"more than {MOST_COUNTED:,}" if found > MOST_COUNTED else f"{found:,}"
