@@ -53,7 +53,7 @@ def list_runs(request: HttpRequest, wanted: ListWanted) -> RunPage:
     page = page_of(runs, state, reading_person(request), wanted.after, wanted.limit, whole_rows)
     ordinary = state.sort == DEFAULT_SORT
     return RunPage(
-        runs=[RunLine.of(run, page.values[run.pk]) for run in page.runs],
+        runs=[RunLine.of(run).model_copy(update={"values": page.values[run.pk]}) for run in page.runs],
         next=page.runs[-1].pk if page.after and ordinary else None,
         after=page.after or None,
     )

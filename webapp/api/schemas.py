@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Self
 
@@ -40,9 +39,9 @@ class RunLine(Schema):
     """Settings (as words) and metrics (as numbers) that were asked for as columns, by their name."""
 
     @classmethod
-    def of(cls, run: Run, values: Mapping[str, str | float | None] | None = None) -> Self:
+    def of(cls, run: Run) -> Self:
         """The line of this run, whose team and owner are loaded."""
-        return cls(**_line(run), values=dict(values or {}))
+        return cls(**_line(run))
 
 
 class RunDetail(RunLine):

@@ -83,7 +83,8 @@ def groups_of(runs: QuerySet[Run], state: ViewState, person: Person) -> GroupsPa
     found = narrowed(runs, query, person, timezone.now())
     found, order = _with_value(found, state.group)
     metrics = tuple(name for name in state.columns if isinstance(subject_of(name), Measure))[:MOST_METRICS]
-    rows = found.values("group_value").annotate(**_figures(), **_statuses())
+    rows: Any = found
+    rows = rows.values("group_value").annotate(**_figures(), **_statuses())
     for place, name in enumerate(metrics):
         rows = _with_metric(rows, place, name)
     listed = list(rows.order_by(*order)[: MOST_GROUPS + 1])

@@ -22,4 +22,4 @@ def view_visible_to(person: User, team: Team, view_id: int) -> SavedView | None:
 
 def first_view_of(person: User, team: Team) -> SavedView | None:
     """The view that the person's list begins with, if they chose one."""
-    return views_visible_to(person, team).filter(is_first=True).first()
+    return views_visible_to(person, team).filter(default_of__person=person).first()

@@ -83,7 +83,7 @@ class ViewState:
 def with_older_words(words: QueryDict) -> str:
     """The query, with what older addresses said in parameters of their own as terms behind it."""
     parts = [words.get("q", "").strip()]
-    parts += [f"{name}:{quoted(words[name])}" for name in OLDER_WORDS if words.get(name)]
+    parts += [f"{name}:{quoted(word)}" for name in OLDER_WORDS if (word := words.get(name, ""))]
     if words.get("archived") == "1":
         parts.append("is:archived")
     return " ".join(part for part in parts if part)
