@@ -94,8 +94,11 @@ class QueryBox {
   key(event) {
     const open = !this.list.hidden;
     if (event.key === "Escape" && open) {
-      event.stopPropagation();
-      event.preventDefault();
+      // While something of the list is marked, Escape is about the list; else it leaves the box as on every page.
+      if (this.active >= 0) {
+        event.stopPropagation();
+        event.preventDefault();
+      }
       this.close();
     } else if ((event.key === "ArrowDown" || event.key === "ArrowUp") && !open) {
       event.preventDefault();

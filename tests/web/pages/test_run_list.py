@@ -138,9 +138,9 @@ def test_typed_clicked_and_older_addresses_are_one_state(as_runner: Client, runn
 
 
 def test_a_query_that_cannot_be_read_shows_where_and_a_way_out(as_runner: Client, run: Run) -> None:
-    page = text(as_runner, "/runs/?q=is:active+stauts:running+%3Cb%3E", 422)
+    page = text(as_runner, "/runs/?q=is:active+stauts:running+%22%3Cb%3E%22", 422)
     assert "<mark>stauts</mark>" in page
-    assert 'href="?q=is:active+status:running+%3Cb%3E"' in page
+    assert 'href="?q=is:active+status:running+%22%3Cb%3E%22"' in page
     assert "&lt;b&gt;" in page
     assert "<b>" not in page.split("query-place")[1].split("</pre>")[0]
     assert rows(as_runner, "/runs/?q=stauts:running") == []
@@ -240,3 +240,8 @@ def test_a_note_is_kept_shown_as_text_and_found(as_runner: Client, as_viewer: Cl
     assert too_long.status_code == 409
     run.refresh_from_db()
     assert run.note == "<script>\nsecond line"
+
+
+def test_the_form_of_columns_leads_to_one_short_address(as_runner: Client, run: Run) -> None:
+    answer = as_runner.get("/runs/?q=&sort=-created&group=&col=name&col=status&col=seed,+optimizer.lr&col=")
+    assert answer.url == "/runs/?cols=name,status,seed,optimizer.lr"

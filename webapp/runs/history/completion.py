@@ -99,9 +99,10 @@ def _names(runs: QuerySet[Run], begun: str) -> list[Offer]:
     ]
     if begun.startswith(METRIC):
         return metrics
+    paths = sorted(setting_paths(runs, begun), key=lambda path: not path.lower().startswith(low))
     settings = [
         Offer(text=f"{_as_field(Setting(path).name)}:", detail="setting of the config", done=False)
-        for path in setting_paths(runs, begun)[:MOST_OFFERED]
+        for path in paths[:MOST_OFFERED]
     ]
     return [*offers, *settings, *metrics]
 

@@ -36,14 +36,14 @@ class ViewState:
     @classmethod
     def of(cls, words: QueryDict) -> Self:
         """The state that an address has; what cannot be a name is left out."""
-        columns = names_in(words.getlist("col") or words.get("cols", "").split(","))
+        columns = names_in(",".join(words.getlist("col") or [words.get("cols", "")]).split(","))
         sort = names_in(words.get("sort", "").split(","), signed=True)
         group = words.get("group", "").strip()[:MAX_NAME]
         return cls(
             q=with_older_words(words),
             columns=columns_of(columns),
             sort=tuple(name for name in sort if is_sortable(name.removeprefix("-")))[:MAX_SORTS] or DEFAULT_SORT,
-            group=group if group and is_groupable(subject_of(group)) else "",
+            group=group if group and "\x00" not in group and is_groupable(subject_of(group)) else "",
         )
 
     def address(self, **changes: object) -> str:

@@ -36,6 +36,8 @@ def run_list(request: PersonRequest) -> HttpResponse:
     if not request.GET and (first := first_view_of(request.user, team)) is not None:
         return redirect(f"{reverse('runs:list')}?{first.state or 'q='}")
     state = ViewState.of(request.GET)
+    if "col" in request.GET:  # a form has one parameter for each column; an address to be sent around has one for all
+        return redirect(f"{reverse('runs:list')}{state.address()}")
     runs = runs_of_team_visible_to(request.user, team)
     context = {
         "section": "runs",
