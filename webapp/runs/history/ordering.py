@@ -80,7 +80,7 @@ def read_place(word: str, sort: Sequence[str]) -> Place | None:
     try:
         names, cells, pk, at = json.loads(base64.urlsafe_b64decode(word.encode()))
         place = Place(tuple(names), tuple(cells), str(pk), datetime.fromisoformat(at))
-    except (binascii.Error, ValueError, TypeError):
+    except (binascii.Error, ValueError, TypeError, RecursionError):
         return None
     parts = parts_of(sort)
     known = place.sort == tuple(sort) and len(place.values) == len(parts) and place.at.tzinfo is not None

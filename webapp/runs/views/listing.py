@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.db.models import QuerySet
 from django.http import HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
@@ -100,7 +102,7 @@ def count(request: PersonRequest) -> HttpResponse:
 def fresh(request: PersonRequest) -> JsonResponse:
     """How many runs that the view finds were made since a moment, for the pill above the list."""
     team = current_team(request)
-    since = parse_datetime(request.GET.get("since", "")[:40]) if request.GET.get("since") else None
+    since = _moment(request.GET.get("since", ""))
     if team is None or since is None or since.tzinfo is None:
         return JsonResponse({"count": 0, "detail": "since is no moment with a time zone"}, status=400)
     runs = runs_of_team_visible_to(request.user, team)
@@ -108,6 +110,13 @@ def fresh(request: PersonRequest) -> JsonResponse:
         return JsonResponse({"count": fresh_of(runs, ViewState.of(request.GET), request.user, since)})
     except QueryError as error:
         return JsonResponse({"count": 0, "detail": str(error)}, status=UNREADABLE)
+
+
+def _moment(word: str) -> datetime | None:
+    try:
+        return parse_datetime(word[:40])
+    except ValueError:  # it looks like a moment, and there is none such
+        return None
 
 
 @signed_in

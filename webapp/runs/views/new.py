@@ -28,6 +28,7 @@ from webapp.runs.selectors import checkpoint_visible_to
 from webapp.runs.services import create_run
 from webapp.runs.services.creation import evaluation_config
 from webapp.runs.views.kept_form import keep_words, kept_words, take_kept_words
+from webapp.runs.views.task_list import tasks_of, with_tasks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +61,7 @@ def _new_run(request: PersonRequest) -> HttpResponse:
         notice = "Your session had ended; nothing was started. This is what you had typed: check it and start the run."
         return form_page(request, team, origin_of(request, kept), RunForm.from_post(kept), notice=notice)
     origin = origin_of(request, request.GET)
-    form = RunForm(origin.tree, tags=", ".join(origin.run.tags) if origin.run else "")
+    form = RunForm(with_tasks(origin.tree, tasks_of(request)), tags=", ".join(origin.run.tags) if origin.run else "")
     return form_page(request, team, origin, form)
 
 
