@@ -57,7 +57,7 @@ def test_parts_follow_each_other_in_any_order(client: Client, runner: User, team
 
 def test_a_query_that_cannot_be_read_is_told_with_its_place(client: Client, told: Run, runner: User) -> None:
     client.force_login(runner)
-    answer = client.get("/api/v1/runs", {"q": "stauts:running"})
+    answer = client.get("/api/v1/runs", {"q": "statux:running"})
     assert answer.status_code == 422
     assert answer.json()["suggestion"] == "status"
     assert (answer.json()["start"], answer.json()["end"]) == (0, 6)

@@ -138,12 +138,12 @@ def test_typed_clicked_and_older_addresses_are_one_state(as_runner: Client, runn
 
 
 def test_a_query_that_cannot_be_read_shows_where_and_a_way_out(as_runner: Client, run: Run) -> None:
-    page = text(as_runner, "/runs/?q=is:active+stauts:running+%22%3Cb%3E%22", 422)
-    assert "<mark>stauts</mark>" in page
+    page = text(as_runner, "/runs/?q=is:active+statux:running+%22%3Cb%3E%22", 422)
+    assert "<mark>statux</mark>" in page
     assert 'href="?q=is:active+status:running+%22%3Cb%3E%22"' in page
     assert "&lt;b&gt;" in page
     assert "<b>" not in page.split("query-place")[1].split("</pre>")[0]
-    assert rows(as_runner, "/runs/?q=stauts:running") == []
+    assert rows(as_runner, "/runs/?q=statux:running") == []
 
 
 @pytest.mark.parametrize(

@@ -138,10 +138,10 @@ def test_a_query_finds_what_it_says(
 @pytest.mark.parametrize(
     ("q", "wrong", "suggestion", "words"),
     [
-        ("stauts:running", "stauts", "status", "no field"),
+        ("statux:running", "statux", "status", "no field"),
         ("lr>1", "lr", "optimizer.lr", "no run has such a setting"),
         ("optimizr.lr>1", "optimizr.lr", "optimizer.lr", "no run has such a setting"),
-        ("status:runing", "runing", "running", "can be queued"),
+        ("status:runningg", "runningg", "running", "can be queued"),
         ("status>running", "status>running", None, "has no order"),
         ("step:many", "many", None, "is no number"),
         ("success>50", "50", "50%", "is no share"),
