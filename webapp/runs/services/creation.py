@@ -11,6 +11,7 @@ from arpo_engine.contract.config import RunConfig, config_hash
 from webapp.accounts.models import Role, Team, User
 from webapp.accounts.permissions import require_role
 from webapp.accounts.services import record
+from webapp.bulk import clean_text
 from webapp.runs.access import run_visible_to
 from webapp.runs.errors import RunRefused
 from webapp.runs.journal import append_console_event
@@ -154,7 +155,7 @@ def create_example_run(
 
 def clean_tags(tags: Sequence[str]) -> list[str]:
     """Tags without blanks around them and without repeats, in the order they were given."""
-    words = [" ".join(tag.split()) for tag in tags]
+    words = [" ".join(clean_text(tag).split()) for tag in tags]
     too_long = [word for word in words if len(word) > 40]
     if too_long:
         raise RunRefused(f"The tag {too_long[0]!r} has {len(too_long[0])} characters; use 40 or fewer.")
