@@ -1,41 +1,63 @@
 // The list of runs, kept true in place: a row that changed is replaced where it stands, a new run waits behind a pill.
+import { startColumns } from "./run_columns.js";
+import { startQueryBox } from "./query_box.js";
+import { startSelection } from "./run_select.js";
 import { startRowKeys } from "./rows.js";
 import { badge, keepConnected } from "./socket.js";
 
 const PATCH_EVERY_MS = 1000;
 const POLL_EVERY_MS = 10000;
+const COUNT_EVERY_MS = 3000;
 
-const pill = document.getElementById("new-runs");
 const changed = new Set();
-const unseen = new Set();
-let timer = null;
+let patching = null;
+let counting = null;
 let live = false;
 
+const list = () => document.getElementById("runs");
 const rowOf = (id) => document.getElementById(`run-${id}`);
+const idOf = (row) => row.id.slice("run-".length);
 
 function take(runs) {
+  let unknown = false;
   for (const run of runs) {
     if (rowOf(run.id)) changed.add(run.id);
-    else if (run.status === "queued" || unseen.has(run.id)) announce(run.id);
+    else if (run.status === "queued") unknown = true;
   }
-  if (changed.size && !timer) timer = setTimeout(patch, PATCH_EVERY_MS);
+  if (changed.size && !patching) patching = setTimeout(patch, PATCH_EVERY_MS);
+  if (unknown && !counting) counting = setTimeout(countNew, 0);
 }
 
-/** A run that is not on this page is announced, never put under the cursor. */
-function announce(id) {
-  if (document.getElementById("runs").dataset.firstPage !== "yes") return;
-  unseen.add(id);
-  pill.textContent = `${unseen.size} new run${unseen.size === 1 ? "" : "s"}: show`;
-  pill.hidden = false;
+/** A run that is not on this page is announced, never put under the cursor; only the server knows whether it fits. */
+async function countNew() {
+  const section = list();
+  if (section?.dataset.firstPage === "yes" && section.dataset.at) {
+    const address = `/runs/fresh/?${section.dataset.state}&since=${encodeURIComponent(section.dataset.at)}`;
+    try {
+      const response = await fetch(address, { headers: { Accept: "application/json" } });
+      if (response.ok) announce((await response.json()).count);
+    } catch {
+      // The socket says when the console is away; the next new run asks again.
+    }
+  }
+  counting = setTimeout(() => (counting = null), COUNT_EVERY_MS);
+}
+
+function announce(count) {
+  const pill = document.getElementById("new-runs");
+  if (!pill) return;
+  pill.textContent = `${count} new run${count === 1 ? "" : "s"}: show`;
+  pill.hidden = count === 0;
 }
 
 async function patch() {
-  timer = null;
+  patching = null;
   const ids = [...changed].filter(rowOf);
   changed.clear();
   if (!ids.length) return;
   try {
-    const response = await fetch(`/runs/rows/?ids=${ids.join(",")}`, { headers: { "HX-Request": "true" } });
+    const address = `/runs/rows/?ids=${ids.join(",")}&${list().dataset.state}`;
+    const response = await fetch(address, { headers: { "HX-Request": "true" } });
     if (response.ok) replaceRows(await response.text());
   } catch {
     // The socket says when the console is away; the rows stay as they are until then.
@@ -50,27 +72,65 @@ function replaceRows(html) {
     const old = document.getElementById(fresh.id);
     if (!old || old.innerHTML === fresh.innerHTML) continue;
     if ("selected" in old.dataset) fresh.dataset.selected = "";
-    const focused = old.contains(document.activeElement);
+    if (old.querySelector("input:checked")) fresh.querySelector("input").checked = true;
+    const focused = old.contains(document.activeElement) ? document.activeElement.tagName : "";
     old.replaceWith(fresh);
-    if (focused) fresh.querySelector("a.row-link")?.focus({ preventScroll: true });
+    if (focused) fresh.querySelector(focused === "INPUT" ? "input" : "a.row-link")?.focus({ preventScroll: true });
   }
   document.dispatchEvent(new CustomEvent("htmx:after:swap"));
+}
+
+/** Ask for rows anew, after an order that no event tells of. */
+function refresh(ids) {
+  for (const id of ids) changed.add(id);
+  patch();
 }
 
 function pollWhileCutOff() {
   setInterval(() => {
     if (live || document.hidden) return;
-    for (const row of document.querySelectorAll("#runs tr[data-run]")) changed.add(row.dataset.run);
+    for (const row of document.querySelectorAll("#runs tr[id^=run-]")) changed.add(idOf(row));
     patch();
   }, POLL_EVERY_MS);
 }
 
-pill.addEventListener("click", () => location.reload());
-document.addEventListener("htmx:after:swap", () => {
-  for (const id of [...unseen]) if (rowOf(id)) unseen.delete(id);
-  pill.hidden = unseen.size === 0;
+/** A click beside the links of a row follows the row's own link, with the keys that open a tab of its own. */
+function followRows() {
+  const link = (event) => {
+    const row = event.target.closest?.("#runs tr.linked");
+    if (!row || event.target.closest("a, button, input, label") || getSelection().toString()) return null;
+    return row.querySelector("a.row-link");
+  };
+  document.addEventListener("click", (event) => {
+    const found = link(event);
+    if (found && (event.ctrlKey || event.metaKey)) window.open(found.href, "_blank");
+    else if (found && !event.shiftKey) found.click();
+  });
+  document.addEventListener("auxclick", (event) => {
+    const found = event.button === 1 ? link(event) : null;
+    if (found) window.open(found.href, "_blank");
+  });
+}
+
+/** Shift and a press on a column's head orders by it after the columns that order already. */
+function orderBySeveral() {
+  document.addEventListener("click", (event) => {
+    const head = event.target.closest?.("a[data-also]");
+    if (!head || !event.shiftKey) return;
+    event.preventDefault();
+    location.href = head.dataset.also;
+  });
+}
+
+document.addEventListener("click", (event) => {
+  if (event.target.closest?.("#new-runs")) location.reload();
 });
 startRowKeys("#runs tbody tr");
+startSelection({ onDone: refresh });
+startQueryBox();
+startColumns();
+followRows();
+orderBySeveral();
 
 const show = badge();
 keepConnected({

@@ -9,18 +9,17 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
-from webapp.accounts.models import Role, Team, User
-from webapp.accounts.permissions import role_of
-from webapp.accounts.selectors import teams_visible_to
+from webapp.accounts.models import Membership, Role, Team, User
 
 TEAM_KEY = "team"
+KEPT = "_memberships_of_person"
+"""Where a request keeps what was asked about its person's teams."""
 
 
 def current_team(request: HttpRequest) -> Team | None:
     """The team that the person looks at: the one they switched to, else their first; None without a team."""
-    teams = teams_visible_to(request.user)
-    chosen = request.session.get(TEAM_KEY)
-    return (teams.filter(pk=chosen).first() if chosen else None) or teams.first()
+    membership = _current(request)
+    return membership.team if membership else None
 
 
 def setup_state() -> dict[str, Any] | None:
@@ -46,15 +45,32 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         return {}
     return {
         "team": SimpleLazyObject(lambda: current_team(request)),
-        "teams": SimpleLazyObject(lambda: list(teams_visible_to(request.user))),
+        "teams": SimpleLazyObject(lambda: [membership.team for membership in _memberships(request)]),
         "role": SimpleLazyObject(lambda: _role(request)),
         "setup": SimpleLazyObject(setup_state),
     }
 
 
 def _role(request: HttpRequest) -> Role | None:
-    team = current_team(request)
-    return role_of(request.user, team) if team else None
+    membership = _current(request)
+    return Role(membership.role) if membership and request.user.is_active else None
+
+
+def _current(request: HttpRequest) -> Membership | None:
+    memberships = _memberships(request)
+    chosen = request.session.get(TEAM_KEY)
+    found = (membership for membership in memberships if membership.team_id == chosen)
+    return next(found, memberships[0] if memberships else None)
+
+
+def _memberships(request: HttpRequest) -> list[Membership]:
+    """The person's teams and roles, asked for once in a request: the frame and the page both want to know."""
+    kept: list[Membership] | None = getattr(request, KEPT, None)
+    if kept is None:
+        of_person = Membership.objects.filter(user=request.user) if isinstance(request.user, User) else None
+        kept = list(of_person.select_related("team").order_by("team__name", "team_id")) if of_person is not None else []
+        setattr(request, KEPT, kept)
+    return kept
 
 
 def _percent(value: object) -> int:

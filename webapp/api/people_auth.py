@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib.auth.models import AnonymousUser
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from ninja.security import HttpBearer, SessionAuth
 
 from webapp.accounts.models import ApiToken, User
-from webapp.accounts.permissions import PermissionRefused
+from webapp.accounts.permissions import PermissionRefused, Person
 from webapp.accounts.services import token_in_use
 from webapp.api.attempt_auth import bearer
 from webapp.runs.access import runs_visible_to
@@ -39,6 +40,14 @@ def visible_runs(request: HttpRequest) -> QuerySet[Run]:
     if token is None or ApiToken.Scope.READ not in token.scopes:
         return Run.objects.none()
     return runs_visible_to(token.user).filter(Q(team=token.team) | Q(is_example=True))
+
+
+def reading_person(request: HttpRequest) -> Person:
+    """Whoever asks: the token's owner, or the person of the session; what is starred or "mine" is theirs."""
+    if not bearer(request):
+        return request.user
+    token = token_in_use(bearer(request))
+    return AnonymousUser() if token is None else token.user
 
 
 def acting_person(request: HttpRequest, run: Run) -> User:

@@ -5,19 +5,20 @@ from __future__ import annotations
 from typing import Annotated
 
 import orjson
-from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI, Query
 from ninja.errors import HttpError
 
 from webapp.accounts.permissions import PermissionRefused
-from webapp.api import ingest, joining, run_secrets
+from webapp.api import ingest, joining, run_list, run_secrets
 from webapp.api.analysis_routes import router as analysis
 from webapp.api.people_auth import PEOPLE, acting_person, visible_runs
-from webapp.api.schemas import CurveData, EventData, EventPage, RunDetail, RunLine, RunPage, Said, curve_tree
+from webapp.api.run_list import ListWanted
+from webapp.api.schemas import CurveData, EventData, EventPage, RunDetail, RunPage, Said, curve_tree
 from webapp.metrics.series import MAX_POINTS, keys_of, series
 from webapp.runs.errors import RunRefused
-from webapp.runs.models import Run, RunEvent, RunStatus
+from webapp.runs.history.language import QueryError
+from webapp.runs.models import Run, RunEvent
 from webapp.runs.services import request_stop
 
 # The interactive page of docs loads scripts from elsewhere, which our content policy forbids; the schema is enough.
@@ -30,31 +31,21 @@ def _not_permitted(request: HttpRequest, error: PermissionRefused) -> object:
     return api.create_response(request, {"detail": str(error)}, status=403)
 
 
+@api.exception_handler(QueryError)
+def _query_unreadable(request: HttpRequest, error: QueryError) -> object:
+    said = {"detail": str(error), "start": error.start, "end": error.end, "suggestion": error.suggestion}
+    return api.create_response(request, said, status=422)
+
+
 @api.exception_handler(RunRefused)
 def _refused(request: HttpRequest, error: RunRefused) -> object:
     return api.create_response(request, {"detail": str(error)}, status=409)
 
 
 @api.get("/runs", response=RunPage)
-def list_runs(
-    request: HttpRequest,
-    status: RunStatus | None = None,
-    tag: str = "",
-    before: str = "",
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
-) -> RunPage:
-    """The newest runs first; `before` is the id of the last run of the part before."""
-    runs = visible_runs(request).filter(archived_at=None).select_related("team", "owner").order_by("-created_at", "-id")
-    if status is not None:
-        runs = runs.filter(status=status)
-    if tag:
-        runs = runs.filter(tags__contains=[tag])
-    if before:
-        last = _run(request, before)
-        runs = runs.filter(Q(created_at__lt=last.created_at) | Q(created_at=last.created_at, id__lt=last.pk))
-    found = list(runs[: limit + 1])
-    more = len(found) > limit
-    return RunPage(runs=[RunLine.of(run) for run in found[:limit]], next=found[limit - 1].pk if more else None)
+def list_runs(request: HttpRequest, wanted: Annotated[ListWanted, Query()]) -> RunPage:
+    """Runs by the query, order and columns of the list in the browser, the newest first unless ordered otherwise."""
+    return run_list.list_runs(request, wanted)
 
 
 @api.get("/runs/{run_id}", response=RunDetail)

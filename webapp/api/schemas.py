@@ -34,6 +34,9 @@ class RunLine(Schema):
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    note: str
+    values: dict[str, str | float | None] = {}
+    """Settings (as words) and metrics (as numbers) that were asked for as columns, by their name."""
 
     @classmethod
     def of(cls, run: Run) -> Self:
@@ -70,10 +73,12 @@ class RunDetail(RunLine):
 
 
 class RunPage(Schema):
-    """A part of the list; `next` is the `before` of the following part."""
+    """A part of the list. `after` asks for the following part, in whatever order; `next` is the `before` of the older
+    way to ask, which knows the newest-first order alone."""
 
     runs: list[RunLine]
     next: str | None
+    after: str | None
 
 
 class SamplePoint(Schema):
@@ -179,6 +184,7 @@ def _line(run: Run) -> dict[str, Any]:
         "created_at": run.created_at,
         "started_at": run.started_at,
         "finished_at": run.finished_at,
+        "note": run.note,
     }
 
 

@@ -26,6 +26,8 @@ class Series(models.Model):
     class Meta:
         ordering: ClassVar = ["run", "key"]
         constraints: ClassVar = [models.UniqueConstraint(fields=["run", "key"], name="metrics_series_once")]
+        # The list of runs is filtered and ordered by the latest value of a key.
+        indexes: ClassVar = [models.Index(fields=["key", "last_value"], include=["run"], name="metrics_series_latest")]
 
     def __str__(self) -> str:
         return f"{self.run_id} {self.key}"

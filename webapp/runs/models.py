@@ -13,6 +13,19 @@ from django.utils import timezone
 
 from arpo_engine.contract.outcomes import Directive, RunOutcome
 from webapp.accounts.models import Team, User
+from webapp.runs.history.models import ConfigKey, DefaultView, RunSetting, RunStar, SavedView
+
+__all__ = [
+    "Checkpoint",
+    "ConfigKey",
+    "DefaultView",
+    "Run",
+    "RunAttempt",
+    "RunEvent",
+    "RunSetting",
+    "RunStar",
+    "SavedView",
+]
 
 RUN_ID_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 """No i, l, o, u: an id can be read aloud and typed from a screenshot."""
@@ -72,6 +85,8 @@ class Run(models.Model):
     is_example = models.BooleanField(default=False)
     """A recorded run that ships with the product: every signed-in person may look at it, nobody may change it."""
     archived_at = models.DateTimeField(null=True, blank=True)
+    note = models.TextField(blank=True)
+    """What people want to remember of it, as plain text."""
 
     preset = models.CharField(max_length=80, blank=True)
     config = models.JSONField()

@@ -3,7 +3,20 @@
 from django.urls import path
 from django.views.generic import RedirectView
 
-from webapp.runs.views import artifacts, control, counting, detail, fidelity, imported, listing, new, preflight
+from webapp.runs.views import (
+    artifacts,
+    bulk,
+    control,
+    counting,
+    detail,
+    fidelity,
+    history,
+    imported,
+    listing,
+    new,
+    preflight,
+    saved,
+)
 
 app_name = "runs"
 
@@ -13,6 +26,19 @@ urlpatterns = [
     path("preferences/faults/", counting.count_faults, name="count_faults"),
     path("runs/", listing.run_list, name="list"),
     path("runs/rows/", listing.rows, name="rows"),
+    path("runs/count/", listing.count, name="count"),
+    path("runs/fresh/", listing.fresh, name="fresh"),
+    path("runs/complete/", history.complete, name="complete"),
+    path("runs/names/", history.names, name="names"),
+    path("runs/columns/", history.columns, name="columns"),
+    path("runs/menu/<str:which>/", history.menu, name="menu"),
+    path("runs/add-filter/", history.add_filter, name="add_filter"),
+    path("runs/export.csv", history.export, name="export"),
+    path("runs/bulk/", bulk.bulk, name="bulk"),
+    path("runs/views/", saved.save, name="save_view"),
+    path("runs/views/<int:view_id>/delete/", saved.delete, name="delete_view"),
+    path("runs/views/<int:view_id>/share/", saved.share, name="share_view"),
+    path("runs/views/<int:view_id>/begin/", saved.begin, name="begin_with_view"),
     path("runs/example/", listing.example, name="example"),
     path("runs/new/", new.new_run, name="new"),
     path("runs/new/check/", new.check, name="check"),

@@ -28,8 +28,9 @@ OWN_WRITES = {
     "accounts:create_token",
     "accounts:sign_in",
     "runs:count_faults",
+    "runs:begin_with_view",
 }
-"""What anybody may change: their own session, tokens and preferences."""
+"""What anybody may change: their own session, tokens and preferences, and what their own list begins with."""
 OUTSIDE = (302, 401, 403, 404, 405, 422)
 """Answers to somebody from outside the team; 422: the question was refused before anything was looked up."""
 HOSTILE = (

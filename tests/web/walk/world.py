@@ -13,7 +13,7 @@ from tests.web.pages.factories import rich_run
 from webapp.accounts.models import Membership, Role, Team, User
 from webapp.accounts.services import create_api_token
 from webapp.episodes.models import Episode, Frame, Group, StepNote
-from webapp.runs.models import Checkpoint, Run
+from webapp.runs.models import Checkpoint, Run, SavedView
 
 SECRET = "Moonlight"
 """A word in the names of what belongs to the team; a stranger must never read it."""
@@ -49,6 +49,7 @@ def make_world() -> World:
     run, _ = rich_run(runner, team, f"{SECRET} run")
     StepNote.objects.create(episode=run.episodes.all()[0], index=0, author=runner, text=f"{SECRET} note")
     create_api_token(user=admin, team=team, name=f"{SECRET} token", scopes=["read"])
+    SavedView.objects.create(team=team, owner=runner, name=f"{SECRET} view", state=f"q={SECRET}", shared=True)
     blues, stranger = make_team("Blues")
     rich_run(stranger, blues, "Daylight run", steps=1)
     above = User.objects.create_superuser("root", password="correct horse battery")
@@ -57,6 +58,8 @@ def make_world() -> World:
 
 
 VALUES: dict[str, Callable[[World], Any]] = {
+    "view_id": lambda world: SavedView.objects.values_list("pk", flat=True)[0],
+    "which": lambda world: "views",
     "run_id": lambda world: world.run.pk,
     "key": lambda world: Episode.objects.filter(run=world.run).values_list("key", flat=True)[0],
     "group_key": lambda world: Group.objects.filter(run=world.run).values_list("key", flat=True)[0],

@@ -33,6 +33,7 @@ from webapp.api.spool import BATCH_LINES, ship_frames
 from webapp.bulk import copy_rows
 from webapp.metrics.models import Series
 from webapp.runs.models import Run, RunAttempt, RunKind, RunStatus, new_run_id
+from webapp.runs.services.settings_index import index_settings
 
 TEAM: Final = "Desktop lab"
 PEOPLE: Final = (("mira", "Mira Okafor"), ("jonas", "Jonas Lindqvist"), ("wei", "Wei Zhang"), ("ana", "Ana Duarte"))
@@ -144,6 +145,7 @@ class _Maker:
         begun_at = envelopes[0].at
         run = self._row(begun_at, RunStatus.PREPARING)
         run.save(force_insert=True)
+        index_settings([run])
         for number, of_attempt in itertools.groupby(envelopes, key=lambda line: line.attempt):
             attempt = RunAttempt.objects.create(run=run, number=number, token_hash=digest_of(make_secret("run")))
             while batch := list(itertools.islice(of_attempt, BATCH_LINES)):
@@ -163,6 +165,7 @@ class _Maker:
         _take_progress(run, source, later)
         run.save(force_insert=True)
         copy_run(source, run, later)
+        index_settings([run])
         return run
 
     @transaction.atomic
@@ -176,6 +179,7 @@ class _Maker:
             chosen = [self.dice.choice(sources) for _ in range(min(1000, count - start))]
             rows = [(self._light_row(source), source) for source in chosen]
             Run.objects.bulk_create([row for row, _ in rows])
+            index_settings([row for row, _ in rows])
             series = (
                 (row.pk, key, step, None if value is None else value * (0.85 + 0.3 * self.dice.random()))
                 for row, source in rows

@@ -11,6 +11,7 @@ from arpo_engine.contract.config import RunConfig, config_hash
 from webapp.accounts.models import Role, Team, User
 from webapp.accounts.permissions import require_role
 from webapp.accounts.services import record
+from webapp.bulk import clean_text
 from webapp.runs.access import run_visible_to
 from webapp.runs.errors import RunRefused
 from webapp.runs.journal import append_console_event
@@ -19,6 +20,7 @@ from webapp.runs.models import Checkpoint, Run, RunKind, RunStatus
 from webapp.runs.programs import require_programs
 from webapp.runs.queue import DISPATCH_RUNS, enqueue
 from webapp.runs.runfolder import run_dir
+from webapp.runs.services.settings_index import index_settings
 
 WAITING = "Waiting for a free place"
 
@@ -57,6 +59,7 @@ def create_run(
         status_reason=WAITING,
         total_steps=config.limits.steps if config.kind == "train" else 0,
     )
+    index_settings([run])
     append_console_event(run, "StatusChanged", {"status": run.status, "was": "", "reason": WAITING, "by": str(owner)})
     record(action="run.created", subject=run, actor=owner, team=team, ip=ip, preset=preset, hash=run.config_hash)
     enqueue(DISPATCH_RUNS)
@@ -145,13 +148,14 @@ def create_example_run(
         started_at=begun_at,
         status_at=begun_at,
     )
+    index_settings([run])
     record(action="run.example_loaded", subject=run, actor=None, team=team)
     return run
 
 
 def clean_tags(tags: Sequence[str]) -> list[str]:
     """Tags without blanks around them and without repeats, in the order they were given."""
-    words = [" ".join(tag.split()) for tag in tags]
+    words = [" ".join(clean_text(tag).split()) for tag in tags]
     too_long = [word for word in words if len(word) > 40]
     if too_long:
         raise RunRefused(f"The tag {too_long[0]!r} has {len(too_long[0])} characters; use 40 or fewer.")

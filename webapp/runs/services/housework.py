@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from webapp.accounts.models import User
 from webapp.accounts.services import record
+from webapp.bulk import clean_text
 from webapp.runs.errors import RunRefused
 from webapp.runs.models import Run
 from webapp.runs.services.control import locked, require_control
@@ -20,7 +21,7 @@ def rename_run(*, run: Run, actor: User, name: str, ip: str | None = None) -> No
     """Give a run another name."""
     run = locked(run)
     require_control(actor, run, "rename")
-    clean = " ".join(name.split())
+    clean = " ".join(clean_text(name).split())
     if not 1 <= len(clean) <= 120:
         raise RunRefused(f"The name has {len(clean)} characters; use 1 to 120.")
     old, run.name = run.name, clean

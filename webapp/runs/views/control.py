@@ -70,7 +70,7 @@ unarchive = _button(services.unarchive_run)
 @require_POST
 @signed_in
 def edit(request: PersonRequest, run_id: str) -> HttpResponse:
-    """Another name or other tags."""
+    """Another name, other tags, another note."""
     run = visible_run(request, run_id)
     ip = request.META.get("REMOTE_ADDR")
     try:
@@ -78,6 +78,8 @@ def edit(request: PersonRequest, run_id: str) -> HttpResponse:
             services.rename_run(run=run, actor=request.user, name=request.POST["name"], ip=ip)
         if "tags" in request.POST:
             services.tag_run(run=run, actor=request.user, tags=request.POST["tags"].split(","), ip=ip)
+        if request.POST.get("note", run.note) != run.note:
+            services.note_run(run=run, actor=request.user, note=request.POST["note"], ip=ip)
     except (PermissionRefused, RunRefused) as refusal:
         return _answer(request, run, str(refusal), status=403 if isinstance(refusal, PermissionRefused) else 409)
     return _answer(request, run, "Saved.", status=200)

@@ -1,24 +1,32 @@
-"""The list of runs: the home page, its rows as fragments, and the way to the example."""
+"""The list of runs: the home page, its rows and counts as fragments, and the way to the example."""
 
 from __future__ import annotations
 
+from datetime import datetime
+
+from django.db.models import QuerySet
 from django.http import HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
 
 from webapp.accounts.decorators import PersonRequest, signed_in
 from webapp.accounts.frame import current_team, setup_state
-from webapp.runs.models import RunStatus
+from webapp.runs.access import runs_of_team_visible_to, runs_visible_to
+from webapp.runs.history.fields import DEFAULT_COLUMNS
+from webapp.runs.history.groups import groups_of
+from webapp.runs.history.language import QueryError
+from webapp.runs.history.pages import MOST_COUNTED, count_of, fresh_of, page_by_ids, page_of
+from webapp.runs.history.saved import first_view_of, views_visible_to
+from webapp.runs.history.state import DEFAULT_SORT, ViewState
+from webapp.runs.models import Run
 from webapp.runs.presets import FIRST
-from webapp.runs.selectors import (
-    DEFAULT_SORT,
-    SORTS,
-    RunFilters,
-    example_run_visible_to,
-    filter_choices_visible_to,
-    runs_by_id_visible_to,
-    runs_page_visible_to,
-    team_load_visible_to,
-)
+from webapp.runs.selectors import example_run_visible_to, load_of
+from webapp.runs.views.list_tools import chips_of, heads_of, said_of, toggles_of
+
+UNREADABLE = 422
+"""Answered to a query that cannot be read; the page shows where and why."""
 
 
 @signed_in
@@ -27,28 +35,88 @@ def run_list(request: PersonRequest) -> HttpResponse:
     team = current_team(request)
     if team is None:
         return render(request, "runs/no_team.html", {"section": "runs"})
-    filters = _filters(request)
-    page = runs_page_visible_to(request.user, team, filters, request.GET.get("after", ""))
+    if not request.GET and (first := first_view_of(request.user, team)) is not None:
+        return redirect(f"{reverse('runs:list')}?{first.state or 'q='}")
+    state = ViewState.of(request.GET)
+    if "col" in request.GET:  # a form has one parameter for each column; an address to be sent around has one for all
+        return redirect(f"{reverse('runs:list')}{state.address()}")
+    runs = runs_of_team_visible_to(request.user, team)
     context = {
         "section": "runs",
-        "filters": filters,
-        "page": page,
-        "first_page": not request.GET.get("after"),
-        "statuses": RunStatus.choices,
-        "choices": filter_choices_visible_to(request.user, team),
-        "load": team_load_visible_to(request.user, team),
-        "example": example_run_visible_to(request.user),
+        "state": state,
+        "usual_columns": DEFAULT_COLUMNS,
+        "usual_sort": DEFAULT_SORT,
+        "load": load_of(runs, team),
         "first_preset": FIRST,
+        "at": timezone.now(),
+        "first_page": not request.GET.get("after"),
+        "current_view": views_visible_to(request.user, team).filter(state=state.parameters()).first(),
     }
-    return render(request, "runs/list.html", context)
+    try:
+        found = _found(request, runs, state)
+    except QueryError as error:
+        context |= said_of(error, state)
+        return render(request, "runs/list.html", context, status=UNREADABLE)
+    return render(request, "runs/list.html", context | found)
+
+
+def _found(request: PersonRequest, runs: QuerySet[Run], state: ViewState) -> dict[str, object]:
+    if state.group:
+        groups = groups_of(runs, state, request.user)
+        return {"groups": groups, "chips": chips_of(groups.query, state), "toggles": toggles_of(groups.query, state)}
+    page = page_of(runs, state, request.user, request.GET.get("after", ""))
+    return {
+        "page": page,
+        "heads": heads_of(state),
+        "chips": chips_of(page.query, state),
+        "toggles": toggles_of(page.query, state),
+    }
 
 
 @signed_in
 def rows(request: PersonRequest) -> HttpResponse:
     """Rows that are already on somebody's page, as they are now: the page puts each in the place of its old self."""
     ids = [word for word in request.GET.get("ids", "").split(",") if word]
-    context = {"runs": runs_by_id_visible_to(request.user, ids)}
-    return render(request, "runs/parts/rows.html", context)
+    state = ViewState.of(request.GET)
+    page = page_by_ids(runs_visible_to(request.user), ids, state.columns, request.user)
+    return render(request, "runs/parts/rows.html", {"page": page, "state": state})
+
+
+@signed_in
+def count(request: PersonRequest) -> HttpResponse:
+    """How many runs the view finds, in words; asked for after the page, which need not wait for it."""
+    team = current_team(request)
+    try:
+        found = (
+            count_of(runs_of_team_visible_to(request.user, team), ViewState.of(request.GET), request.user)
+            if team
+            else 0
+        )
+    except QueryError as error:
+        return HttpResponse(str(error), status=UNREADABLE, content_type="text/plain")
+    words = f"more than {MOST_COUNTED:,}" if found > MOST_COUNTED else f"{found:,}"
+    return HttpResponse(f"{words} run{'' if found == 1 else 's'}", content_type="text/plain")
+
+
+@signed_in
+def fresh(request: PersonRequest) -> JsonResponse:
+    """How many runs that the view finds were made since a moment, for the pill above the list."""
+    team = current_team(request)
+    since = _moment(request.GET.get("since", ""))
+    if team is None or since is None or since.tzinfo is None:
+        return JsonResponse({"count": 0, "detail": "since is no moment with a time zone"}, status=400)
+    runs = runs_of_team_visible_to(request.user, team)
+    try:
+        return JsonResponse({"count": fresh_of(runs, ViewState.of(request.GET), request.user, since)})
+    except QueryError as error:
+        return JsonResponse({"count": 0, "detail": str(error)}, status=UNREADABLE)
+
+
+def _moment(word: str) -> datetime | None:
+    try:
+        return parse_datetime(word[:40])
+    except ValueError:  # it looks like a moment, and there is none such
+        return None
 
 
 @signed_in
@@ -62,18 +130,3 @@ def example(request: PersonRequest) -> HttpResponse:
 def setup(request: PersonRequest) -> JsonResponse:
     """How far the installation of the engine is, for the banner."""
     return JsonResponse(setup_state() or {"done": True, "percent": 100, "message": "", "error": "", "phase": ""})
-
-
-def _filters(request: PersonRequest) -> RunFilters:
-    words = request.GET
-    sort = words.get("sort", DEFAULT_SORT)
-    status = words.get("status", "")
-    return RunFilters(
-        search=words.get("q", "").strip()[:200],
-        status=status if status in {*RunStatus.values, "active"} else "",
-        owner=words.get("owner", ""),
-        preset=words.get("preset", ""),
-        tag=words.get("tag", ""),
-        archived=words.get("archived") == "1",
-        sort=sort if sort.removeprefix("-") in SORTS else DEFAULT_SORT,
-    )

@@ -38,7 +38,7 @@ def test_keys_move_through_the_runs(page: Page, person: User, team: Team) -> Non
     page.keyboard.press("j")
     page.keyboard.press("k")
     page.keyboard.press("j")
-    expect(page.locator("tr[data-selected]")).to_have_attribute("data-run", runs[1].pk)
+    expect(page.locator("tr[data-selected]")).to_have_attribute("id", f"run-{runs[1].pk}")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Run 1", level=1)).to_be_visible()
     live(page)
