@@ -6,6 +6,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from webapp.runs import queue
+from webapp.runs.services import schedules
 from workers import housekeeping, imports, preflights, reconciler, schedule, scheduler
 
 schedule.install()
@@ -38,6 +39,11 @@ def import_task_set(number: str) -> None:
 def reconcile() -> None:
     reconciler.reconcile()
     imports.close_forgotten()
+
+
+@shared_task(name=schedule.START_DUE)
+def start_due() -> None:
+    schedules.start_due()
 
 
 @shared_task(name=schedule.TIDY_UP)

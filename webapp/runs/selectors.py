@@ -30,6 +30,7 @@ DEFAULT_SORT = "-started"
 TIMELINE_KINDS = (
     "StatusChanged",
     "PauseRequested",
+    "QueueMoved",
     "RunStarted",
     "RunEnded",
     "TasksSelected",

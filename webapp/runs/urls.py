@@ -3,7 +3,20 @@
 from django.urls import path
 from django.views.generic import RedirectView
 
-from webapp.runs.views import control, detail, fidelity, imported, listing, new, preflight
+from webapp.runs.views import (
+    control,
+    detail,
+    fidelity,
+    imported,
+    listing,
+    new,
+    preflight,
+    presets,
+    queue,
+    quota,
+    schedules,
+    sweeps,
+)
 
 app_name = "runs"
 
@@ -19,6 +32,25 @@ urlpatterns = [
     path("runs/new/preflight/<str:report_id>/", preflight.state, name="preflight_state"),
     path("runs/new/paste/", new.paste, name="paste"),
     path("runs/new/paste-command/", imported.paste_command, name="paste_command"),
+    path("runs/queue/", queue.page, name="queue"),
+    path("runs/queue/table/", queue.table, name="queue_table"),
+    path("runs/queue/move/", queue.move, name="queue_move"),
+    path("runs/queue/priority/", queue.priority, name="queue_priority"),
+    path("runs/queue/cancel/", queue.cancel, name="queue_cancel"),
+    path("runs/queue/pause/", queue.pause, name="queue_pause"),
+    path("runs/queue/release/", queue.release, name="queue_release"),
+    path("runs/schedules/", schedules.page, name="schedules"),
+    path("runs/schedules/<int:schedule_id>/switch/", schedules.switch, name="switch_schedule"),
+    path("runs/schedules/<int:schedule_id>/delete/", schedules.delete, name="delete_schedule"),
+    path("runs/sweeps/<int:sweep_id>/", sweeps.page, name="sweep"),
+    path("runs/presets/", presets.page, name="presets"),
+    path("runs/presets/new/", presets.new, name="new_preset"),
+    path("runs/presets/from-form/", presets.from_form, name="preset_from_form"),
+    path("runs/presets/<int:preset_id>/", presets.edit, name="preset"),
+    path("runs/presets/<int:preset_id>/retire/", presets.retire, name="retire_preset"),
+    path("runs/presets/<int:preset_id>/restore/", presets.restore, name="restore_preset"),
+    path("runs/quota/", quota.page, name="quota"),
+    path("runs/quota/change/", quota.change, name="change_quota"),
     path("runs/<str:run_id>/", detail.overview, name="detail"),
     path("runs/<str:run_id>/head/", detail.head, name="head"),
     path("runs/<str:run_id>/timeline/", detail.timeline, name="timeline"),
