@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from django.db.models import Count, F, QuerySet
@@ -29,7 +28,7 @@ def preset_visible_to(person: Person, preset_id: int) -> TeamPreset | None:
     return rows.filter(pk=preset_id).first()
 
 
-def locked_for(person: Person, preset: TeamPreset | None, begins_at: Checkpoint | None = None) -> Mapping[str, Any]:
+def locked_for(person: Person, preset: TeamPreset | None, begins_at: Checkpoint | None = None) -> dict[str, Any]:
     """The settings that this person may not change in a run that begins with the preset, with their values.
 
     A run that begins with a checkpoint's weights has another model.path by that, whatever is locked.

@@ -1,4 +1,4 @@
-"""Where a run comes from and what came of it: clones, checkpoints measured and continued, tries, siblings of a sweep."""
+"""Where a run comes from and what came of it: clones, checkpoints measured and continued, tries."""
 
 from __future__ import annotations
 

@@ -35,9 +35,8 @@ def preset(team: Team, maintainer: User) -> TeamPreset:
     demo = find_preset("pocket_demo")
     assert demo is not None
     locked = ["optimizer.lr", "algorithm.replay", "validation.before_training"]
-    return save_preset(
-        team=team, actor=maintainer, name="House rules", story="As we do it", config=demo.tree(), locked=locked
-    )
+    words = {"name": "House rules", "story": "As we do it", "config": demo.tree(), "locked": locked}
+    return save_preset(team=team, actor=maintainer, **words)
 
 
 def begun(preset: TeamPreset, **changes: str | None) -> dict[str, str]:

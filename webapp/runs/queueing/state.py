@@ -100,7 +100,8 @@ def gpu_hours_since(moment: datetime, now: datetime, **of: object) -> float:
         .values("gpus")
         .annotate(time=Sum(lasted))
     )
-    return sum(row["gpus"] * max(0.0, row["time"].total_seconds()) for row in rows) / 3600
+    seconds: float = sum(row["gpus"] * max(0.0, row["time"].total_seconds()) for row in rows)
+    return seconds / 3600
 
 
 def tell_reasons(runs: Iterable[Run], verdicts: Iterable[Verdict]) -> None:

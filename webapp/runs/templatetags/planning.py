@@ -44,7 +44,7 @@ def any_below(paths: Sequence[str], group: str) -> bool:
 @register.filter
 def has(mapping: Mapping[str, Any] | None, key: str) -> bool:
     """Whether a mapping has the key that is itself a variable; nothing has none."""
-    return bool(mapping) and key in mapping
+    return mapping is not None and key in mapping
 
 
 def _roughly(seconds: float) -> str:

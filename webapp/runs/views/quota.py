@@ -61,7 +61,7 @@ def _page(request: PersonRequest, team: Team, form: QuotaForm | None = None, sta
     quota = TeamQuota.objects.filter(team=team).values("gpu_hours", "desktops", "concurrent_runs").first()
     context = {
         "page": quota_visible_to(request.user, team, timezone.now()),
-        "form": form or QuotaForm(initial=quota),
+        "form": form or QuotaForm(initial=dict(quota) if quota else None),
         "may_change": can_administer_console(request.user),
     }
     return render(request, "runs/quota.html", context, status=status)
