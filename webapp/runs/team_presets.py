@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from django.db.models import Count, F, QuerySet
+from pydantic import ValidationError
 
+from arpo_engine.contract.config import RunConfig
 from webapp.accounts.models import Role, Team
 from webapp.accounts.permissions import Person, has_role
 from webapp.accounts.selectors import teams_visible_to
@@ -26,6 +28,14 @@ def preset_visible_to(person: Person, preset_id: int) -> TeamPreset | None:
     """One preset; None when it is not there, and when it is another team's."""
     rows = TeamPreset.objects.filter(team__in=teams_visible_to(person)).select_related("team", "edited_by")
     return rows.filter(pk=preset_id).first()
+
+
+def ordered(config: dict[str, Any]) -> dict[str, Any]:
+    """The settings in the form's order, which the database does not keep; those of an earlier release as they are."""
+    try:
+        return RunConfig.model_validate(config).model_dump(mode="json")
+    except ValidationError:
+        return config
 
 
 def locked_for(person: Person, preset: TeamPreset | None, begins_at: Checkpoint | None = None) -> dict[str, Any]:

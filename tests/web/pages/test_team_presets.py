@@ -171,6 +171,13 @@ def test_the_second_of_two_editors_sees_both_texts_and_saves_on_purpose(
     assert (preset.config["seed"], preset.version) == (222, 3)
 
 
+def test_editing_keeps_the_locks_of_groups_within_a_section(as_maintainer: Client, preset: TeamPreset) -> None:
+    page = as_maintainer.get(f"/runs/presets/{preset.pk}/").content.decode()
+    boxes = [part.split(">")[0] for part in page.split('name="locked" value="')[1:]]
+    assert {box.split('"')[0] for box in boxes if "checked" in box} == set(preset.locked)
+    assert page.index("kind: train") < page.index("model:") < page.index("limits:"), "in the order of the form"
+
+
 def test_a_retired_preset_begins_nothing_and_can_be_brought_back(
     as_maintainer: Client, as_runner: Client, preset: TeamPreset
 ) -> None:

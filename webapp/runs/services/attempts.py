@@ -117,7 +117,8 @@ def requeue_lost_run(run: Run, *, reason: str) -> None:
         set_status(
             run,
             RunStatus.FAILED,
-            f"Given up after {used} attempts; the last one: {reason}. Look at the log, mend the cause, then resume it",
+            f"Given up after {used} attempt{'' if used == 1 else 's'}; the last one: {reason}. "
+            "Look at the log, mend the cause, then resume it",
         )
         return
     if run.status != RunStatus.LOST:

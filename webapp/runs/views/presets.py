@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,9 +20,9 @@ from webapp.runs.config_tree import as_yaml
 from webapp.runs.errors import PresetChanged, RunRefused
 from webapp.runs.forms import PastedYamlError, RunForm
 from webapp.runs.planning_models import TeamPreset
-from webapp.runs.schema_form import form_sections
+from webapp.runs.schema_form import form_fields, form_sections
 from webapp.runs.services.team_presets import edit_preset, restore_preset, retire_preset, save_preset
-from webapp.runs.team_presets import preset_visible_to, presets_visible_to
+from webapp.runs.team_presets import ordered, preset_visible_to, presets_visible_to
 
 
 @dataclass(slots=True, kw_only=True)
@@ -54,7 +54,7 @@ def new(request: PersonRequest) -> HttpResponse:
     run = run_visible_to(request.user, request.GET.get("run", ""))
     if run is None:
         raise Http404("Name a run that you can see, or save the settings of the New run form as a preset.")
-    draft = Draft(name=run.name[:80], yaml=as_yaml(run.config))
+    draft = Draft(name=run.name[:80], yaml=as_yaml(ordered(run.config)))
     return _form(request, team, None, draft)
 
 
@@ -116,7 +116,13 @@ def _save(request: PersonRequest, team: Team, preset: TeamPreset | None) -> Http
         now = TeamPreset.objects.select_related("edited_by", "team").get(pk=preset.pk) if preset else None
         draft.version = now.version if now else 0
         return _form(
-            request, team, now, draft, problem=str(refusal), beside=as_yaml(now.config) if now else "", status=409
+            request,
+            team,
+            now,
+            draft,
+            problem=str(refusal),
+            beside=as_yaml(ordered(now.config)) if now else "",
+            status=409,
         )
     except (PermissionRefused, RunRefused, PastedYamlError) as refusal:
         status = 403 if isinstance(refusal, PermissionRefused) else 422
@@ -160,6 +166,7 @@ def _form(
         "preset": preset,
         "draft": draft,
         "sections": form_sections(),
+        "other_locks": _groups_within(draft.locked),
         "problem": problem,
         "beside": beside,
         "may_change": can_manage(request.user, team) and (preset is None or preset.retired_at is None),
@@ -167,11 +174,17 @@ def _form(
     return render(request, "runs/preset.html", context, status=status)
 
 
+def _groups_within(locked: Sequence[str]) -> list[str]:
+    """Locked groups that have no box of their own among the sections and fields, so that an edit keeps them."""
+    sections = {section.name for section in form_sections()}
+    return [name for name in locked if name not in sections and name not in form_fields()]
+
+
 def _as_saved(preset: TeamPreset) -> Draft:
     return Draft(
         name=preset.name,
         story=preset.story,
-        yaml=as_yaml(preset.config),
+        yaml=as_yaml(ordered(preset.config)),
         locked=list(preset.locked),
         version=preset.version,
     )
