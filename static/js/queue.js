@@ -1,7 +1,7 @@
 // The queue: rows are moved by drag, by buttons and by keys; it stays true without moving what is under the cursor.
 import { csrfToken, el, throttled } from "./dom.js";
 import { badge, keepConnected } from "./socket.js";
-import { toast } from "./toast.js";
+import { toast, undoable } from "./toast.js";
 
 const REFRESH_EVERY_MS = 2000;
 const POLL_EVERY_MS = 10000;
@@ -75,7 +75,15 @@ async function submit(form, submitter) {
   const text = decodeURIComponent(response.headers.get("X-Said") ?? "");
   if (response.headers.get("X-Refreshed")) show(await response.text());
   if (at) rowOf(at)?.querySelector("input[type=number]")?.focus();
-  toast(text || `The console answered ${response.status}; nothing was changed.`, { stay: !response.ok });
+  const undo = response.headers.get("X-Undo");
+  if (undo && response.ok) undoable(text, () => putBack(undo));
+  else toast(text || `The console answered ${response.status}; nothing was changed.`, { stay: !response.ok });
+}
+
+async function putBack(ids) {
+  const response = await post(holder.dataset.putBack, { runs: ids });
+  if (response.headers.get("X-Refreshed")) show(await response.text());
+  toast(decodeURIComponent(response.headers.get("X-Said") ?? "") || "Nothing was put back.");
 }
 
 function countChosen() {

@@ -37,6 +37,7 @@ urlpatterns = [
     path("runs/queue/move/", queue.move, name="queue_move"),
     path("runs/queue/priority/", queue.priority, name="queue_priority"),
     path("runs/queue/cancel/", queue.cancel, name="queue_cancel"),
+    path("runs/queue/put-back/", queue.put_back, name="queue_put_back"),
     path("runs/queue/pause/", queue.pause, name="queue_pause"),
     path("runs/queue/release/", queue.release, name="queue_release"),
     path("runs/schedules/", schedules.page, name="schedules"),

@@ -270,6 +270,34 @@ def test_chosen_runs_are_taken_out_each_with_its_own_right(
     assert nothing.status_code == 409 and "No run was chosen" in unquote(nothing["X-Said"])
 
 
+def test_what_was_taken_out_is_put_back_into_its_place(as_runner: Client, team: Team, three: list[Run]) -> None:
+    answer = as_runner.post("/runs/queue/cancel/", {"run": [three[0].pk, three[1].pk]}, headers=FETCH)
+    assert order(team) == "C"
+    back = as_runner.post("/runs/queue/put-back/", {"runs": answer["X-Undo"]}, headers=FETCH)
+    assert (back.status_code, order(team)) == (200, "ABC")
+    again = as_runner.post("/runs/queue/put-back/", {"runs": answer["X-Undo"]}, headers=FETCH)
+    assert again.status_code == 409 and "done already" in unquote(again["X-Said"])
+
+
+def test_what_was_taken_out_long_ago_or_by_right_of_others_is_not_put_back(
+    as_runner: Client, as_viewer: Client, as_stranger: Client, team: Team, three: list[Run]
+) -> None:
+    ids = ",".join(run.pk for run in three)
+    as_runner.post("/runs/queue/cancel/", {"run": ids.split(",")}, headers=FETCH)
+    for client in (as_viewer, as_stranger):
+        assert client.post("/runs/queue/put-back/", {"runs": ids}, headers=FETCH).status_code == 409
+    Run.objects.update(status_at=timezone.now() - timedelta(minutes=5))
+    assert as_runner.post("/runs/queue/put-back/", {"runs": ids}, headers=FETCH).status_code == 409
+    assert order(team) == ""
+
+
+def test_while_the_engine_is_away_no_start_is_promised(as_viewer: Client, three: list[Run]) -> None:
+    Run.objects.update(status_reason="Waiting: there is no Ray cluster yet")
+    page = as_viewer.get("/runs/queue/").content.decode()
+    assert "there is no Ray cluster yet" in page and "what starts runs cannot be reached" in page
+    assert "any moment" not in page
+
+
 def test_cancelling_never_stops_a_run_that_has_started_meanwhile(as_runner: Client, three: list[Run]) -> None:
     running(three[0])
     answer = as_runner.post("/runs/queue/cancel/", {"run": [three[0].pk]}, headers=FETCH)

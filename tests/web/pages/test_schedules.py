@@ -15,7 +15,9 @@ from tests.web.pages.test_new_run import words_of
 from webapp.accounts.models import AuditEntry, Membership, Role, Team, User
 from webapp.runs.models import Run, RunStatus
 from webapp.runs.planning_models import RunSchedule, Sweep
+from webapp.runs.presets import find_preset
 from webapp.runs.services.schedules import create_schedule, start_due, switch_schedule
+from webapp.runs.services.team_presets import retire_preset, save_preset
 
 NIGHT = {"when": "cron", "cron": "0 2 * * *", "timezone": "Europe/Berlin"}
 
@@ -102,6 +104,22 @@ def test_an_owner_who_may_not_start_runs_any_more_switches_it_off_with_the_reaso
     nightly.refresh_from_db()
     assert not Run.objects.exists() and not nightly.enabled
     assert "Switched off, nothing was started: To start a run you need the role runner" in nightly.last_told
+
+
+def test_a_preset_that_was_retired_switches_its_schedules_off_with_the_reason(
+    as_runner: Client, admin: User, team: Team
+) -> None:
+    demo = find_preset("pocket_demo")
+    assert demo is not None
+    preset = save_preset(team=team, actor=admin, name="House", story="", config=demo.tree(), locked=[])
+    words = words_of()
+    del words["preset"]
+    as_runner.post("/runs/new/", {**words, **NIGHT, "team_preset": str(preset.pk)})
+    retire_preset(preset=preset, actor=admin)
+    start_due(due(RunSchedule.objects.get()).next_at)
+    told = RunSchedule.objects.get()
+    assert not told.enabled and "The preset 'House' was retired" in told.last_told
+    assert not Run.objects.exists()
 
 
 def test_settings_of_an_earlier_release_switch_it_off_with_the_reason(nightly: RunSchedule) -> None:

@@ -19,8 +19,10 @@ from webapp.runs.queueing import state
 from webapp.runs.queueing.durations import expected_durations_s
 from webapp.runs.queueing.forecast import Forecast, forecasts
 from webapp.runs.queueing.rules import Account, Books
+from webapp.runs.services.creation import WAITING
 
 PREFIX = "Place "
+NOBODY_STARTS = "what starts runs cannot be reached, or is still being set up"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +88,7 @@ def queue_visible_to(person: Person, team: Team, now: datetime | None = None) ->
             place_of_all=of_all,
             desktops=run.needs,  # type: ignore[attr-defined]
             waits_for=_without_place(run.status_reason),
-            forecast=turns[run.pk],
+            forecast=turns[run.pk] if _has_a_place(run) else Forecast(unknown=NOBODY_STARTS),
             may_cancel=may_order or (may_own and run.owner_id == person.pk),
             first=place == 1,
             last=place == len(own),
@@ -123,6 +125,11 @@ def _gauge(name: str, used: float, bound: float | None) -> Gauge:
     share = 0 if bound is None else 100 if bound == 0 else min(100, round(100 * used / bound))
     words = f"{used:.1f}" if isinstance(used, float) and used % 1 else f"{used:.0f}"
     return Gauge(name=name, used=words, bound="" if bound is None else f"{bound:.0f}", share=share)
+
+
+def _has_a_place(run: Run) -> bool:
+    """Whether the dispatcher counts it; while the engine is away it says that instead of a place."""
+    return run.status_reason.startswith(PREFIX) or run.status_reason == WAITING
 
 
 def _without_place(reason: str) -> str:

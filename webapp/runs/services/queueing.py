@@ -23,13 +23,15 @@ from webapp.runs.planning_models import QueueHold
 from webapp.runs.queue import DISPATCH_RUNS, enqueue
 from webapp.runs.queueing import state
 from webapp.runs.queueing.rules import decide
-from webapp.runs.services.control import request_stop
+from webapp.runs.services.control import locked, request_stop, resume_run
 
 Step = Literal["top", "up", "down", "bottom"]
 STEPS: Final[tuple[Step, ...]] = ("top", "up", "down", "bottom")
 MOST_AT_ONCE: Final = 200
 """Runs that one request may cancel."""
 REASON_LETTERS: Final = 200
+UNDO_WITHIN: Final = timedelta(minutes=1)
+"""So long what was taken out can be put back into its place; afterwards it is resumed, at the end of the queue."""
 
 
 @transaction.atomic
@@ -109,6 +111,25 @@ def cancel_queued(
         else:
             done.append(run)
     return done, refused
+
+
+def queue_again(*, runs: Sequence[Run], actor: User, ip: str | None = None) -> list[Run]:
+    """Take back what `cancel_queued` did a moment ago: the runs have the places again that they had."""
+    since = timezone.now() - UNDO_WITHIN
+    back = []
+    for run in runs:
+        with transaction.atomic():
+            stopped = locked(run)
+            if stopped.status != RunStatus.STOPPED or stopped.status_at < since:
+                continue
+            try:
+                resume_run(run=stopped, actor=actor, ip=ip)
+            except (PermissionRefused, RunRefused):
+                continue
+            waited = {"place_at": stopped.place_at, "queued_at": stopped.queued_at}
+            Run.objects.filter(pk=run.pk, status=RunStatus.QUEUED).update(**waited)
+            back.append(run)
+    return back
 
 
 def _own_queue(team: Team, actor: User, run_id: str, seen: Sequence[str]) -> list[Run]:

@@ -25,6 +25,7 @@ from webapp.runs.services.queueing import (
     move_before,
     move_step,
     pause_queue,
+    queue_again,
     release_queue,
 )
 
@@ -106,6 +107,26 @@ def cancel(request: PersonRequest) -> HttpResponse:
         if not done:
             raise RunRefused(f"Nothing was taken out. {kept}")
         return f"{said} {len(refused)} not: {kept}" if refused else said
+
+    answer = _done(request, team, service)
+    if answer.status_code == 200:
+        answer.headers["X-Undo"] = ",".join(run.pk for run in runs)
+    return answer
+
+
+@require_POST
+@signed_in
+def put_back(request: PersonRequest) -> HttpResponse:
+    """Take a cancellation of a moment ago back."""
+    team = _team(request)
+    ids = [word for word in request.POST.get("runs", "").split(",") if word][:MOST_AT_ONCE]
+    runs = list(runs_visible_to(request.user).filter(team=team, pk__in=ids))
+
+    def service() -> str:
+        back = queue_again(runs=runs, actor=request.user, ip=request.META.get("REMOTE_ADDR"))
+        if not back:
+            raise RunRefused("Nothing was put back: it is too late for that, or it was done already.")
+        return f"{len(back)} run{'' if len(back) == 1 else 's'} put back."
 
     return _done(request, team, service)
 

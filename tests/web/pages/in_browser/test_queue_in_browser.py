@@ -128,6 +128,9 @@ def test_a_priority_is_typed_and_chosen_runs_are_taken_out(page: Page, three: li
     page.get_by_role("button", name="Take the chosen out of the queue").click()
     expect(page.get_by_text("2 runs taken out")).to_be_visible()
     assert in_rows() == names(page) == ["Third"]
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_text("2 runs put back.")).to_be_visible()
+    assert in_rows() == names(page) == ["Third", "First", "Second"]
 
 
 def test_a_sweep_is_counted_while_it_is_typed(page: Page, person: User) -> None:
