@@ -5,6 +5,7 @@ import os
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "webapp.settings")
+os.environ.setdefault("ARPO_DB_POOL", "20")
 http_application = get_asgi_application()
 
 # Only after Django is set up: routing imports models.

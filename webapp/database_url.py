@@ -8,10 +8,17 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from webapp.env import EnvError
 
 SCHEMES = ("postgres", "postgresql")
+WAIT_FOR_POOL_S = 5.0
+"""A request that finds no connection for so long is answered with an error instead of being kept waiting."""
 
 
-def parse_database_url(url: str) -> dict[str, Any]:
-    """Django's DATABASES entry for postgresql://user:password@host:port/name?option=value."""
+def parse_database_url(url: str, *, pool: int = 0, max_age_s: int = 60) -> dict[str, Any]:
+    """Django's DATABASES entry for postgresql://user:password@host:port/name?option=value.
+
+    With `pool` the process shares so many connections; without, each of its threads keeps one for `max_age_s`. The web
+    server needs a pool: it gives each request a thread of its own, and a connection made anew costs it and the database
+    more than most pages do. Processes that fork must not have one.
+    """
     parts = urlsplit(url)
     if parts.scheme not in SCHEMES:
         raise EnvError(
@@ -32,5 +39,11 @@ def parse_database_url(url: str) -> dict[str, Any]:
         "PASSWORD": unquote(parts.password or ""),
         "HOST": parts.hostname or "",
         "PORT": str(port),
-        "OPTIONS": dict(parse_qsl(parts.query)),
+        "OPTIONS": dict(parse_qsl(parts.query)) | _pool(pool),
+        "CONN_MAX_AGE": 0 if pool else max_age_s,
+        "CONN_HEALTH_CHECKS": True,
     }
+
+
+def _pool(size: int) -> dict[str, Any]:
+    return {"pool": {"min_size": 1, "max_size": size, "timeout": WAIT_FOR_POOL_S}} if size else {}

@@ -136,8 +136,11 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # Services
 
 DATABASES = {
-    "default": parse_database_url(service_url("DATABASE_URL", SERVICES, "postgresql"))
-    | {"CONN_MAX_AGE": envint("ARPO_DB_CONN_MAX_AGE_S", 60, minimum=0), "CONN_HEALTH_CHECKS": True},
+    "default": parse_database_url(
+        service_url("DATABASE_URL", SERVICES, "postgresql"),
+        pool=envint("ARPO_DB_POOL", 0, minimum=0),
+        max_age_s=envint("ARPO_DB_CONN_MAX_AGE_S", 60, minimum=0),
+    )
 }
 
 VALKEY_URL = service_url("VALKEY_URL", SERVICES, "redis")

@@ -47,7 +47,7 @@ def load_example(file: Path, *, owner: User, team: Team) -> tuple[Run, bool]:
     if present is not None:
         return present, False
     with tempfile.TemporaryDirectory(prefix="arpo-example-") as place:
-        folder = _unpack(file, Path(place))
+        folder = unpack_example(file, Path(place))
         try:
             with transaction.atomic():
                 run = _load(folder, run_id, owner, team)
@@ -83,8 +83,12 @@ def _load(folder: Path, run_id: str, owner: User, team: Team) -> Run:
     return run
 
 
-def _unpack(file: Path, place: Path) -> Path:
-    """Unpack into `place`; the run folder is the one that holds the spool."""
+def unpack_example(file: Path, place: Path) -> Path:
+    """Unpack a zipped run folder into `place`; the run folder is the one that holds the spool.
+
+    Raises:
+        ExampleUnusable: the file is no zipped run folder.
+    """
     try:
         with zipfile.ZipFile(file) as archive:
             size = sum(entry.file_size for entry in archive.infolist())

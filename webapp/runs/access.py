@@ -20,3 +20,11 @@ def runs_visible_to(person: Person) -> QuerySet[Run]:
 def run_visible_to(person: Person, run_id: str) -> Run | None:
     """One run; None both when it does not exist and when it is somebody else's: the two look the same from outside."""
     return runs_visible_to(person).filter(pk=run_id).select_related("team", "owner").first()
+
+
+def viewers_of(run: Run) -> frozenset[int] | None:
+    """Ids of all persons who may see the run now; None: everybody who is signed in. `run_visible_to`, turned round."""
+    if run.is_example:
+        return None
+    members = Membership.objects.filter(team_id=run.team_id, user__is_active=True)
+    return frozenset(members.values_list("user_id", flat=True))

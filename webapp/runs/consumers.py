@@ -17,15 +17,18 @@ from channels.generic.websocket import AsyncJsonWebsocketConsumer
 from webapp.accounts.models import User
 from webapp.accounts.permissions import Person
 from webapp.accounts.selectors import teams_visible_to
-from webapp.runs.access import run_visible_to, runs_visible_to
-from webapp.runs.live import as_message, run_group, team_group
-from webapp.runs.models import Run, RunEvent
+from webapp.runs.access import runs_visible_to
+from webapp.runs.audience import Glance, Room, enter, leave
+from webapp.runs.live import run_group, team_group
+from webapp.runs.models import Run
 
 REPLAY_LIMIT: Final = 2000
 """Missed events beyond which the page is told to load itself anew."""
 REPLAY_CHUNK: Final = 250
 PULSE_S: Final = 10.0
 """How often a quiet socket looks into the table itself, and tells the page that it is alive."""
+GLANCE_S: Final = 1.0
+"""How old a look at the run may be that a pulse goes by."""
 NOT_FOUND: Final = 4404
 """Close code: there is no such run for this person."""
 
@@ -42,6 +45,7 @@ class RunConsumer(AsyncJsonWebsocketConsumer):
 
     run_id: str
     cursor: int
+    room: Room | None = None
     _pulse: asyncio.Task[None] | None = None
 
     async def connect(self) -> None:
@@ -49,20 +53,24 @@ class RunConsumer(AsyncJsonWebsocketConsumer):
         self.run_id = self.scope["url_route"]["kwargs"]["run_id"]
         self.cursor = _since(self.scope)
         self._order = asyncio.Lock()
-        if not await self._may_look():
+        self.room = enter(self.run_id)
+        if await self._glance_now() is None:
             await self.accept()
             await self.close(NOT_FOUND)
             return
         await self.channel_layer.group_add(run_group(self.run_id), self.channel_name)
         await self.accept()
         async with self._order:
-            await self._catch_up()
+            # Looked anew: what was announced before the page was in the group is not announced to it again.
+            await self._catch_up(await self._glance_now(within_s=0.0))
         self._pulse = asyncio.create_task(self._beat())
 
     async def disconnect(self, code: int) -> None:
         """Leave the group; nothing else is kept."""
         if self._pulse is not None:
             self._pulse.cancel()
+        if self.room is not None:
+            leave(self.run_id, self.room)
         await self.channel_layer.group_discard(run_group(self.run_id), self.channel_name)
 
     async def run_advanced(self, message: dict[str, Any]) -> None:
@@ -70,60 +78,57 @@ class RunConsumer(AsyncJsonWebsocketConsumer):
         async with self._order:
             if message["cursor"] <= self.cursor:
                 return
-            if not await self._may_look():
+            assert self.room is not None, "connect entered it"
+            glance = await self.room.after(message["cursor"])
+            if glance is None or not glance.shows_to(_person(self.scope)):
                 await self.close(NOT_FOUND)
-                return
-            if message["events"] and message["first"] <= self.cursor + 1:
-                await self._push([event for event in message["events"] if event["cursor"] > self.cursor])
+            elif message["events"] and message["first"] <= self.cursor + 1:
+                await self._push(glance, [event for event in message["events"] if event["cursor"] > self.cursor])
             else:
-                await self._catch_up()
+                await self._catch_up(glance)
 
     async def _beat(self) -> None:
         """Heal lost hints, notice lost rights, and keep the page's dot honest."""
         while True:
             await asyncio.sleep(PULSE_S)
             async with self._order:
-                if not await self._may_look():
+                glance = await self._glance_now()
+                if glance is None:
                     await self.close(NOT_FOUND)
                     return
-                await self._catch_up()
+                await self._catch_up(glance)
                 await self.send_json({"type": "pulse", "cursor": self.cursor, "at": time.time()})
 
-    async def _catch_up(self) -> None:
-        """Send all that the log has after the cursor, or say that it is too much for a socket."""
-        newest = await self._newest_cursor()
-        if newest - self.cursor > REPLAY_LIMIT:
-            self.cursor = newest
-            await self.send_json({"type": "reload", "cursor": newest})
-            return
-        while rows := await self._events_after_cursor():
-            await self._push(rows)
+    async def _glance_now(self, within_s: float = GLANCE_S) -> Glance | None:
+        """The run as it is now; None when it is gone, or not this person's to see."""
+        assert self.room is not None, "connect entered it"
+        glance = await self.room.lately(within_s)
+        return glance if glance is not None and glance.shows_to(_person(self.scope)) else None
 
-    async def _push(self, events: list[dict[str, Any]]) -> None:
+    async def _catch_up(self, glance: Glance | None) -> None:
+        """Send all that the log has after the cursor, or say that it is too much for a socket."""
+        if glance is None or self.room is None:
+            return
+        if glance.run.last_cursor - self.cursor > REPLAY_LIMIT:
+            self.cursor = glance.run.last_cursor
+            await self.send_json({"type": "reload", "cursor": self.cursor})
+            return
+        while self.cursor < glance.run.last_cursor:
+            rows = await self.room.events_after(glance, self.cursor, REPLAY_CHUNK)
+            if not rows:
+                return
+            await self._push(glance, rows)
+
+    async def _push(self, glance: Glance, events: list[dict[str, Any]]) -> None:
         if not events:
             return
         self.cursor = events[-1]["cursor"]
-        await self.send_json(
-            {"type": "events", "cursor": self.cursor, "events": events, "run": await self._state_of_run()}
+        await self.send(
+            text_data=glance.text(
+                events,
+                lambda: {"type": "events", "cursor": self.cursor, "events": events, "run": state_of_run(glance.run)},
+            )
         )
-
-    @database_sync_to_async
-    def _may_look(self) -> bool:
-        return run_visible_to(_person(self.scope), self.run_id) is not None
-
-    @database_sync_to_async
-    def _newest_cursor(self) -> int:
-        return Run.objects.values_list("last_cursor", flat=True).get(pk=self.run_id)
-
-    @database_sync_to_async
-    def _events_after_cursor(self) -> list[dict[str, Any]]:
-        columns = ("run_id", "cursor", "attempt", "seq", "kind", "at", "data")
-        events = RunEvent.objects.filter(run_id=self.run_id, cursor__gt=self.cursor).order_by("cursor")
-        return [as_message(row) for row in events.values_list(*columns)[:REPLAY_CHUNK]]
-
-    @database_sync_to_async
-    def _state_of_run(self) -> dict[str, Any]:
-        return state_of_run(Run.objects.get(pk=self.run_id))
 
 
 class RunListConsumer(AsyncJsonWebsocketConsumer):

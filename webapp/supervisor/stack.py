@@ -27,6 +27,8 @@ from webapp.supervisor.queuewatch import QueueWatch
 from webapp.supervisor.valkey import Valkey
 
 EVERY_ADDRESS: Final = frozenset({"0.0.0.0", "::", ""})
+SOCKETS: Final = ("--ws-per-message-deflate", "false")
+"""Small messages to many pages: compressing each for each costs more than it saves, in time and in memory."""
 STOP_ORDER: Final = ("beat", "worker", "ray", "web", "valkey", "postgres")
 """Ray before the web, so that the last events of a run that is cut off still arrive."""
 
@@ -98,7 +100,7 @@ class Stack:
     def web_spec(self) -> Spec:
         """The web server; ready when it answers and reaches its database."""
         argv = ("uvicorn", "webapp.asgi:application", "--host", self.options.host, "--port", str(self.port))
-        flags = ("--lifespan", "off", "--no-access-log", "--timeout-graceful-shutdown", "5")
+        flags = ("--lifespan", "off", "--no-access-log", "--timeout-graceful-shutdown", "5", *SOCKETS)
         return Spec(
             name="web",
             log=RotatingLog(self.logs / "web.log"),

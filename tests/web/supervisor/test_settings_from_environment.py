@@ -100,6 +100,14 @@ def test_a_database_url_becomes_djangos_setting() -> None:
         "arpo",
     )
     assert setting["OPTIONS"] == {"sslmode": "require"}
+    assert setting["CONN_MAX_AGE"] == 60
+
+
+def test_a_process_with_a_pool_keeps_the_urls_options_and_no_connection_of_a_thread() -> None:
+    setting = parse_database_url("postgresql://u:p@h/arpo?sslmode=require", pool=7)
+    assert setting["OPTIONS"]["sslmode"] == "require"
+    assert setting["OPTIONS"]["pool"]["max_size"] == 7
+    assert setting["CONN_MAX_AGE"] == 0
 
 
 @pytest.mark.parametrize(

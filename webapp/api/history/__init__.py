@@ -1,0 +1,1 @@
+"""A history of many runs for benchmarks and pictures, made from one recorded run: varied, ingested, copied."""

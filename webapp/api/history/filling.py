@@ -1,0 +1,246 @@
+"""A team's year of runs: a few with every episode, the others with their line in the list and their latest numbers.
+
+Deep runs are variations of one recorded run, taken in through the engine's own door, and copies of those inside the
+database. Light runs are what such a run would show in the list at some step; they have no episodes and no curves.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import random
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from django.db import transaction
+
+from arpo_engine.contract.config import RunConfig, config_hash, parse_config
+from arpo_engine.contract.events import Envelope
+from arpo_engine.contract.reporting import SPOOL_NAME
+from webapp.accounts.models import Membership, Role, Team, User
+from webapp.accounts.secrets import digest_of, make_secret
+from webapp.accounts.services import create_team
+from webapp.api.example import bundled_examples, unpack_example
+from webapp.api.history.copying import copy_run
+from webapp.api.history.variation import Line, Variation, varied
+from webapp.api.ingest import ingest
+from webapp.api.spool import BATCH_LINES, ship_frames
+from webapp.bulk import copy_rows
+from webapp.metrics.models import Series
+from webapp.runs.models import Run, RunAttempt, RunKind, RunStatus, new_run_id
+
+TEAM: Final = "Desktop lab"
+PEOPLE: Final = (("mira", "Mira Okafor"), ("jonas", "Jonas Lindqvist"), ("wei", "Wei Zhang"), ("ana", "Ana Duarte"))
+VARIATIONS: Final = (
+    Variation(seed=1, last_step=60),
+    Variation(seed=2, last_step=60, kept_tasks=0.5, fault_share=0.03),
+    Variation(seed=3, last_step=44, outcome="stopped", reason="Stopped by Mira Okafor", kept_tasks=0.8),
+    Variation(seed=4, last_step=60, restarted_from=20, kept_tasks=0.7, fault_share=0.1),
+    Variation(seed=5, last_step=23, outcome="failed", reason="The loss is not a finite number (guard.max_returns 3)"),
+    Variation(seed=6, last_step=60, kept_tasks=0.35),
+)
+SETTINGS: Final[tuple[tuple[str, tuple[Any, ...]], ...]] = (
+    ("optimizer.lr", (1e-4, 2.5e-4, 5e-4, 1e-3)),
+    ("rollout.temperature", (0.7, 1.0, 1.2)),
+    ("algorithm.replay.enabled", (True, True, False)),
+    ("algorithm.clip.high", (0.2, 0.3)),
+    ("seed", (0, 1, 2, 3, 4)),
+)
+TAGS: Final = ("baseline", "ablation", "lr sweep", "no replay", "seed study", "paper", "nightly")
+YEAR: Final = timedelta(days=365)
+ARCHIVED_SHARE: Final = 0.05
+
+Tell = Callable[[str], None]
+
+
+class HistoryRefused(Exception):
+    """This console is not filled with made-up runs; the text says why and how it could be."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filled:
+    """What was made."""
+
+    team: Team
+    runs: int
+    deep_runs: int
+    episodes: int
+
+
+def fill_history(
+    *,
+    runs: int,
+    episodes: int,
+    seed: int = 0,
+    variations: Sequence[Variation] = VARIATIONS,
+    tell: Tell = lambda _: None,
+) -> Filled:
+    """Make a team with so many runs, of which as many are deep as it takes for so many episodes.
+
+    Raises:
+        HistoryRefused: the team is there already.
+    """
+    if Team.objects.filter(name=TEAM).exists():
+        raise HistoryRefused(f"There is a team {TEAM!r} already; delete it and its runs, or use another database.")
+    dice = random.Random(seed)
+    team, people = _people()
+    with tempfile.TemporaryDirectory(prefix="arpo-history-") as place:
+        folder = unpack_example(bundled_examples()[0], Path(place))
+        recording = [json.loads(line) for line in (folder / SPOOL_NAME).read_text(encoding="utf-8").splitlines()]
+        config = parse_config(json.loads((folder / "config.json").read_text(encoding="utf-8")))
+        maker = _Maker(team, people, config, dice)
+        deep = list(_originals(maker, variations[:runs], recording, folder, episodes, tell))
+    made = sum(run.episodes_count for run in deep)
+    for source in itertools.cycle(tuple(deep)):
+        if made >= episodes or len(deep) >= runs:
+            break
+        deep.append(maker.copy_of(source))
+        made += source.episodes_count
+        tell(f"{len(deep)} runs with {made} episodes")
+    rest = runs - len(deep)
+    maker.light(deep[: len(variations)], rest)
+    tell(f"{rest} more runs with their line in the list")
+    return Filled(team=team, runs=runs, deep_runs=len(deep), episodes=made)
+
+
+def _people() -> tuple[Team, list[User]]:
+    people = [User.objects.get_or_create(username=name, defaults={"display_name": full})[0] for name, full in PEOPLE]
+    team = create_team(name=TEAM, admin=people[0])
+    for person, role in zip(people[1:], (Role.MAINTAINER, Role.RUNNER, Role.RUNNER), strict=True):
+        Membership.objects.create(user=person, team=team, role=role)
+    return team, people
+
+
+def _originals(
+    maker: _Maker, variations: Sequence[Variation], recording: Sequence[Line], folder: Path, episodes: int, tell: Tell
+) -> Iterator[Run]:
+    made = 0
+    for variation in variations:
+        run = maker.ingested(varied(recording, variation), folder)
+        made += run.episodes_count
+        tell(f"{run.name}: {run.episodes_count} episodes taken in")
+        yield run
+        if made >= episodes:
+            return
+
+
+@dataclass(frozen=True, slots=True)
+class _Maker:
+    """Makes runs of one team, each with settings, an owner, tags and a day of its own."""
+
+    team: Team
+    people: Sequence[User]
+    config: RunConfig
+    dice: random.Random
+
+    def ingested(self, lines: Sequence[Line], folder: Path) -> Run:
+        """A run whose lines came in as an engine's would."""
+        envelopes = [Envelope.model_validate(line) for line in lines]
+        begun_at = envelopes[0].at
+        run = self._row(begun_at, RunStatus.PREPARING)
+        run.save(force_insert=True)
+        for number, of_attempt in itertools.groupby(envelopes, key=lambda line: line.attempt):
+            attempt = RunAttempt.objects.create(run=run, number=number, token_hash=digest_of(make_secret("run")))
+            while batch := list(itertools.islice(of_attempt, BATCH_LINES)):
+                ingest(attempt, batch)
+            ship_frames(attempt, folder)
+        RunAttempt.objects.filter(run=run, ended_at=None).update(
+            state=RunAttempt.State.LOST, reason="The machine was restarted", ended_at=begun_at
+        )
+        run.refresh_from_db()
+        Run.objects.filter(pk=run.pk).update(status_at=run.finished_at or begun_at)
+        return run
+
+    def copy_of(self, source: Run) -> Run:
+        """A run with all rows of another one, on another day, with settings and an owner of its own."""
+        later = -self.dice.random() * YEAR
+        run = self._row(source.created_at + later, RunStatus(source.status))
+        _take_progress(run, source, later)
+        run.save(force_insert=True)
+        copy_run(source, run, later)
+        return run
+
+    @transaction.atomic
+    def light(self, sources: Sequence[Run], count: int) -> None:
+        """Runs that have their row and the latest value of each of a source's curves."""
+        values = {
+            source.pk: list(Series.objects.filter(run=source).values_list("key", "last_step", "last_value"))
+            for source in sources
+        }
+        for start in range(0, count, 1000):
+            chosen = [self.dice.choice(sources) for _ in range(min(1000, count - start))]
+            rows = [(self._light_row(source), source) for source in chosen]
+            Run.objects.bulk_create([row for row, _ in rows])
+            series = (
+                (row.pk, key, step, None if value is None else value * (0.85 + 0.3 * self.dice.random()))
+                for row, source in rows
+                for key, step, value in values[source.pk]
+            )
+            copy_rows(Series, ("run_id", "key", "last_step", "last_value"), series)
+
+    def _light_row(self, source: Run) -> Run:
+        later = -self.dice.random() * YEAR
+        run = self._row(source.created_at + later, RunStatus(source.status))
+        _take_progress(run, source, later)
+        luck = 0.6 + 0.4 * self.dice.random()
+        run.successes = round(run.successes * luck)
+        run.held_out_successes = round(run.held_out_successes * luck)
+        run.sparkline = [None if share is None else round(share * luck, 4) for share in source.sparkline]
+        run.last_cursor = run.episodes_count = run.faults_count = run.frames_bytes = run.replay_size = 0
+        return run
+
+    def _row(self, at: datetime, status: RunStatus) -> Run:
+        config, words = self._settings()
+        name = ", ".join(words) or "Defaults"
+        return Run(
+            id=new_run_id(),
+            team=self.team,
+            owner=self.dice.choice(self.people),
+            name=name,
+            kind=RunKind.TRAIN,
+            preset=self.dice.choice(("pocket_demo", "pocket_demo", "pocket_grpo", "")),
+            tags=self.dice.sample(TAGS, self.dice.choice((0, 1, 1, 2))),
+            config=config.model_dump(mode="json"),
+            config_hash=config_hash(config),
+            total_steps=config.limits.steps,
+            status=status,
+            status_at=at,
+            created_at=at,
+            queued_at=at,
+            started_at=at,
+            archived_at=at + timedelta(days=1) if self.dice.random() < ARCHIVED_SHARE else None,
+        )
+
+    def _settings(self) -> tuple[RunConfig, list[str]]:
+        """The recorded run's config with a few settings changed, and those in words for its name."""
+        data = self.config.model_dump(mode="json")
+        words = []
+        for path, choices in self.dice.sample(SETTINGS, 2):
+            value = self.dice.choice(choices)
+            *folders, last = path.split(".")
+            place = data
+            for folder in folders:
+                place = place[folder]
+            if place[last] != value:
+                place[last] = value
+                words.append(f"{last if last != 'enabled' else 'replay'} {value}")
+        data["title"] = ", ".join(words) or "Defaults"
+        return parse_config(data), words
+
+
+def _take_progress(run: Run, source: Run, later: timedelta) -> None:
+    for name in (
+        "status_reason", "phase", "phase_detail", "step", "successes", "attempts_count", "held_out_successes",
+        "held_out_attempts", "sparkline_stride", "episodes_count", "faults_count", "replay_size", "desktops",
+        "last_cursor", "frames_bytes",
+    ):  # fmt: skip
+        setattr(run, name, deepcopy(getattr(source, name)))
+    run.sparkline = list(source.sparkline)
+    for name in ("status_at", "started_at", "finished_at", "progress_at"):
+        at = getattr(source, name)
+        setattr(run, name, at + later if at else None)
