@@ -62,7 +62,7 @@ function startRequests() {
   document.addEventListener("htmx:before:response", (event) => {
     const { response, sourceElement } = event.detail.ctx;
     const said = decodeURIComponent(response.headers.get("X-Said") ?? "");
-    if (response.status < 400 || response.status === 422 || response.headers.get("X-Refreshed")) {
+    if (response.status < 400 || response.status === 422) {
       const undo = sourceElement?.dataset.undo;
       if (said && undo) undoable(said, () => htmx.ajax("POST", undo, { target: "#run-head", swap: "outerMorph" }));
       else if (said) toast(said);

@@ -89,6 +89,13 @@ def test_a_browser_leaves_disabled_fields_out_and_the_preset_fills_them(as_runne
     assert run.config["algorithm"]["replay"] == preset.config["algorithm"]["replay"]
 
 
+def test_what_is_locked_counts_in_the_check_where_it_will_run(
+    as_runner: Client, preset: TeamPreset, valkey: str
+) -> None:
+    words = {name: word for name, word in begun(preset).items() if not name.startswith("c.optimizer.lr")}
+    assert "Mend the settings first" not in as_runner.post("/runs/new/preflight/", words).content.decode()
+
+
 @pytest.mark.parametrize(
     ("changes", "field"),
     [

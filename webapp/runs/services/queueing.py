@@ -101,16 +101,21 @@ def cancel_queued(
         raise RunRefused(f"{len(runs)} runs are too many at once; choose {MOST_AT_ONCE} or fewer.")
     done, refused = [], []
     for run in runs:
-        if Run.objects.filter(pk=run.pk).exclude(status=RunStatus.QUEUED).exists():
-            refused.append((run, "does not wait any more"))
-            continue
         try:
-            request_stop(run=run, actor=actor, ip=ip)
+            _cancel(run, actor, ip)
         except (PermissionRefused, RunRefused) as refusal:
             refused.append((run, str(refusal)))
         else:
             done.append(run)
     return done, refused
+
+
+@transaction.atomic
+def _cancel(run: Run, actor: User, ip: str | None) -> None:
+    """Stop a run that still waits; its row is held, so that it cannot start in between."""
+    if locked(run).status != RunStatus.QUEUED:
+        raise RunRefused("does not wait any more")
+    request_stop(run=run, actor=actor, ip=ip)
 
 
 def queue_again(*, runs: Sequence[Run], actor: User, ip: str | None = None) -> list[Run]:
