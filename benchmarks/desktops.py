@@ -6,7 +6,8 @@ processes, so what desktops share is counted once); `screenshot_ms` at the clien
 it; `click_to_screenshot_ms` a click and the picture after it, without the fixed pause; then episodes of a few steps
 through the production pool, several desktops at once, with `steps_per_s` of the whole and `readiness_failures`. Last,
 `leaked`: desktops that are left after a kill -9 of the pool's process, of the run, and (with `--engine`) of the Docker
-engine; and `faults`: the same episodes while desktops are killed, frozen, robbed of their display and slowed down.
+engine; and `faults`: the same episodes while desktops are killed, frozen, robbed of their display, filled to the last
+byte and put behind a slow network.
 
 What would make it unfair: a machine that is busy with something else (the load at the start is in the line of JSON), an
 image that is not on its disk's cache yet (one start warms up and is not counted), fewer episodes than 200, and the

@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import random
-import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import psutil
-
 from arpo_engine.contract.actions import Click
 from arpo_engine.contract.errors import ArpoError
 from arpo_engine.contract.reporting import MemorySink
 from arpo_engine.desktops.pool import DesktopPool
+from benchmarks.desktops_faults import FAULTS, Victim
 from benchmarks.desktops_world import REQUEST_TIMEOUT_S, RowHost, World, processes
 
 STEPS = 5
 FAULTY_SHARE = 0.05
-SLOW_S = 3.0
-"""Longer than any answer takes, and shorter than what counts as stuck."""
+SURVIVED = "survived"
 SEED = 5
 
 
@@ -34,8 +30,8 @@ class Tally:
     steps: int = 0
     started: int = 0
     readiness_failures: int = 0
-    survived: int = 0
-    """Episodes that were disturbed and went on to their end."""
+    fates: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Of the disturbed episodes: by which fault, and the name of the error that ended it, or `SURVIVED`."""
     named: Counter[str] = field(default_factory=Counter)
     unnamed: Counter[str] = field(default_factory=Counter)
     """Errors that no part of the engine raises on purpose: each would have ended a run."""
@@ -55,33 +51,39 @@ async def episodes(world: World, *, count: int, at_once: int) -> dict[str, Any]:
 
 async def with_faults(world: World, *, count: int, at_once: int) -> dict[str, Any]:
     """The same, with a fault in one of twenty episodes; every kind at least once where there are enough."""
-    rng, injected, tally = random.Random(SEED), Counter[str](), Tally()
+    rng, tally = random.Random(SEED), Tally()
     wanted = max(round(count * FAULTY_SHARE), 1)
     places = {
         place: list(FAULTS)[number % len(FAULTS)] for number, place in enumerate(rng.sample(range(count), wanted))
     }
 
-    def disturb(number: int, host: RowHost) -> bool:
-        name = places.get(number)
-        if name is None or host.present is None:
-            return False
-        FAULTS[name]([*processes(host.present)])
-        injected[name] += 1
-        return True
+    def disturb(number: int, host: RowHost) -> str:
+        name = places.get(number, "")
+        if name and host.present is not None:
+            FAULTS[name](Victim(host.present, [*processes(host.present)], host.hang_up))
+        return name
 
     await _run(world, tally, count=count, at_once=at_once, disturb=disturb)
     return {
-        "injected": sum(injected.values()),
-        "by_kind": dict(injected),
-        "named": sum(tally.named.values()),
+        "injected": tally.fates.total(),
+        "by_kind": _by_kind(tally.fates),
+        "named": tally.named.total(),
         "names": dict(tally.named),
-        "survived": tally.survived,
+        "survived": sum(number for (_, fate), number in tally.fates.items() if fate == SURVIVED),
         "runs_ended": sum(tally.unnamed.values()),
     }
 
 
+def _by_kind(fates: Mapping[tuple[str, str], int]) -> dict[str, dict[str, int]]:
+    """Each fault, and what became of the episodes that it struck."""
+    found: dict[str, dict[str, int]] = {name: {} for name in FAULTS if any(name == kind for kind, _ in fates)}
+    for (kind, fate), number in fates.items():
+        found[kind][fate] = number
+    return found
+
+
 async def _run(
-    world: World, tally: Tally, *, count: int, at_once: int, disturb: Callable[[int, RowHost], bool] | None
+    world: World, tally: Tally, *, count: int, at_once: int, disturb: Callable[[int, RowHost], str] | None
 ) -> None:
     hosts = await world.hosts(at_once)
     pool = DesktopPool(hosts, reset_timeout_s=120, step_timeout_s=REQUEST_TIMEOUT_S * 4, restarts=5, sink=MemorySink())
@@ -98,13 +100,13 @@ async def _worker(
     pool: DesktopPool,
     numbers: Iterator[int],
     tally: Tally,
-    disturb: Callable[[int, RowHost], bool] | None,
+    disturb: Callable[[int, RowHost], str] | None,
     hosts: Mapping[str, Any],
 ) -> None:
     for number in numbers:
         tally.started += 1
         lease = await pool.lease()
-        began = disturbed = False
+        began, disturbed, fate = False, "", SURVIVED
         try:
             await lease.reset(world.tasks[number % len(world.tasks)])
             began = True
@@ -113,58 +115,15 @@ async def _worker(
                     disturbed = disturb(number, hosts[lease.name.rpartition("/")[0]])
                 await lease.step(Click(x=100 + step, y=100))
                 tally.steps += 1
-            tally.survived += disturbed
         except ArpoError as error:
-            tally.named[type(error).__name__] += 1
+            fate = type(error).__name__
+            tally.named[fate] += 1
             tally.readiness_failures += not began
         # Whatever else there is would have ended the run, which is what is counted.
         except Exception as error:  # noqa: BLE001
-            tally.unnamed[type(error).__name__] += 1
+            fate = type(error).__name__
+            tally.unnamed[fate] += 1
         finally:
             pool.give_back(lease)
-
-
-def _of(found: list[psutil.Process], name: str) -> list[psutil.Process]:
-    """The processes of a desktop that run a program."""
-    wanted = []
-    for process in found:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            if any(name in word for word in process.cmdline()[:4]):
-                wanted.append(process)
-    return wanted
-
-
-def _killed(found: list[psutil.Process]) -> None:
-    found[0].kill()
-
-
-def _frozen(found: list[psutil.Process]) -> None:
-    for process in _of(found, "Xvfb"):
-        process.send_signal(signal.SIGSTOP)
-
-
-def _without_display(found: list[psutil.Process]) -> None:
-    """The server goes on, and answers everything with an inner error."""
-    for process in _of(found, "Xvfb"):
-        process.kill()
-
-
-def _slow(found: list[psutil.Process]) -> None:
-    servers = _of(found, "arpo_desktop")
-    for process in servers:
-        process.send_signal(signal.SIGSTOP)
-
-    def go_on() -> None:
-        for process in servers:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.send_signal(signal.SIGCONT)
-
-    asyncio.get_running_loop().call_later(SLOW_S, go_on)
-
-
-FAULTS: Mapping[str, Callable[[list[psutil.Process]], None]] = {
-    "killed": _killed,
-    "frozen_display": _frozen,
-    "server_errors": _without_display,
-    "slow": _slow,
-}
+        if disturbed:
+            tally.fates[disturbed, fate] += 1

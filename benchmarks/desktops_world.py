@@ -65,6 +65,12 @@ class RowHost:
         """The desktop of the present episode."""
         return self._desktop._machine if self._desktop is not None else None
 
+    def hang_up(self) -> None:
+        """Close the connection to the server of the present desktop; the next request makes a new one."""
+        client = self._desktop._client if self._desktop is not None else None
+        if client is not None:
+            client.close()
+
     async def call(self, index: int, request: Request) -> Answer:
         """See `DesktopHost.call`."""
         row = self._row

@@ -29,6 +29,19 @@ def copy_into(table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]])
                 copy.write_row([as_json(cell) if isinstance(cell, dict | list) else cell for cell in row])
 
 
+def copy_binary(table: str, columns: Sequence[str], types: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """COPY rows of plain numbers and times into a table in the binary form, which costs half as much on either side."""
+    statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(
+        sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, columns))
+    )
+    with connection.cursor() as wrapper:
+        cursor = cast("psycopg.Cursor[Any]", wrapper.cursor)
+        with connection.wrap_database_errors, cursor.copy(statement) as copy:
+            copy.set_types(types)
+            for row in rows:
+                copy.write_row(row)
+
+
 def as_json(value: Any) -> str:
     """JSON that Postgres takes: a NUL character, which JSONB refuses, becomes the replacement character."""
     text = orjson.dumps(value).decode()

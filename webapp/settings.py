@@ -98,6 +98,7 @@ INSTALLED_APPS = [
     "webapp.metrics",
     "webapp.episodes",
     "webapp.benchmarks",
+    "webapp.analysis",
     "webapp.api",
     "webapp.supervisor",
 ]

@@ -10,6 +10,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("accounts/", include("webapp.accounts.urls")),
     path("api/v1/", include("webapp.api.urls")),
+    path("", include("webapp.analysis.urls")),
     path("", include("webapp.episodes.urls")),
     path("", include("webapp.fleet.urls")),
     path("", include("webapp.metrics.urls")),
@@ -18,3 +19,4 @@ urlpatterns = [
 ]
 
 handler400 = "webapp.runs.views.failures.bad_request"
+handler500 = "webapp.outage.server_error"

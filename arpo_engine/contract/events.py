@@ -7,9 +7,10 @@ console ingests the same lines, idempotent on (run, attempt, seq). To add one: a
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal
+from math import isfinite
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from arpo_engine.contract.actions import Action
 from arpo_engine.contract.agreement import FIRST_VERSION
@@ -105,6 +106,8 @@ class EpisodeStarted(Wire):
     task_id: str
     instruction: str
     infeasible: bool = False
+    domain: str = ""
+    """What results are grouped by, such as an application; empty from an older engine, and where a task says none."""
     split: Split
     step: int
     """Training step in which it was collected."""
@@ -206,6 +209,21 @@ class MetricsLogged(Wire):
     kind: Literal["MetricsLogged"] = "MetricsLogged"
     step: int
     values: dict[str, float | None]
+    not_finite: dict[str, Literal["nan", "inf", "-inf"]] = Field(default_factory=dict)
+    """What such a null was, by key; JSON itself has no word for it."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_what_is_not_finite(cls, data: Any) -> Any:
+        values = data.get("values") if isinstance(data, dict) else None
+        try:
+            # Quick for the many that are finite: one that is not makes the sum so.
+            if not values or isfinite(sum(filter(None, values.values()))):
+                return data
+        except (TypeError, AttributeError, OverflowError):
+            return data  # what is no number is refused by its type
+        odd = {key: str(float(one)) for key, one in values.items() if isinstance(one, float) and not isfinite(one)}
+        return {**data, "not_finite": {**data.get("not_finite", {}), **odd}}
 
 
 class StepFinished(Wire):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from arpo_engine.contract.config.containers import MachineDesktopsConfig
+from arpo_engine.contract.config.containers import MachineDesktopsConfig, pauses_while_thinking
 from arpo_engine.desktops.machines import FreshMachines, Provider
 from arpo_engine.desktops.osworld import RealDesktop, TaskKeeper
 from arpo_engine.desktops.osworld_keeper import OsworldKeeper
@@ -52,6 +52,7 @@ def assemble(
             request_timeout_s=config.request_timeout_s,
             pause_s=config.pause_s,
             settle_s=config.settle_s,
+            pause_while_thinking=pauses_while_thinking(config),
         )
         for _ in range(count)
     ]

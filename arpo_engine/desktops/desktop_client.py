@@ -104,6 +104,15 @@ class DesktopClient:
         """
         self._ask("GET", "/ready" if self.address.typed else "/screenshot")
 
+    def has_room(self) -> None:
+        """Whether applications can still write; OSWorld's own server cannot be asked.
+
+        Raises:
+            DesktopLost: its disk is full.
+        """
+        if self.address.typed:
+            self._ask("GET", "/room")
+
     def close(self) -> None:
         """Let go of the connection; the machine is not ended."""
         connection, self._connection = self._connection, None

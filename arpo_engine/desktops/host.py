@@ -31,8 +31,13 @@ class Score:
     last_action: SingleAction | None
 
 
-Request = Reset | Act | Score
-Answer = Observation | float
+@dataclass(frozen=True, slots=True)
+class Wake:
+    """Nobody thinks about the desktop any more: end a pause, if there is one."""
+
+
+Request = Reset | Act | Score | Wake
+Answer = Observation | float | None
 
 
 class DesktopRow(Protocol):
@@ -50,6 +55,10 @@ class DesktopRow(Protocol):
         """See `Desktop.score`."""
         ...
 
+    def wake(self, index: int) -> None:
+        """End a pause, if there is one; see `RealDesktop.wake`."""
+        ...
+
     def close(self) -> None:
         """Close all of them."""
         ...
@@ -64,6 +73,9 @@ def carry_out(row: DesktopRow, index: int, request: Request) -> Answer:
             return row.step(index, action)
         case Score(last_action):
             return row.score(index, last_action)
+        case Wake():
+            row.wake(index)
+            return None
 
 
 class DesktopHost(Protocol):

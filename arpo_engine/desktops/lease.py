@@ -10,11 +10,16 @@ from arpo_engine.contract.errors import DesktopLost, DesktopStuck, EvaluatorErro
 from arpo_engine.contract.fleet import DesktopPhase
 from arpo_engine.contract.outcomes import Fault
 from arpo_engine.contract.tasks import Task
-from arpo_engine.desktops.host import Act, Answer, Request, Reset, Score
+from arpo_engine.desktops.host import Act, Answer, Request, Reset, Score, Wake
 from arpo_engine.desktops.seats import Slot
 from arpo_engine.types import Observation
 
-PHASES = {Reset: DesktopPhase.RESETTING, Act: DesktopPhase.ACTING, Score: DesktopPhase.SCORING}
+PHASES = {
+    Reset: DesktopPhase.RESETTING,
+    Act: DesktopPhase.ACTING,
+    Score: DesktopPhase.SCORING,
+    Wake: DesktopPhase.ACTING,
+}
 """What a desktop is at while it is asked for something; in between it waits for the model."""
 
 
@@ -70,6 +75,10 @@ class Lease:
         if not isinstance(answer, float | int):
             raise DesktopLost(f"{self.name} answered a score with {type(answer).__name__}; its program is broken")
         return float(answer)
+
+    async def wake(self) -> None:
+        """End a pause of the desktop, if there is one."""
+        await self._ask(Wake(), self._pool.step_timeout_s)
 
     @property
     def alive(self) -> bool:

@@ -11,7 +11,7 @@ import logging
 import threading
 from collections import deque
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from arpo_engine.contract.errors import DesktopLost
 
@@ -46,6 +46,27 @@ class Machine(Protocol):
 
     def close(self) -> None:
         """End it with everything in it; may be called twice."""
+        ...
+
+
+@runtime_checkable
+class PausableMachine(Machine, Protocol):
+    """One that can be frozen as it is and woken again, as a container and a virtual machine can."""
+
+    def pause(self) -> None:
+        """Freeze it: nothing in it goes on.
+
+        Raises:
+            DesktopLost: whoever runs it refuses, or does not answer.
+        """
+        ...
+
+    def wake(self) -> None:
+        """Let it go on; one that goes on already is fine.
+
+        Raises:
+            DesktopLost: as above.
+        """
         ...
 
 

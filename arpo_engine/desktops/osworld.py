@@ -14,7 +14,8 @@ from arpo_engine.contract.actions import ENDING, Fail, SingleAction, Wait
 from arpo_engine.contract.errors import DesktopLost, EvaluatorError
 from arpo_engine.contract.tasks import Task
 from arpo_engine.desktops.desktop_client import ActionRefused, DesktopClient
-from arpo_engine.desktops.machines import Address, FreshMachines, Machine
+from arpo_engine.desktops.machines import Address, FreshMachines, Machine, PausableMachine
+from arpo_engine.desktops.pausing import Pauses
 from arpo_engine.types import Observation
 
 log = logging.getLogger(__name__)
@@ -61,12 +62,15 @@ class RealDesktop:
         request_timeout_s: float,
         pause_s: float,
         settle_s: float,
+        pause_while_thinking: bool = False,
     ) -> None:
         self._machines = machines
         self._keeper = keeper
         self._request_timeout_s = request_timeout_s
         self._pause_s = pause_s
         self._settle_s = settle_s
+        self._pause_while_thinking = pause_while_thinking
+        self._pauses: Pauses | None = None
         self._machine: Machine | None = None
         self._client: DesktopClient | None = None
         self._task: Task | None = None
@@ -90,17 +94,19 @@ class RealDesktop:
             raise DesktopLost("this desktop is closed; lease another one")
         self._let_go()
         self._machine = self._machines.take()
+        self._pauses = self._pauses_of(self._machine)
         self._client = DesktopClient(self._machine, self._request_timeout_s)
         height, width = self._client.look().shape[:2]
         self._screen = (width, height)
         self._keeper.setup(task, self._machine.address, self._screen)
         self._task = task
         time.sleep(self._settle_s)
-        return self._look()
+        return self._look_and_rest()
 
     def step(self, action: SingleAction) -> Observation:
         """Carry an action out, wait, and look. What the desktop refuses, such as an unknown key, does nothing."""
         client = self._ready_client()
+        self.wake()
         if isinstance(action, Wait):
             time.sleep(min(action.seconds, LONGEST_WAIT_S))
         elif not isinstance(action, ENDING):
@@ -109,21 +115,38 @@ class RealDesktop:
             except ActionRefused as refusal:
                 log.info("action refused", extra={"desktop": self.machine.name, "reason": str(refusal)})
             time.sleep(self._pause_s)
-        return self._look()
+        return self._look_and_rest()
 
     def score(self, last_action: SingleAction | None) -> float:
         """The task's own score."""
         if self._task is None or self._machine is None:
             raise EvaluatorError("this desktop has no task to score; call reset(task) first")
+        self.wake()
+        # What could not be saved is scored zero, and that would teach the model that it did wrong.
+        self._ready_client().has_room()
         return self._keeper.score(self._task, self._machine.address, failed=isinstance(last_action, Fail))
+
+    def wake(self) -> None:
+        """End a pause, if there is one: the desktop is asked for something, or nobody thinks about it any more."""
+        if self._pauses is not None:
+            self._pauses.end()
 
     def close(self) -> None:
         """End the machine."""
         self._closed = True
         self._let_go()
 
-    def _look(self) -> Observation:
-        return Observation(pixels=self._ready_client().look())
+    def _look_and_rest(self) -> Observation:
+        seen = Observation(pixels=self._ready_client().look())
+        if self._pauses is not None:
+            self._pauses.begin()
+        return seen
+
+    def _pauses_of(self, machine: Machine) -> Pauses | None:
+        if not self._pause_while_thinking:
+            return None
+        assert isinstance(machine, PausableMachine), "a config of other machines has no such setting"
+        return Pauses(machine)
 
     def _ready_client(self) -> DesktopClient:
         if self._client is None or self._task is None:
@@ -131,7 +154,7 @@ class RealDesktop:
         return self._client
 
     def _let_go(self) -> None:
-        self._task = None
+        self._task = self._pauses = None
         client, self._client = self._client, None
         machine, self._machine = self._machine, None
         if client is not None:

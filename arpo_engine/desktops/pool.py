@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
+from typing import Any
 
 from arpo_engine.contract.errors import DesktopLost, SetupFailed
 from arpo_engine.contract.events import FaultNoticed
@@ -38,14 +39,18 @@ class DesktopPool:
         step_timeout_s: float,
         restarts: int,
         sink: EventSink,
+        wakes: bool = False,
     ) -> None:
+        """`wakes`: desktops are paused while the model thinks, so that one which is given back may have to be woken."""
         self.reset_timeout_s = reset_timeout_s
         self.step_timeout_s = step_timeout_s
         self._restarts = restarts
         self._sink = sink
+        self._wakes = wakes
         self.slots = [Slot(host) for host in hosts]
         self._queue = DesktopQueue[Lease]()
-        self._healing: set[asyncio.Task[None]] = set()
+        self._work: set[asyncio.Task[None]] = set()
+        """What goes on in the background: processes that are started again, desktops that are woken."""
         self._held: set[Lease] = set()
         for slot in self.slots:
             self._seat(slot)
@@ -98,7 +103,10 @@ class DesktopPool:
         lease.expires = None
         if lease.alive:
             lease.slot.failures = 0
-            self._free(lease)
+            if self._wakes:
+                self._begin(self._wake_and_free(lease))
+            else:
+                self._free(lease)
 
     def lost(self, slot: Slot, life: int, fault: Fault, message: str) -> None:
         """Note a loss once per process, and start its replacement."""
@@ -112,9 +120,7 @@ class DesktopPool:
         slot.life += 1
         slot.given_up, slot.healing = False, True
         slot.turn(DesktopPhase.QUARANTINED, message)
-        task = asyncio.get_running_loop().create_task(self._heal(slot, fault, message))
-        self._healing.add(task)
-        task.add_done_callback(self._healing.discard)
+        self._begin(self._heal(slot, fault, message))
 
     def take_back_overdue(self) -> None:
         """Declare stuck what is held past its deadline: its episode should have ended by itself long before."""
@@ -138,10 +144,24 @@ class DesktopPool:
 
     async def close(self) -> None:
         """End every process."""
-        for task in list(self._healing):
+        for task in list(self._work):
             task.cancel()
-        await asyncio.gather(*self._healing, return_exceptions=True)
+        await asyncio.gather(*self._work, return_exceptions=True)
         await asyncio.gather(*(slot.host.close() for slot in self.slots))
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._work.add(task)
+        task.add_done_callback(self._work.discard)
+
+    async def _wake_and_free(self, lease: Lease) -> None:
+        """A lease ends: its desktop is left paused by nobody. One that cannot be woken is lost, as any other."""
+        try:
+            await lease.wake()
+        except DesktopLost as error:
+            log.info("a desktop could not be woken", extra={"desktop": lease.name, "reason": str(error)})
+        if lease.alive:
+            self._free(lease)
 
     async def _heal(self, slot: Slot, fault: Fault, message: str) -> None:
         reason = message

@@ -30,6 +30,10 @@ class RealDesktopRow:
         """See `Desktop.score`."""
         return self._at(index).score(last_action)
 
+    def wake(self, index: int) -> None:
+        """See `DesktopRow.wake`."""
+        self._at(index).wake()
+
     def close(self) -> None:
         """Close all of them."""
         self._machines.close()

@@ -24,6 +24,7 @@ class EpisodeTeller:
                 task_id=plan.task.id,
                 instruction=plan.task.instruction,
                 infeasible=plan.task.infeasible,
+                domain=plan.task.domain,
                 split=plan.split,
                 step=plan.step,
                 desktop=desktop,

@@ -12,6 +12,7 @@ from arpo_engine.agents.base import Agent
 from arpo_engine.agents.qwen_vl import QwenVlAgent
 from arpo_engine.agents.ui_tars import UiTarsAgent
 from arpo_engine.contract.config import RunConfig
+from arpo_engine.contract.config.containers import pauses_while_thinking
 from arpo_engine.contract.config.generators import (
     HfGeneratorConfig,
     OpenAiGeneratorConfig,
@@ -211,6 +212,7 @@ async def _open_pool(config: RunConfig, sink: EventSink, executor: Executor, wra
         step_timeout_s=config.desktops.step_timeout_s,
         restarts=config.desktops.restarts,
         sink=sink,
+        wakes=pauses_while_thinking(config.desktops),
     )
 
 

@@ -19,12 +19,27 @@ def load_tasks(config: RunConfig) -> tuple[tuple[Task, ...], tuple[Task, ...]]:
         TaskError: a split is missing, unreadable or empty.
     """
     source = find_source(config.tasks.source)
-    train = _wanted(config, load_split(source, config.tasks.train))[: config.tasks.limit]
+    train = _wanted(config, _named(config, load_split(source, config.tasks.train)))[: config.tasks.limit]
     held_out = _wanted(config, load_split(source, config.tasks.held_out)) if config.tasks.held_out else ()
     if not train:
         left = " but infeasible ones" if config.tasks.infeasible == "leave_out" else ""
         raise TaskError(f"split {config.tasks.train!r} of {source} has no tasks{left}; name another in tasks.train")
     return train, held_out
+
+
+def _named(config: RunConfig, tasks: Sequence[Task]) -> Sequence[Task]:
+    """The tasks that `tasks.only` names, in the split's own order."""
+    names = frozenset(config.tasks.only)
+    if not names or config.kind != "train":
+        return tasks
+    strange = sorted(names - {task.id for task in tasks})
+    if strange:
+        more = f" and {len(strange) - 1} more" if len(strange) > 1 else ""
+        raise TaskError(
+            f"tasks.only names {strange[0]!r}{more}, which the split {config.tasks.train!r} does not have; only "
+            "training tasks can be practised, so take these out or name their split in tasks.train"
+        )
+    return [task for task in tasks if task.id in names]
 
 
 def _wanted(config: RunConfig, tasks: Sequence[Task]) -> tuple[Task, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import http.client
 import os
 import subprocess
 import sys
@@ -16,9 +17,11 @@ from arpo_engine.desktops.host import Act, Answer, Request
 from arpo_engine.types import Observation
 from benchmarks import desktops_episodes
 from benchmarks.desktops import table
-from benchmarks.desktops_episodes import FAULTS, episodes, with_faults
+from benchmarks.desktops_episodes import episodes, with_faults
+from benchmarks.desktops_faults import FAULTS, Victim, slow_way
 from benchmarks.desktops_world import World, megabytes
 from benchmarks.rollout_world import SCREEN
+from tests.engine.desktops.simulated_server import SimulatedMachine, simulated
 
 
 @pytest.fixture
@@ -28,6 +31,10 @@ def sleeper() -> Iterator[psutil.Process]:
     yield psutil.Process(process.pid)
     process.kill()
     process.wait()
+
+
+def victim(*processes: psutil.Process) -> Victim:
+    return Victim(FragileHost.present, list(processes), lambda: None)
 
 
 def test_every_kind_is_a_column_and_every_figure_a_row() -> None:
@@ -50,12 +57,12 @@ def test_memory_is_that_of_all_processes_and_a_dead_one_has_none(sleeper: psutil
 
 
 def test_a_killed_desktop_loses_its_first_process(sleeper: psutil.Process) -> None:
-    FAULTS["killed"]([sleeper])
+    FAULTS["killed"](victim(sleeper))
     assert sleeper.wait(10) != 0
 
 
 def test_a_frozen_display_is_stopped_and_not_ended(sleeper: psutil.Process) -> None:
-    FAULTS["frozen_display"]([sleeper])
+    FAULTS["frozen_display"](victim(sleeper))
     assert os.WIFSTOPPED(os.waitpid(sleeper.pid, os.WUNTRACED)[1])
 
 
@@ -64,7 +71,7 @@ class FragileHost:
 
     name = machine = "fragile"
     size = 1
-    present = object()
+    present = SimulatedMachine(1, typed=True)
 
     def __init__(self) -> None:
         self.broken = False
@@ -74,6 +81,9 @@ class FragileHost:
         if self.broken and isinstance(request, Act):
             raise DesktopLost("disturbed")
         return Observation(pixels=SCREEN)
+
+    def hang_up(self) -> None:
+        """Nobody is connected."""
 
     async def restart(self) -> None:
         """As new."""
@@ -94,7 +104,16 @@ def test_an_episode_survives_a_fault_only_by_going_on_to_its_end(
 
     monkeypatch.setattr(World, "hosts", hosts)
     monkeypatch.setattr(desktops_episodes, "processes", lambda _: [])
-    monkeypatch.setattr(desktops_episodes, "FAULTS", {"slow": lambda _: setattr(host, "broken", breaks)})
+    monkeypatch.setattr(desktops_episodes, "FAULTS", {"odd": lambda _: setattr(host, "broken", breaks)})
     found = asyncio.run(with_faults(world, count=3, at_once=1))
     assert (found["injected"], found["survived"], found["named"]) == (1, survived, 1 - survived)
+    assert found["by_kind"] == {"odd": {"DesktopLost" if breaks else "survived": 1}}
     assert found["runs_ended"] == 0
+
+
+def test_a_slow_way_leads_to_the_same_place() -> None:
+    with simulated(lambda *_: (200, {}, b"there" * 10_000)) as machine:
+        port = slow_way(machine.address.server_port)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        connection.request("GET", "/")
+        assert connection.getresponse().read() == b"there" * 10_000

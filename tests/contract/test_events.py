@@ -160,3 +160,21 @@ def test_a_desktop_at_rest_is_told_in_few_bytes():
     seen = DesktopSeen(name="pocket-0/1", machine="bench", phase=DesktopPhase.SPARE, since=AT)
     assert set(json.loads(seen.model_dump_json())) == {"name", "machine", "phase", "since"}
     assert DesktopSeen.model_validate_json(seen.model_dump_json()) == seen
+
+
+def test_a_number_that_is_not_finite_says_over_the_wire_which_it_was() -> None:
+    logged = wire.MetricsLogged(
+        step=1, values={"a": 1.0, "b": float("nan"), "c": float("inf"), "d": float("-inf"), "e": None, "f": 0.0}
+    )
+    heard = wire.MetricsLogged.model_validate_json(logged.model_dump_json())
+    assert heard.values == {"a": 1.0, "b": None, "c": None, "d": None, "e": None, "f": 0.0}
+    assert heard.not_finite == {"b": "nan", "c": "inf", "d": "-inf"}
+
+
+def test_numbers_so_large_that_their_sum_is_infinite_are_finite_all_the_same() -> None:
+    assert wire.MetricsLogged(step=1, values={"a": 1e308, "b": 1e308}).not_finite == {}
+
+
+def test_a_value_that_is_no_number_is_refused_by_its_type() -> None:
+    with pytest.raises(ValidationError, match="valid number"):
+        wire.MetricsLogged(step=1, values={"a": "many"})  # type: ignore[dict-item]

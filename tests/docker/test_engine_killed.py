@@ -48,10 +48,11 @@ def start_again(command: list[str]) -> None:
     pytest.fail("the Docker engine did not start again")
 
 
-def test_no_container_outlives_its_engine_and_the_provider_goes_on(
+def test_no_container_not_even_a_paused_one_outlives_its_engine_and_the_provider_goes_on(
     engine: DockerApi, provider: DockerProvider, words: list[str]
 ) -> None:
-    machines = [provider.start() for _ in range(2)]
+    machines = [provider.start() for _ in range(3)]
+    machines[-1].pause()
     os.kill(int(Path(words[0]).read_text(encoding="ascii")), signal.SIGKILL)
     assert within(10, lambda: all(machine.gone() for machine in machines))
     with pytest.raises(DesktopLost, match="is it running"):

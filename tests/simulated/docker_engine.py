@@ -47,6 +47,10 @@ class SimulatedEngine:
     """Errors with which each container's server begins."""
     boots_with_kvm: bool = True
     ends_at_once: bool = False
+    refuses_to_pause: bool = False
+    refuses_to_wake: bool = False
+    loses_wakes: bool = False
+    """It says that a container goes on, and it does not."""
     refusal: str = ""
     """What it answers to whoever wants a container made."""
 
@@ -110,6 +114,24 @@ class SimulatedEngine:
         state = {"Running": server is not None, "ExitCode": container.exit_code}
         return 200, {"Id": container.id, "State": state, "NetworkSettings": {"Ports": ports if server else {}}}
 
+    def pause(self, groups: tuple[str, ...], *_: Any) -> tuple[int, Any]:
+        server = self.containers[groups[0]].server
+        if self.refuses_to_pause or server is None or server.paused:
+            return 409, {"message": f"Container {groups[0]} cannot be paused"}
+        server.paused = True
+        return 204, None
+
+    def unpause(self, groups: tuple[str, ...], *_: Any) -> tuple[int, Any]:
+        container = self.containers.get(groups[0])
+        if container is None:
+            return 404, {"message": f"No such container: {groups[0]}"}
+        if container.server is None or not container.server.paused:
+            return 500, {"message": f"Container {groups[0]} is not paused"}
+        if self.refuses_to_wake:
+            return 500, {"message": "unable to thaw"}
+        container.server.paused = self.loses_wakes
+        return 204, None
+
     def remove(self, groups: tuple[str, ...], *_: Any) -> tuple[int, Any]:
         container = self.containers.pop(groups[0], None)
         if container is None:
@@ -144,6 +166,8 @@ _ROUTES = (
     ("GET", r"/containers/json", SimulatedEngine.list),
     ("GET", r"/containers/(\w+)/json", SimulatedEngine.inspect),
     ("GET", r"/containers/(\w+)/logs", SimulatedEngine.logs),
+    ("POST", r"/containers/(\w+)/pause", SimulatedEngine.pause),
+    ("POST", r"/containers/(\w+)/unpause", SimulatedEngine.unpause),
     ("DELETE", r"/containers/(\w+)", SimulatedEngine.remove),
 )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import json
 import threading
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -23,6 +24,10 @@ class SimulatedServer:
         self.commands: list[Any] = []
         self.broken_for = broken_for
         self.returncode = 0
+        self.frozen: Callable[[], bool] = lambda: self.paused
+        """Whether it answers nobody: it is paused, by whoever runs it."""
+        self.paused = False
+        self._closed = threading.Event()
         self._http = ThreadingHTTPServer((host, port), _handler(self))
         self._http.daemon_threads = True
         threading.Thread(target=self._http.serve_forever, args=(0.01,), daemon=True).start()
@@ -31,7 +36,13 @@ class SimulatedServer:
     def port(self) -> int:
         return int(self._http.server_address[1])
 
+    def stand_still(self) -> None:
+        """Return when it goes on."""
+        while self.frozen() and not self._closed.wait(0.01):
+            pass
+
     def close(self) -> None:
+        self._closed.set()
         self._http.shutdown()
         self._http.server_close()
 
@@ -47,12 +58,14 @@ def _handler(server: SimulatedServer) -> type[BaseHTTPRequestHandler]:
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
+            server.stand_still()
             if self.path != "/screenshot" or server.broken_for > 0:
                 server.broken_for -= 1
                 return self._send(500, b"{}", "application/json")
             return self._send(200, picture(), "image/png")
 
         def do_POST(self) -> None:
+            server.stand_still()
             asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             server.commands.append(asked["command"])
             done = {"status": "success", "output": "", "error": "", "returncode": server.returncode}

@@ -1,7 +1,8 @@
 """A *simulated* vmrun, written from how OSWorld calls it and not recorded from VMware: machines are files in a folder.
 
-Run as a program: `vmrun -T ws COMMAND …`. Its state is beside it: `running` lists the machines that run, `calls` every
-call, `address` is what every machine answers when asked where it is, and `broken` names a command that fails.
+Run as a program: `vmrun -T ws COMMAND …`. Its state is beside it: `running` lists the machines that run, `paused` those
+that are paused, `calls` every call, `address` is what every machine answers when asked where it is, and `broken` names
+a command that fails.
 """
 
 from __future__ import annotations
@@ -47,6 +48,15 @@ def main(words: list[str]) -> int:
             say("Error: The virtual machine is not powered on")
             return 255
         write("running", [one for one in running if one != rest[0]])
+    elif command in ("pause", "unpause"):
+        paused = lines("paused")
+        if rest[0] not in running:
+            say("Error: The virtual machine is not powered on")
+            return 255
+        if (rest[0] in paused) == (command == "pause"):
+            say(f"Error: The virtual machine is {'already' if command == 'pause' else 'not'} paused")
+            return 255
+        write("paused", [*paused, rest[0]] if command == "pause" else [one for one in paused if one != rest[0]])
     elif command == "getGuestIPAddress":
         say(lines("address")[0])
     return 0

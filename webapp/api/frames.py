@@ -6,13 +6,14 @@ from typing import Final
 
 from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_POST
 
+from arpo_engine.contract.framepack import MOST_BYTES, PackUnreadable, unpack
 from webapp.api.attempt_auth import AttemptRefused, attempt_of_request
 from webapp.api.ndjson import BodyTooLarge, BodyUnreadable, read_body
 from webapp.api.people_auth import visible_runs
-from webapp.api.replies import refusal
-from webapp.episodes.services import FrameRefused, open_frame, store_frame
+from webapp.api.replies import refusal, typed
+from webapp.episodes.services import FrameRefused, open_frame, store_frame, store_frames
 from webapp.episodes.services.frames import MAX_FRAME_BYTES
 
 CACHE_FOR_GOOD: Final = "private, immutable, max-age=31536000"
@@ -23,6 +24,22 @@ CACHE_FOR_GOOD: Final = "private, immutable, max-age=31536000"
 def frame(request: HttpRequest, run_id: str, sha256: str) -> HttpResponse:
     """One screenshot of one run, by the hash of its bytes."""
     return _put(request, run_id, sha256) if request.method == "PUT" else _get(request, run_id, sha256)
+
+
+@csrf_exempt
+@require_POST
+def frames(request: HttpRequest, run_id: str) -> HttpResponse:
+    """Several screenshots in one request; the answer says of each what became of it."""
+    try:
+        attempt = attempt_of_request(request, run_id)
+        answer = store_frames(attempt.run, unpack(read_body(request, limit=MOST_BYTES)))
+    except (AttemptRefused, FrameRefused) as error:
+        return refusal(error.status, str(error))
+    except BodyTooLarge as error:
+        return refusal(413, f"{error}: send fewer frames at once")
+    except (BodyUnreadable, PackUnreadable) as error:
+        return refusal(422, str(error))
+    return typed(answer)
 
 
 def _put(request: HttpRequest, run_id: str, sha256: str) -> HttpResponse:

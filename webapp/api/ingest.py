@@ -7,19 +7,30 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
 
 from django.db import DataError, IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse
 
-from arpo_engine.contract.events import WIRE_VERSION, Envelope, IngestAnswer, MetricsLogged, ValidationFinished
+from arpo_engine.contract.events import (
+    WIRE_VERSION,
+    DesktopsSeen,
+    Envelope,
+    HostSampled,
+    IngestAnswer,
+    MetricsLogged,
+    ValidationFinished,
+)
 from arpo_engine.contract.outcomes import Directive
+from webapp.analysis import services as analysis
 from webapp.api.attempt_auth import AttemptRefused, ContractDiffers, attempt_of_request, require_same_contract
 from webapp.api.ndjson import BodyTooLarge, BodyUnreadable, parse_envelopes, read_body
 from webapp.api.replies import refusal, typed
 from webapp.episodes import services as episodes
 from webapp.fleet import services as fleet
 from webapp.metrics.services import PointRow, record_points
+from webapp.metrics.system import desktop_points, host_points
 from webapp.runs.models import Run, RunAttempt
 from webapp.runs.services.attempts import extend_lease
 from webapp.runs.services.intake import apply_events, heard_from, record_events
@@ -121,8 +132,9 @@ def _store(run: Run, attempt: RunAttempt, fresh: Sequence[Envelope]) -> None:
     attempt.save(update_fields=["last_seq"])
     episodes.record_events(run, attempt.number, fresh)
     fleet.record_events(run, attempt.number, fresh)
-    record_points(run.pk, _points(fresh))
+    record_points(run.pk, [*_points(fresh), *_system_points(run, attempt, fresh)])
     record_events(run, fresh)
+    analysis.record_events(run, attempt.number, fresh)
     apply_events(run, attempt, fresh)
 
 
@@ -132,12 +144,29 @@ def _points(envelopes: Sequence[Envelope]) -> list[PointRow]:
     for line in envelopes:
         event = line.event
         if isinstance(event, MetricsLogged):
+            values = event.values
+            if event.not_finite:
+                values = {**values, **{key: float(word) for key, word in event.not_finite.items()}}
             points += [
-                (key[:MAX_KEY_LENGTH], line.attempt, event.step, line.at, value) for key, value in event.values.items()
+                (key[:MAX_KEY_LENGTH], line.attempt, event.step, line.at, value) for key, value in values.items()
             ]
         elif isinstance(event, ValidationFinished) and event.attempts:
             share = event.successes / event.attempts
             points.append((f"validation/{event.split.value}/success", line.attempt, event.step, line.at, share))
+    return points
+
+
+def _system_points(run: Run, attempt: RunAttempt, envelopes: Sequence[Envelope]) -> list[PointRow]:
+    """What the machines used, and what the desktops are at after this batch."""
+    points: list[PointRow] = []
+    seen: datetime | None = None
+    for line in envelopes:
+        if isinstance(line.event, HostSampled):
+            points += host_points(run, attempt.number, line.at, line.event)
+        elif isinstance(line.event, DesktopsSeen):
+            seen = line.at
+    if seen is not None:
+        points += desktop_points(run, attempt.number, seen, fleet.desktop_counts(run, attempt.number))
     return points
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
+import orjson
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI, Query
@@ -11,8 +12,9 @@ from ninja.errors import HttpError
 
 from webapp.accounts.permissions import PermissionRefused
 from webapp.api import ingest, joining, run_secrets
+from webapp.api.analysis_routes import router as analysis
 from webapp.api.people_auth import PEOPLE, acting_person, visible_runs
-from webapp.api.schemas import CurveData, EventData, EventPage, RunDetail, RunLine, RunPage, Said
+from webapp.api.schemas import CurveData, EventData, EventPage, RunDetail, RunLine, RunPage, Said, curve_tree
 from webapp.metrics.series import MAX_POINTS, keys_of, series
 from webapp.runs.errors import RunRefused
 from webapp.runs.models import Run, RunEvent, RunStatus
@@ -20,6 +22,7 @@ from webapp.runs.services import request_stop
 
 # The interactive page of docs loads scripts from elsewhere, which our content policy forbids; the schema is enough.
 api = NinjaAPI(title="ARPO Console", version="1", urls_namespace="api", docs_url=None, auth=PEOPLE)
+api.add_router("", analysis)
 
 
 @api.exception_handler(PermissionRefused)
@@ -72,9 +75,11 @@ def get_series(
     run_id: str,
     key: Annotated[list[str], Query(min_length=1, max_length=50)],
     points: Annotated[int, Query(ge=10, le=MAX_POINTS)] = 500,
-) -> list[CurveData]:
+) -> HttpResponse:
     """The curves of these keys with at most about `points` samples each, however long they are."""
-    return [CurveData.of(curve) for curve in series(_run(request, run_id).pk, key, points).values()]
+    curves = series(_run(request, run_id).pk, key, points).values()
+    # A thousand places of a curve are data already: as objects they would cost more than all the rest.
+    return HttpResponse(orjson.dumps([curve_tree(curve) for curve in curves]), content_type="application/json")
 
 
 @api.get("/runs/{run_id}/events", response=EventPage)

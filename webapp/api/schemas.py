@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Self
 
 from ninja import Schema
 
-from webapp.metrics.series import Curve, Sample
+from webapp.metrics.columns import Columns, Curve, odd_words
 from webapp.runs.models import Run, RunEvent
 
 
@@ -86,6 +86,8 @@ class SamplePoint(Schema):
     max: float | None
     count: int
     gaps: int
+    not_finite: str | None
+    """What stood where no finite number did, such as `NaN`, if that is known."""
 
 
 class CurveSegment(Schema):
@@ -103,21 +105,18 @@ class CurveData(Schema):
     width: int
     segments: list[CurveSegment]
 
-    @classmethod
-    def of(cls, curve: Curve) -> Self:
-        """The curve as data."""
-        return cls(
-            key=curve.key,
-            width=curve.width,
-            segments=[
-                CurveSegment(
-                    attempt=segment.attempt,
-                    superseded_from=segment.superseded_from,
-                    points=[_point(sample) for sample in segment.samples],
-                )
-                for segment in curve.segments
-            ],
-        )
+
+def curve_tree(curve: Curve) -> dict[str, Any]:
+    """A curve in the shape of `CurveData`."""
+    segments = [
+        {
+            "attempt": segment.attempt,
+            "superseded_from": segment.superseded_from,
+            "points": _points(segment.columns),
+        }
+        for segment in curve.segments
+    ]
+    return {"key": curve.key, "width": curve.width, "segments": segments}
 
 
 class EventData(Schema):
@@ -183,13 +182,21 @@ def _line(run: Run) -> dict[str, Any]:
     }
 
 
-def _point(sample: Sample) -> SamplePoint:
-    return SamplePoint(
-        step=sample.step,
-        at=sample.at,
-        mean=sample.mean,
-        min=sample.minimum,
-        max=sample.maximum,
-        count=sample.count,
-        gaps=sample.gaps,
-    )
+def _points(columns: Columns) -> list[dict[str, Any]]:
+    rows = zip(
+        columns.step, columns.at, columns.mean, columns.minimum, columns.maximum, columns.count, columns.gaps,
+        columns.odd, strict=True,
+    )  # fmt: skip
+    return [
+        {
+            "step": step,
+            "at": datetime.fromtimestamp(at, UTC),
+            "mean": mean,
+            "min": low,
+            "max": high,
+            "count": count,
+            "gaps": gaps,
+            "not_finite": odd_words(odd) if odd else None,
+        }
+        for step, at, mean, low, high, count, gaps, odd in rows
+    ]

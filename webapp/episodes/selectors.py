@@ -17,6 +17,9 @@ PAGE_SIZE = 50
 WALL_SIZE = 20
 WALL_LOOKS_AT = 160
 """Newest episodes among which the wall looks for some with screenshots: only a sample keeps them."""
+MEASURED = "measured"
+"""The word for all splits that are only measured."""
+MEASURED_SPLITS = (Split.VALIDATION_TRAIN.value, Split.HELD_OUT.value, Split.EVALUATION.value)
 OUTCOMES = {
     "solved": Q(score__gte=1),
     "not-solved": Q(score__lt=1),
@@ -38,15 +41,19 @@ class EpisodeFilters:
     """What the list is narrowed to; the same words as in the address."""
 
     task: str = ""
+    task_id: str = ""
+    """This task and no other, where `task` takes every one that is like it."""
     outcome: str = ""
     split: str = ""
     mark: str = ""
     step: int | None = None
+    until: int | None = None
+    """With it `step` is the first of several steps."""
 
     @property
     def narrowed(self) -> bool:
         """Whether anything is filtered out."""
-        return bool(self.task or self.outcome or self.split or self.mark or self.step is not None)
+        return bool(self.task or self.task_id or self.outcome or self.split or self.mark or self.step is not None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,11 +90,17 @@ def episodes_page_visible_to(person: Person, run: Run, filters: EpisodeFilters, 
         query = query.filter(Q(task_id__icontains=filters.task) | Q(instruction__icontains=filters.task))
     if filters.outcome in OUTCOMES:
         query = query.filter(OUTCOMES[filters.outcome])
-    if filters.split in list(Split):
+    if filters.task_id:
+        query = query.filter(task_id=filters.task_id)
+    if filters.split == MEASURED:
+        query = query.filter(split__in=MEASURED_SPLITS)
+    elif filters.split in list(Split):
         query = query.filter(split=filters.split)
     if filters.mark in MARKS:
         query = query.filter(MARKS[filters.mark]).distinct()
-    if filters.step is not None:
+    if filters.step is not None and filters.until is not None:
+        query = query.filter(step__gte=filters.step, step__lte=filters.until)
+    elif filters.step is not None:
         query = query.filter(step=filters.step)
     if after:
         query = query.filter(pk__lt=after)

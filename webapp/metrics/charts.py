@@ -37,6 +37,8 @@ class Chart:
     unit: str = ""
     percent: bool = False
     stacked: bool = False
+    step_word: str = "step"
+    """What its steps are, one of them."""
     kinds: tuple[str, ...] = ("train",)
     only_with: tuple[str, str] | None = None
     """A setting's path and value, without which there is nothing to draw."""

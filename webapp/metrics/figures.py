@@ -1,137 +1,123 @@
-"""Charts as plotly figures: traces, axes, hover. Knows curves and charts; knows no request, no colours of a theme."""
+"""Charts as plotly figures: traces, axes, hover. Knows curves, marks and charts; knows no request, no theme.
+
+The page and the exports draw this same description with plotly-basic.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Literal
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, Final
 
 import plotly.graph_objects as go
 
+from webapp.metrics.axes import Ruler, View
 from webapp.metrics.charts import Chart, Line
-from webapp.metrics.series import Curve, Sample
-from webapp.metrics.smoothing import smooth
+from webapp.metrics.columns import Curve, Number, odd_words
+from webapp.metrics.extras import add_marks, shade
+from webapp.metrics.marks import Mark
+from webapp.metrics.traces import LineTraces, Trace
+from webapp.metrics.yaxis import y_range
 
-XAxis = Literal["step", "time", "episodes"]
-X_AXES: dict[str, str] = {"step": "training step", "time": "minutes since the start", "episodes": "episodes"}
-EPISODES_KEY = "episodes"
-RAW_OPACITY = 0.28
-SMALL = {"font": {"size": 12}, "standoff": 4}
-MAX_TABLE_ROWS = 12
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class View:
-    """How a person wants to see the curves."""
-
-    x: XAxis = "step"
-    smoothing: float = 0.0
-    started: datetime | None = None
-    """Where the time axis begins."""
+SMALL: Final = {"font": {"size": 12}, "standoff": 4}
+MAX_TABLE_ROWS: Final = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drawn:
-    """A figure with what cannot be seen in it: a table of the same numbers, and a note about sampling."""
+    """A figure with what cannot be seen in it: a table of the same numbers, and notes about what was left out."""
 
     figure: dict[str, Any]
     table: list[dict[str, Any]]
-    note: str
-    empty: bool
+    notes: list[str] = field(default_factory=list)
+    empty: str = ""
+    """Why nothing is drawn; empty when something is."""
+    try_x: str = ""
+    """An x axis on which there is something to see, when there is nothing on this one."""
+
+    @property
+    def note(self) -> str:
+        """All notes in one line."""
+        return " · ".join(self.notes)
 
 
-def draw(chart: Chart, curves: Mapping[str, Curve], view: View) -> Drawn:
+def draw(chart: Chart, curves: Mapping[str, Curve], view: View, marks: Sequence[Mark] = ()) -> Drawn:
     """The chart of these curves; series that were never logged are left out."""
-    figure = go.Figure()
-    place = _x_of(curves.get(EPISODES_KEY), view)
-    shown = [line for line in chart.lines if line.key in curves and curves[line.key].samples]
+    ruler = Ruler(view, curves)
+    shown = [line for line in chart.lines if line.key in curves and len(curves[line.key])]
+    layout = _layout(chart, view)
+    if not shown:
+        why = "Nothing was logged for this chart yet." if view.range is None else "Nothing was logged in this range."
+        return Drawn(figure={"data": [], "layout": layout}, table=[], empty=why)
+    if not ruler.usable:
+        why = f"This run has no counts of {view.title}, so nothing can stand on this axis."
+        if view.x == "relative":
+            why = "This run has not started, so it has no time since its start."
+        return Drawn(figure={"data": [], "layout": layout}, table=[], empty=why, try_x="step")
+    traces: list[Trace] = []
+    values: list[Number] = []
+    gaps: list[tuple[float, float]] = []
     for line in shown:
-        _add(figure, chart, line, curves[line.key], view, place)
-    axis = {"tickformat": ".2~%", "rangemode": "tozero"} if chart.percent else {"rangemode": "tozero"}
-    figure.update_layout(
-        margin={"l": 46, "r": 18, "t": 8, "b": 36},
+        drawn = LineTraces(chart, line, curves[line.key], view, ruler)
+        traces += drawn.traces()
+        values += drawn.values
+        gaps += drawn.gaps
+    notes = _sampling(chart, shown, curves)
+    notes += y_range(layout["yaxis"], values, view)
+    notes += shade(layout, gaps)
+    if view.marks:
+        add_marks(traces, layout, marks, ruler, curves[shown[0].key].columns)
+    return Drawn(figure={"data": traces, "layout": layout}, table=_table(shown, curves), notes=notes)
+
+
+@lru_cache(maxsize=512)
+def _template_layout(percent: bool, stacked: bool, unit: str, several: bool) -> dict[str, Any]:
+    axis = {"tickformat": ".2~%"} if percent else {}
+    layout = go.Layout(
+        margin={"l": 46, "r": 18, "t": 8, "b": 42},
         hovermode="x unified",
-        showlegend=len(chart.lines) > 1,
+        showlegend=several,
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
-        xaxis={"title": {"text": X_AXES[view.x], **SMALL}, "zeroline": False},
+        xaxis={"zeroline": False},
         # Wide numbers push the unit aside instead of lying on it.
-        yaxis={"title": {"text": chart.unit, **SMALL}, "zeroline": False, "automargin": True, **axis},
-        uirevision=f"{chart.name}:{view.x}",
+        yaxis={"title": {"text": unit, **SMALL}, "zeroline": False, "automargin": True, "rangemode": "tozero", **axis},
+        **({"barmode": "stack", "bargap": 0.1} if stacked else {}),
     )
-    described = figure.to_plotly_json()
-    described["layout"].pop("template", None)
-    widths = [curves[line.key].width for line in shown]
-    note = f"each point is the mean of {max(widths)} steps" if widths and max(widths) > 1 else ""
-    return Drawn(figure=described, table=_table(shown, curves), note=note, empty=not shown)
+    described: dict[str, Any] = layout.to_plotly_json()
+    described.pop("template", None)
+    return described
 
 
-def _add(figure: go.Figure, chart: Chart, line: Line, curve: Curve, view: View, place: _Place) -> None:
-    samples = curve.samples
-    x = [place.of(sample) for sample in samples]
-    raw = [sample.mean for sample in samples]
-    hover = "%{y:.1%}" if chart.percent else "%{y:.4~g}"
-    common: dict[str, Any] = {"x": x, "hovertemplate": hover}
-    if chart.stacked:
-        figure.add_trace(go.Bar(name=line.name, y=raw, marker={"color": line.colour}, **common))
-        figure.update_layout(barmode="stack", bargap=0.1)
-        return
-    stroke = {"color": line.colour, "width": 2, "dash": line.dash}
-    if line.markers or view.smoothing <= 0 or len(samples) < 3:
-        mode = "lines+markers" if line.markers or len(samples) < 3 else "lines"
-        marker = {"size": 7, "color": line.colour}
-        figure.add_trace(go.Scatter(name=line.name, y=raw, mode=mode, line=stroke, marker=marker, **common))
-        return
-    smoothed = smooth([float(sample.step) for sample in samples], raw, view.smoothing)
-    thin = {**stroke, "width": 1}
-    figure.add_trace(
-        go.Scatter(
-            name=f"{line.name}, raw", y=raw, mode="lines", line=thin, opacity=RAW_OPACITY, showlegend=False,
-            hoverinfo="skip", x=x,
-        )
-    )  # fmt: skip
-    figure.add_trace(go.Scatter(name=line.name, y=smoothed, mode="lines", line=stroke, **common))
+def _layout(chart: Chart, view: View) -> dict[str, Any]:
+    kept = _template_layout(chart.percent, chart.stacked, chart.unit, len(chart.lines) > 1)
+    x = {**kept["xaxis"], "title": {"text": view.title, **SMALL}}
+    if view.x == "wall":
+        x["type"] = "date"
+    if view.range is not None:
+        factor = 1000.0 if view.x == "wall" else 1.0
+        x |= {"range": [end * factor for end in view.range], "autorange": False}
+    y = {**kept["yaxis"], **({"type": "log"} if view.log else {})}
+    return {**kept, "xaxis": x, "yaxis": y, "shapes": [], "uirevision": f"{chart.name}:{view.x}:{view.log}"}
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where a sample stands on the x axis."""
-
-    view: View
-    steps: Sequence[int]
-    episodes: Sequence[float]
-
-    def of(self, sample: Sample) -> float:
-        if self.view.x == "time" and self.view.started is not None:
-            return round((sample.at - self.view.started).total_seconds() / 60, 3)
-        if self.view.x == "episodes" and self.steps:
-            return self._episodes_at(sample.step)
-        return sample.step
-
-    def _episodes_at(self, step: int) -> float:
-        known = 0.0
-        for at, count in zip(self.steps, self.episodes, strict=True):
-            if at > step:
-                break
-            known = count
-        return known
-
-
-def _x_of(episodes: Curve | None, view: View) -> _Place:
-    if episodes is None or view.x != "episodes":
-        return _Place(view, (), ())
-    known = [(sample.step, sample.last) for sample in episodes.samples if sample.last is not None]
-    return _Place(view, [step for step, _ in known], [count for _, count in known])
+def _sampling(chart: Chart, shown: Sequence[Line], curves: Mapping[str, Curve]) -> list[str]:
+    """That points were joined, if any were."""
+    joined = [curves[line.key] for line in shown if any(count > 1 for count in curves[line.key].columns.count)]
+    widest = max((curve.width for curve in joined), default=1)
+    return [f"1 point = {widest} {chart.step_word}s: mean, least to greatest behind"] if widest > 1 else []
 
 
 def _table(lines: Sequence[Line], curves: Mapping[str, Curve]) -> list[dict[str, Any]]:
     """The same numbers for people who do not see the chart: each series at a dozen places."""
     rows = []
     for line in lines:
-        samples = [sample for sample in curves[line.key].samples if sample.mean is not None]
-        stride = max(1, -(-len(samples) // MAX_TABLE_ROWS))
-        chosen = samples[::stride]
-        if samples and chosen[-1] is not samples[-1]:
-            chosen.append(samples[-1])
-        rows.append({"name": line.name, "points": [[sample.step, sample.mean] for sample in chosen]})
+        columns = curves[line.key].columns
+        pairs = [(step, mean) for step, mean in zip(columns.step, columns.mean, strict=True) if mean is not None]
+        stride = max(1, -(-len(pairs) // MAX_TABLE_ROWS))
+        chosen = pairs[::stride]
+        if pairs and chosen[-1] != pairs[-1]:
+            chosen.append(pairs[-1])
+        odd = [[step, odd_words(bits)] for step, bits in zip(columns.step, columns.odd, strict=True) if bits]
+        rows.append({"name": line.name, "points": [list(pair) for pair in chosen], "odd": odd[:MAX_TABLE_ROWS]})
     return rows

@@ -11,6 +11,8 @@ from webapp.runs.models import Run
 FACTOR: Final = 8
 LEVELS: Final = 6
 """Buckets of 8, 64, 512, … 262 144 steps: a series of a million points fits into two thousand of them."""
+SYSTEM_PREFIX: Final = "system/"
+"""Keys of what machines and desktops were busy with; their steps are seconds since the run was queued."""
 
 
 class Series(models.Model):
@@ -30,7 +32,7 @@ class Series(models.Model):
 
 
 class Point(models.Model):
-    """A value as it was logged. None: the engine had no finite number there (NaN, Inf or nothing)."""
+    """A value as it was logged. None: the engine had no finite number there; `odd` says what it had."""
 
     pk = models.CompositePrimaryKey("series", "attempt", "step")
     series = models.ForeignKey(Series, on_delete=models.CASCADE, related_name="points")
@@ -38,6 +40,8 @@ class Point(models.Model):
     step = models.PositiveIntegerField()
     at = models.DateTimeField()
     value = models.FloatField(null=True)
+    odd = models.PositiveSmallIntegerField(default=0, db_default=0)
+    """1: NaN, 2: +Inf, 4: -Inf; 0 for a finite number, and where nothing is known of what is missing."""
 
     def __str__(self) -> str:
         return f"{self.series_id} step {self.step}: {self.value}"
@@ -55,6 +59,8 @@ class Bucket(models.Model):
     count = models.PositiveIntegerField()
     """Finite values in it; the missing ones are in `gaps`."""
     gaps = models.PositiveIntegerField()
+    odd = models.PositiveSmallIntegerField(default=0, db_default=0)
+    """What stood in the gaps: the bits of all its points."""
     minimum = models.FloatField(null=True)
     maximum = models.FloatField(null=True)
     total = models.FloatField()

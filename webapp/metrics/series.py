@@ -1,62 +1,48 @@
-"""Series out of the database: at most so many buckets, whatever the length, with every resumed attempt's segment."""
+"""Series out of the database: at most so many buckets, whatever the length, with every resumed attempt's segment.
+
+What is joined is joined by Postgres, so that a million points cost the web process as much as a thousand.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
+import psycopg
 from django.db import connection
 
-from webapp.metrics.models import FACTOR, LEVELS, Bucket, Point, Series
+from webapp.metrics.columns import Columns, Curve, Sample, Segment
+from webapp.metrics.models import FACTOR, LEVELS, SYSTEM_PREFIX, Series
+
+__all__ = ["MAX_POINTS", "Curve", "Sample", "Segment", "StepRange", "keys_of", "series"]
 
 MAX_POINTS: Final = 2000
+StepRange = tuple[int, int]
+"""First and last step that are asked for, both included."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sample:
-    """One place on a curve: a single point (then all values are equal), or what a bucket of steps amounts to.
-
-    All values are None where the engine had no finite number; `gaps` counts such points.
-    """
-
-    step: int
-    """The last step in it."""
-    at: datetime
-    mean: float | None
-    minimum: float | None
-    maximum: float | None
-    last: float | None
-    count: int
-    """Finite values in it."""
-    gaps: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Segment:
-    """What one attempt contributed; a later attempt that began below its end supersedes the rest."""
-
-    attempt: int
-    first_step: int
-    samples: tuple[Sample, ...]
-    superseded_from: int | None = None
-    """First step that a later attempt did again; the points from there on are kept, but not shown."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Curve:
-    """One key's series of one run."""
-
-    key: str
-    segments: tuple[Segment, ...]
-    width: int
-    """Steps per sample; 1 when every point is there."""
-
-    @property
-    def samples(self) -> tuple[Sample, ...]:
-        """All segments in one line."""
-        return tuple(sample for segment in self.segments for sample in segment.samples)
+_OF_POINTS = """
+    SELECT step, extract(epoch FROM at)::float8, value, odd FROM metrics_point
+    WHERE series_id = %(series)s AND attempt = %(attempt)s AND step >= %(first)s AND step < %(end)s ORDER BY step
+"""
+_OF_JOINED_POINTS = """
+    SELECT max(step), extract(epoch FROM max(at))::float8, avg(value), min(value), max(value),
+           (array_agg(value ORDER BY step DESC) FILTER (WHERE value IS NOT NULL))[1],
+           count(value)::int, (count(*) - count(value))::int, bit_or(odd)
+    FROM metrics_point
+    WHERE series_id = %(series)s AND attempt = %(attempt)s AND step >= %(first)s AND step < %(end)s
+    GROUP BY step / %(width)s ORDER BY step / %(width)s
+"""
+_OF_BUCKETS = """
+    SELECT max(last_step), extract(epoch FROM max(last_at))::float8, sum(total) / nullif(sum(count), 0),
+           min(minimum), max(maximum),
+           (array_agg(last ORDER BY index DESC) FILTER (WHERE last IS NOT NULL))[1],
+           sum(count)::int, sum(gaps)::int, bit_or(odd)
+    FROM metrics_bucket
+    WHERE series_id = %(series)s AND attempt = %(attempt)s AND level = %(level)s
+          AND index >= %(first)s AND index < %(end)s
+    GROUP BY index / %(width)s ORDER BY index / %(width)s
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,42 +52,63 @@ class Extent:
     attempt: int
     first: int
     end: int
-    cut: bool
+    superseded_from: int | None
+    """A later attempt did the steps from here on again."""
 
 
-def series(run_id: str, keys: Iterable[str], max_points: int = MAX_POINTS) -> dict[str, Curve]:
-    """The curves of these keys, each with at most about `max_points` samples; a key never logged is absent."""
-    ids = dict(Series.objects.filter(run_id=run_id, key__in=list(keys)).values_list("key", "id"))
-    if not ids:
-        return {}
-    extents = _extents(list(ids.values()))
-    return {key: _curve(key, series_id, extents.get(series_id, []), max_points) for key, series_id in ids.items()}
+def series(
+    run_id: str, keys: Iterable[str], max_points: int = MAX_POINTS, steps: StepRange | None = None
+) -> dict[str, Curve]:
+    """The curves of these keys, each with at most about `max_points` samples; a key never logged is absent.
+
+    `steps` narrows them to a range, whose ends may lie inside a bucket: it is then shown whole.
+    """
+    return {
+        key: _curve(key, series_id, _within(extents, steps), max_points)
+        for (key, series_id), extents in _extents(run_id, keys).items()
+    }
 
 
 def keys_of(run_id: str) -> list[str]:
-    """All keys that the run logged, in order."""
-    return list(Series.objects.filter(run_id=run_id).order_by("key").values_list("key", flat=True))
+    """All keys that the run logged, in order; what its machines used is not among them."""
+    logged = Series.objects.filter(run_id=run_id).exclude(key__startswith=SYSTEM_PREFIX)
+    return list(logged.order_by("key").values_list("key", flat=True))
 
 
-def _extents(ids: Sequence[int]) -> dict[int, list[Extent]]:
-    """Per series the range of steps that each attempt still speaks for: up to where a later attempt began."""
-    with connection.cursor() as cursor:
-        # Read from the coarsest level: a handful of rows, however long the series.
-        cursor.execute(
-            "SELECT series_id, attempt, min(first_step), max(last_step) FROM metrics_bucket"
-            " WHERE series_id = ANY(%s) AND level = %s GROUP BY series_id, attempt ORDER BY series_id, attempt DESC",
-            [list(ids), LEVELS],
-        )
-        rows = cursor.fetchall()
-    extents: dict[int, list[Extent]] = {}
+def _extents(run_id: str, keys: Iterable[str]) -> dict[tuple[str, int], list[Extent]]:
+    """Per key and series the range of steps that each attempt still speaks for: up to where a later attempt began."""
+    # Read from the coarsest level: a handful of rows, however long the series.
+    rows = _rows(
+        "SELECT s.key, s.id, b.attempt, min(b.first_step), max(b.last_step)"
+        " FROM metrics_series AS s LEFT JOIN metrics_bucket AS b ON b.series_id = s.id AND b.level = %(level)s"
+        " WHERE s.run_id = %(run)s AND s.key = ANY(%(keys)s)"
+        " GROUP BY s.key, s.id, b.attempt ORDER BY s.key, b.attempt DESC",
+        {"run": run_id, "keys": list(keys), "level": LEVELS},
+    )
+    extents: dict[tuple[str, int], list[Extent]] = {}
     begun: dict[int, int] = {}
-    for series_id, attempt, first, last in rows:
+    for key, series_id, attempt, first, last in rows:
+        found = extents.setdefault((key, series_id), [])
+        if attempt is None:
+            continue
         later = begun.get(series_id)
         end = last + 1 if later is None else min(last + 1, later)
         if first < end:
-            extents.setdefault(series_id, []).insert(0, Extent(attempt, first, end, cut=end <= last))
+            found.insert(0, Extent(attempt, first, end, end if end <= last else None))
         begun[series_id] = first if later is None else min(first, later)
     return extents
+
+
+def _within(extents: Sequence[Extent], steps: StepRange | None) -> list[Extent]:
+    """What of them lies in the range."""
+    if steps is None:
+        return list(extents)
+    low, high = steps
+    return [
+        Extent(one.attempt, max(one.first, low), min(one.end, high + 1), one.superseded_from)
+        for one in extents
+        if one.first <= high and one.end > low
+    ]
 
 
 def _curve(key: str, series_id: int, extents: Sequence[Extent], max_points: int) -> Curve:
@@ -113,89 +120,38 @@ def _curve(key: str, series_id: int, extents: Sequence[Extent], max_points: int)
         Segment(
             attempt=extent.attempt,
             first_step=extent.first,
-            samples=_samples(series_id, extent, width),
-            superseded_from=extent.end if extent.cut else None,
+            columns=_columns(series_id, extent, width),
+            superseded_from=extent.superseded_from,
         )
         for extent in extents
     )
     return Curve(key=key, segments=segments, width=width)
 
 
-def _samples(series_id: int, extent: Extent, width: int) -> tuple[Sample, ...]:
+def _columns(series_id: int, extent: Extent, width: int) -> Columns:
+    whose = {"series": series_id, "attempt": extent.attempt}
     if width == 1:
-        return _points(series_id, extent.attempt, extent.first, extent.end)
+        return Columns.of_points(_rows(_OF_POINTS, {**whose, "first": extent.first, "end": extent.end}))
     level = 0
     while level < LEVELS and FACTOR ** (level + 1) <= width:
         level += 1
+    points = {**whose, "width": width, "first": extent.first, "end": extent.end}
     if level == 0:
-        return _thin(_points(series_id, extent.attempt, extent.first, extent.end), width)
-    # Buckets wholly inside what counts; the ragged end, where a later attempt took over, is read point by point.
-    whole_end = (extent.end // FACTOR**level) * FACTOR**level if extent.cut else extent.end
-    buckets = _buckets(series_id, extent.attempt, level, whole_end)
-    tail = _points(series_id, extent.attempt, whole_end, extent.end) if extent.cut else ()
-    return _thin((*buckets, *tail), width)
+        return Columns.of_buckets(_rows(_OF_JOINED_POINTS, points))
+    held = FACTOR**level
+    # Buckets wholly inside what counts; the ragged end, where a later attempt took over, is read from the points.
+    ragged = extent.superseded_from is not None
+    end = extent.end // width * width if ragged else extent.end
+    buckets = {"level": level, "width": width // held, "first": extent.first // held, "end": -(-end // held)}
+    whole = Columns.of_buckets(_rows(_OF_BUCKETS, {**whose, **buckets}))
+    if not ragged:
+        return whole
+    tail = {**points, "first": max(end, extent.first)}
+    return whole.followed_by(Columns.of_buckets(_rows(_OF_JOINED_POINTS, tail)))
 
 
-def _points(series_id: int, attempt: int, first: int, end: int) -> tuple[Sample, ...]:
-    rows = Point.objects.filter(series_id=series_id, attempt=attempt, step__gte=first, step__lt=end)
-    return tuple(
-        Sample(
-            step=step,
-            at=at,
-            mean=value,
-            minimum=value,
-            maximum=value,
-            last=value,
-            count=int(value is not None),
-            gaps=int(value is None),
-        )
-        for step, at, value in rows.order_by("step").values_list("step", "at", "value")
-    )
-
-
-def _buckets(series_id: int, attempt: int, level: int, end: int) -> tuple[Sample, ...]:
-    rows = Bucket.objects.filter(series_id=series_id, attempt=attempt, level=level, index__lt=-(-end // FACTOR**level))
-    columns = ("last_step", "last_at", "total", "count", "gaps", "minimum", "maximum", "last")
-    return tuple(
-        Sample(
-            step=step,
-            at=at,
-            mean=total / count if count else None,
-            minimum=low,
-            maximum=high,
-            last=last,
-            count=count,
-            gaps=gaps,
-        )
-        for step, at, total, count, gaps, low, high, last in rows.order_by("index").values_list(*columns)
-    )
-
-
-def _thin(samples: Sequence[Sample], width: int) -> tuple[Sample, ...]:
-    """Join neighbours that fall into the same `width` steps."""
-    joined: list[list[Sample]] = []
-    place: int | None = None
-    for sample in samples:
-        if sample.step // width != place:
-            place = sample.step // width
-            joined.append([])
-        joined[-1].append(sample)
-    return tuple(group[0] if len(group) == 1 else _join(group) for group in joined)
-
-
-def _join(samples: Sequence[Sample]) -> Sample:
-    count = sum(sample.count for sample in samples)
-    total = sum(sample.mean * sample.count for sample in samples if sample.mean is not None)
-    lows = [sample.minimum for sample in samples if sample.minimum is not None]
-    highs = [sample.maximum for sample in samples if sample.maximum is not None]
-    lasts = [sample.last for sample in samples if sample.last is not None]
-    return Sample(
-        step=samples[-1].step,
-        at=samples[-1].at,
-        mean=total / count if count else None,
-        minimum=min(lows, default=None),
-        maximum=max(highs, default=None),
-        last=lasts[-1] if lasts else None,
-        count=count,
-        gaps=sum(sample.gaps for sample in samples),
-    )
+def _rows(statement: str, values: dict[str, Any]) -> list[tuple[Any, ...]]:
+    """Rows in the binary form of the wire: a number as text costs three times as much to read."""
+    connection.ensure_connection()
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+        return cursor.execute(statement, values, binary=True).fetchall()

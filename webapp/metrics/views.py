@@ -1,22 +1,28 @@
-"""Charts of a run: the panels as a fragment, each figure as JSON, and a page with every number that was logged."""
+"""Charts of a run: panels as a fragment, figures as JSON and CSV, a page for one of them, for all, for the machines."""
 
 from __future__ import annotations
 
 from itertools import groupby
 from typing import Any
 
-from django.http import Http404, HttpResponse, JsonResponse
+import orjson
+from django.http import Http404, HttpResponse
 from django.shortcuts import render
 
 from webapp.accounts.decorators import PersonRequest, signed_in
-from webapp.metrics.charts import CHARTS, Chart, chart_of_key, charts_of
-from webapp.metrics.figures import EPISODES_KEY, X_AXES, View, draw
-from webapp.metrics.selectors import curves_visible_to, keys_visible_to
-from webapp.metrics.smoothing import MAX_WEIGHT
+from webapp.metrics.asked import asked, asked_view, curves_asked, drawn
+from webapp.metrics.axes import X_BUTTONS
+from webapp.metrics.charts import Chart, chart_of_key, charts_of
+from webapp.metrics.csvfile import CSV_POINTS, csv_lines
+from webapp.metrics.models import SYSTEM_PREFIX
+from webapp.metrics.selectors import keys_visible_to, system_keys_visible_to
+from webapp.metrics.system import hosts_of, system_charts
+from webapp.runs.access import runs_visible_to
 from webapp.runs.models import Run
 from webapp.runs.views.detail import run_frame, visible_run
 
-DEFAULT_SMOOTHING = 0.6
+TIMES = ("relative", "wall")
+"""Axes on which what a machine used can stand: its samples belong to no training step."""
 
 
 @signed_in
@@ -40,35 +46,81 @@ def all_metrics(request: PersonRequest, run_id: str) -> HttpResponse:
 
 
 @signed_in
-def figure(request: PersonRequest, run_id: str) -> HttpResponse:
-    """One figure as plotly reads it, with its table and a note."""
+def system(request: PersonRequest, run_id: str) -> HttpResponse:
+    """What the run's machines and desktops were busy with, over time."""
     run = visible_run(request, run_id)
-    chart = _chart(request.GET.get("chart", ""), request.GET.get("key", ""))
-    view = _view(request, run)
-    keys = {line.key for line in chart.lines} | ({EPISODES_KEY} if view.x == "episodes" else set())
-    drawn = draw(chart, curves_visible_to(request.user, run, keys), view)
-    return JsonResponse({"figure": drawn.figure, "table": drawn.table, "note": drawn.note, "empty": drawn.empty})
+    keys = system_keys_visible_to(request.user, run)
+    hosts = hosts_of(keys)
+    host = request.GET.get("host", "")
+    host = host if host in hosts else ""
+    context = {
+        **run_frame(request, run, "system"),
+        **_panels(request, run, system_charts(keys, host), axes=TIMES),
+        "hosts": hosts,
+        "host": host,
+    }
+    return render(request, "metrics/system.html", context)
 
 
-def _chart(name: str, key: str) -> Chart:
-    if key:
-        return chart_of_key(key[:120])
-    if name not in CHARTS:
-        raise Http404(f"There is no chart {name[:40]!r}.")
-    return CHARTS[name]
+@signed_in
+def one_chart(request: PersonRequest, run_id: str) -> HttpResponse:
+    """One chart by itself, with all its settings in the address."""
+    run = visible_run(request, run_id)
+    what = asked(request.GET, request.user, run)
+    context = {
+        **run_frame(request, run, "metrics"),
+        **_panels(request, run, [], axes=TIMES if what.chart.name.startswith(SYSTEM_PREFIX) else ()),
+        "chart": what.chart,
+        "view": what.view,
+        "named": "key" if request.GET.get("key") else "chart",
+        "host": request.GET.get("host", ""),
+    }
+    return render(request, "metrics/one.html", context)
 
 
-def _panels(request: PersonRequest, run: Run, charts: list[Chart]) -> dict[str, Any]:
-    view = _view(request, run)
-    return {"run": run, "charts": charts, "x_axes": X_AXES.items(), "x": view.x, "smoothing": view.smoothing}
+@signed_in
+def figure(request: PersonRequest, run_id: str) -> HttpResponse:
+    """One figure as plotly reads it, with its table, its notes, and what to do where there is nothing to see."""
+    run = _drawable_run(request, run_id)
+    what = asked(request.GET, request.user, run)
+    made, marks = drawn(what, run)
+    answer = {
+        "figure": made.figure,
+        "table": made.table,
+        "note": made.note,
+        "empty": bool(made.empty),
+        "why": made.empty,
+        "try_x": made.try_x,
+        "step_word": what.chart.step_word,
+        "marks": [{"kind": mark.kind, "step": mark.step, "words": mark.words} for mark in marks],
+    }
+    return HttpResponse(orjson.dumps(answer), content_type="application/json")
 
 
-def _view(request: PersonRequest, run: Run) -> View:
-    x = request.GET.get("x", "step")
-    try:
-        smoothing = float(request.GET.get("smooth", DEFAULT_SMOOTHING))
-    except ValueError:
-        smoothing = DEFAULT_SMOOTHING
-    if not 0 <= smoothing <= MAX_WEIGHT:
-        smoothing = DEFAULT_SMOOTHING
-    return View(x=x if x in X_AXES else "step", smoothing=smoothing, started=run.started_at)  # type: ignore[arg-type]
+@signed_in
+def figure_csv(request: PersonRequest, run_id: str) -> HttpResponse:
+    """The numbers of one chart, or of the part of it that is looked at."""
+    run = _drawable_run(request, run_id)
+    what = asked(request.GET, request.user, run, most=CSV_POINTS)
+    curves, _ = curves_asked(what, run)
+    body = "".join(csv_lines(run.pk, what.chart, curves))
+    name = "".join(letter if letter.isalnum() else "-" for letter in what.chart.name)[:60]
+    response = HttpResponse(body, content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="{run.pk}-{name}.csv"'
+    return response
+
+
+def _drawable_run(request: PersonRequest, run_id: str) -> Run:
+    """Of a run that the person may see what figures need: a page asks for a dozen of them at once."""
+    runs = runs_visible_to(request.user).filter(pk=run_id).only("id", "created_at", "started_at", "finished_at")
+    run = next(iter(runs), None)
+    if run is None:
+        raise Http404("There is no such run, or it belongs to a team that you are not in.")
+    return run
+
+
+def _panels(request: PersonRequest, run: Run, charts: list[Chart], axes: tuple[str, ...] = ()) -> dict[str, Any]:
+    view = asked_view(request.GET, run)
+    buttons = [(value, word) for value, word in X_BUTTONS.items() if not axes or value in axes]
+    x = view.x if not axes or view.x in axes else axes[0]
+    return {"run": run, "charts": charts, "x_axes": buttons, "x": x, "smoothing": view.smoothing, "marks": view.marks}

@@ -62,6 +62,8 @@ def count_tasks(config: RunConfig, folder: Path = TASKS) -> TaskCounts | None:
     train, held_out = (
         _count(folder, config.tasks.source, split) for split in (config.tasks.train, config.tasks.held_out)
     )
+    if train is not None and config.kind == "train" and config.tasks.only:
+        train = min(train, len(config.tasks.only))
     return None if train is None else TaskCounts(train=train, held_out=held_out or 0)
 
 

@@ -4,6 +4,7 @@ from django.urls import path
 from django.views.generic import RedirectView
 
 from webapp.runs.views import (
+    artifacts,
     control,
     detail,
     fidelity,
@@ -59,6 +60,13 @@ urlpatterns = [
     path("runs/<str:run_id>/measurements/", detail.measurements, name="measurements"),
     path("runs/<str:run_id>/log/", detail.log, name="log"),
     path("runs/<str:run_id>/config/", detail.config, name="config"),
+    path("runs/<str:run_id>/artifacts/", artifacts.page, name="artifacts"),
+    path("runs/<str:run_id>/files/<path:name>", artifacts.file, name="file"),
+    path(
+        "runs/<str:run_id>/checkpoints/<int:checkpoint_id>/<str:what>.tar",
+        artifacts.checkpoint,
+        name="checkpoint_download",
+    ),
     path("runs/<str:run_id>/fidelity/", fidelity.page, name="fidelity"),
     path("runs/<str:run_id>/fidelity.md", fidelity.markdown, name="fidelity_markdown"),
     path("runs/<str:run_id>/fidelity.json", fidelity.data, name="fidelity_json"),

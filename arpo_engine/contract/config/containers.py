@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from collections.abc import Mapping
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -34,7 +35,38 @@ class MachineDesktopsConfig(Strict):
     """Times in a row that a process of desktops is started again after it died, before its desktops are given up."""
 
 
-class DockerDesktopsConfig(MachineDesktopsConfig):
+class PausableDesktopsConfig(MachineDesktopsConfig):
+    """Of machines that can be frozen as they are: containers and virtual machines."""
+
+    pause_while_thinking: bool = False
+    """Freeze a desktop from each look until the next action, as ARPO does: what the model sees is then what it acts on,
+    and no screen is locked meanwhile. Costs about 0.3 s a step in a container. Risks: inside, time jumps by the length
+    of each pause, so timers fire at once, connections to web pages break, and a film or a download stands still."""
+
+
+def pauses_while_thinking(config: Strict) -> bool:
+    """Whether desktops of this config are frozen while the model thinks."""
+    return isinstance(config, PausableDesktopsConfig) and config.pause_while_thinking
+
+
+class NeverPausedConfig(Strict):
+    """Of desktops that cannot be frozen; a config that asks for it is refused by name instead of by a typing error."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_pause(cls, value: Any) -> Any:
+        if not isinstance(value, Mapping) or "pause_while_thinking" not in value:
+            return value
+        if value["pause_while_thinking"] not in (False, "false", None):
+            raise ValueError(
+                f"pause_while_thinking is {value['pause_while_thinking']!r}, and desktops of kind {value.get('kind')} "
+                "are processes of this machine that cannot be frozen as one; leave it out, or use kind docker, "
+                "osworld-docker or vmware"
+            )
+        return {name: given for name, given in value.items() if name != "pause_while_thinking"}
+
+
+class DockerDesktopsConfig(PausableDesktopsConfig):
     """Real applications in containers of the light image, after `./arpo setup desktop-image`. Needs a Docker engine on
     the machine where the desktops run."""
 
@@ -57,7 +89,7 @@ class DockerDesktopsConfig(MachineDesktopsConfig):
     container has no capability at all and may gain none."""
 
 
-class OsworldDockerDesktopsConfig(MachineDesktopsConfig):
+class OsworldDockerDesktopsConfig(PausableDesktopsConfig):
     """OSWorld's official desktop: a virtual machine in the container `happysixd/osworld-docker`, from a disk that you
     bring. Boots in tens of seconds with KVM, and in many minutes without."""
 
@@ -84,7 +116,7 @@ class OsworldDockerDesktopsConfig(MachineDesktopsConfig):
     """A boot, if no spare stands ready, and the start of applications."""
 
 
-class VmwareDesktopsConfig(MachineDesktopsConfig):
+class VmwareDesktopsConfig(PausableDesktopsConfig):
     """OSWorld's virtual machines in VMware Workstation or Fusion, brought back to a snapshot for every episode."""
 
     kind: Literal["vmware"] = "vmware"

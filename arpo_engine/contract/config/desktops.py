@@ -7,16 +7,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from arpo_engine.contract.base import Strict
 from arpo_engine.contract.config.containers import (
     DockerDesktopsConfig,
     MachineDesktopsConfig,
+    NeverPausedConfig,
     OsworldDockerDesktopsConfig,
     VmwareDesktopsConfig,
 )
 
 
-class PocketDesktopsConfig(Strict):
+class PocketDesktopsConfig(NeverPausedConfig):
     """Real Qt widgets drawn offscreen; no X server, no container. Starts in a second."""
 
     kind: Literal["pocket"] = "pocket"
@@ -30,7 +30,7 @@ class PocketDesktopsConfig(Strict):
     """Times in a row that a process of desktops is started again after it died, before its desktops are given up."""
 
 
-class XvfbDesktopsConfig(MachineDesktopsConfig):
+class XvfbDesktopsConfig(MachineDesktopsConfig, NeverPausedConfig):
     """Real applications on virtual displays of this machine: Linux, after `./arpo setup xvfb`. Each desktop has a home,
     processes and a network of its own, all in memory, made anew for every episode; nothing of it reaches the
     machine's files or network."""

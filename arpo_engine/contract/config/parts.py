@@ -49,6 +49,9 @@ class TasksConfig(Strict):
     """Split that rollouts are collected on."""
     held_out: str | None = "held_out"
     """Split that is only measured; none to measure nothing unseen."""
+    only: tuple[str, ...] = ()
+    """Practise these training tasks only, by id; none named: all of them. What is measured stays the same set. An
+    evaluation names its tasks in evaluation.select."""
     limit: int | None = Field(None, ge=1)
     """Use the first so many training tasks only."""
     infeasible: Literal["keep", "leave_out"] = "keep"

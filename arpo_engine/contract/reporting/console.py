@@ -8,6 +8,7 @@ POST {console}/api/v1/runs/{run}/events           envelopes of one attempt, one 
     413                     too many bytes
     422                     {"line": n, "detail": "..."}: line n (from 1) cannot be read; nothing was kept
 PUT  {console}/api/v1/runs/{run}/frames/{sha256}  a screenshot's bytes
+POST {console}/api/v1/runs/{run}/frames           several of them in a pack (`framepack`); a `FramesAnswer`
 GET  {console}/api/v1/runs/{run}/secrets          a `SecretsAnswer`, for an attempt that is alive
 
 Every call names the version of the contract; 426 says that the console has another one.
@@ -20,15 +21,18 @@ import http.client
 import json
 import re
 import ssl
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 from pydantic import ValidationError
 
+from arpo_engine.contract import framepack
 from arpo_engine.contract.agreement import HEADER, disagreement
 from arpo_engine.contract.errors import ArpoError, ConfigError
 from arpo_engine.contract.events import WIRE_VERSION, IngestAnswer
+from arpo_engine.contract.framepack import FramesAnswer
 from arpo_engine.contract.secrets import SecretsAnswer
 
 TIMEOUT_S = 10.0
@@ -170,6 +174,22 @@ class ConsoleClient:
         if status not in (200, 201, 204):
             raise ConsoleRefused(f"the console answered {status}: {_detail(answer)}")
 
+    def post_frames(self, frames: Sequence[bytes]) -> FramesAnswer:
+        """Upload several screenshots at once.
+
+        Raises:
+            ConsoleAway: try again later.
+            ConsoleRefused: the pack as a whole is not taken, as by a console that knows none.
+        """
+        headers = {"Content-Type": framepack.MEDIA_TYPE}
+        status, answer = self._call("POST", f"{self.base}/frames", framepack.pack(frames), headers)
+        if status != 200:
+            raise ConsoleRefused(f"the console answered {status}: {_detail(answer)}")
+        try:
+            return FramesAnswer.model_validate_json(answer)
+        except ValidationError as error:
+            raise ConsoleRefused("the console answered with something else than what became of frames") from error
+
     def close(self) -> None:
         """Close the connection; the next call opens another."""
         if self._connection is not None:
@@ -198,7 +218,7 @@ class ConsoleClient:
 
     def _exchange(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
         connection = self._connect()
-        query = "?frames=all" if method == "POST" and self.answer_lost else ""
+        query = "?frames=all" if path.endswith("/events") and self.answer_lost else ""
         connection.request(method, path + query, body, headers)
         response = connection.getresponse()
         return response.status, response.read()

@@ -38,6 +38,9 @@ FIRST_RETRY_S = 0.5
 LAST_RETRY_S = 15.0
 FRAMES_SLICE_S = 1.0
 """Longest that screenshots are uploaded before events are looked after again."""
+PACK_FRAMES = 32
+PACK_BYTES = 4_000_000
+"""Screenshots that travel in one request, and their bytes."""
 STRIKES = 3
 """Times that a console which answers otherwise may fail at the same thing before it is taken to be unreadable."""
 LONGEST_DRAIN_S = 60.0
@@ -57,6 +60,7 @@ class Reporter:
         self._frames_folder = run_dir / FRAMES_NAME
         self._wanted: OrderedDict[str, None] = OrderedDict()
         self._unavailable: set[str] = set()
+        self._singly: set[str] = set()
         self._frames_sent = False
         self._strikes: Counter[str] = Counter()
         self._wake = threading.Event()
@@ -208,25 +212,66 @@ class Reporter:
     def _upload_frames(self) -> None:
         until = time.monotonic() + FRAMES_SLICE_S
         while self._wanted and time.monotonic() < until:
-            sha256 = next(reversed(self._wanted))  # the newest first: people watch live
+            chosen = self._next_frames()
+            if len(chosen) == 1:
+                self._upload_one(*chosen.popitem())
+            elif chosen:
+                self._upload_pack(chosen)
+
+    def _next_frames(self) -> dict[str, bytes]:
+        """The newest of what is wanted (people watch live), as many as go into one request."""
+        chosen: dict[str, bytes] = {}
+        size = 0
+        for sha256 in list(reversed(self._wanted)):
             data = read_frame(self._frames_folder, sha256)
-            try:
-                if data is None:
-                    raise ConsoleRefused("it is not in the run folder any more")
-                self._client.put_frame(sha256, data, "image/webp")
-                self._frames_sent = True
-                self._progressed()
-            except ConsoleBroke as error:
-                self._strikes[sha256] += 1
-                if self._strikes[sha256] < STRIKES:
-                    raise
-                self._give_up(sha256, str(error))
-            except ConsoleRefused as error:
-                self._give_up(sha256, str(error))
-            del self._wanted[sha256]
+            if data is None:
+                self._give_up(sha256, "it is not in the run folder any more")
+                continue
+            if chosen and (size + len(data) > PACK_BYTES or sha256 in self._singly):
+                break
+            chosen[sha256] = data
+            size += len(data)
+            if len(chosen) == PACK_FRAMES or sha256 in self._singly:
+                break
+        return chosen
+
+    def _upload_pack(self, chosen: dict[str, bytes]) -> None:
+        """Several at once; what is not taken as a pack is sent one by one, so that one cannot stop the others."""
+        try:
+            answer = self._client.post_frames(list(chosen.values()))
+        except (ConsoleBroke, ConsoleRefused) as error:
+            log.info("screenshots are sent one by one: %s", error)
+            self._singly.update(chosen)
+            return
+        self._frames_sent = True
+        self._progressed()
+        for sha256 in chosen:
+            if sha256 in answer.refused:
+                self._give_up(sha256, answer.refused[sha256])
+            else:
+                del self._wanted[sha256]
+
+    def _upload_one(self, sha256: str, data: bytes) -> None:
+        try:
+            self._client.put_frame(sha256, data, "image/webp")
+        except ConsoleBroke as error:
+            self._strikes[sha256] += 1
+            if self._strikes[sha256] < STRIKES:
+                raise
+            self._give_up(sha256, str(error))
+            return
+        except ConsoleRefused as error:
+            self._give_up(sha256, str(error))
+            return
+        self._frames_sent = True
+        self._progressed()
+        self._singly.discard(sha256)
+        del self._wanted[sha256]
 
     def _give_up(self, sha256: str, why: str) -> None:
         self._unavailable.add(sha256)
+        self._singly.discard(sha256)
+        self._wanted.pop(sha256, None)
         log.warning("a screenshot cannot be shipped", extra={"sha256": sha256, "why": why})
 
     def _refused(self, complaint: str) -> bool:

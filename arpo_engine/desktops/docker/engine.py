@@ -57,6 +57,14 @@ class DockerApi(Protocol):
         """One container."""
         ...
 
+    def pause(self, container: str) -> None:
+        """Freeze its processes."""
+        ...
+
+    def unpause(self, container: str) -> None:
+        """Let them go on."""
+        ...
+
     def remove_container(self, container: str, *, force: bool, v: bool) -> None:
         """Kill it and remove what it wrote."""
         ...
@@ -135,6 +143,11 @@ def explained(what: str, image: str = "", cure: str = "") -> Iterator[None]:
 def is_missing(error: BaseException) -> bool:
     """Whether the engine said that there is no such container, or that it is being removed already."""
     return getattr(error, "status_code", None) in (404, 409)
+
+
+def is_running_already(error: BaseException) -> bool:
+    """Whether the engine refused to wake a container because it is not paused: somebody else woke it."""
+    return "is not paused" in str(getattr(error, "explanation", None) or "")
 
 
 def _knock(path: str) -> None:

@@ -6,16 +6,15 @@ fresh. See docs/adr/0012-containers.md for how it is reached, limited and ended.
 
 from __future__ import annotations
 
-import logging
 import secrets
 import threading
-import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from arpo_engine.contract.config.containers import DockerDesktopsConfig
 from arpo_engine.contract.errors import DesktopLost
 from arpo_engine.desktops.desktop_client import DesktopClient
+from arpo_engine.desktops.docker.container import ContainerMachine
 from arpo_engine.desktops.docker.doors import Doors
 from arpo_engine.desktops.docker.engine import LOOPBACK, DockerApi, connect, explained
 from arpo_engine.desktops.docker.labels import labels
@@ -25,8 +24,7 @@ from arpo_engine.desktops.docker.ports import published
 from arpo_engine.desktops.docker.reaper import reap, remove
 from arpo_engine.desktops.docker.watch import Watch
 from arpo_engine.desktops.machines import Address
-
-log = logging.getLogger(__name__)
+from arpo_engine.desktops.waiting import wait_until
 
 SERVER_PORT, CHROMIUM_PORT, VLC_PORT = 5000, 9222, 8080
 PORTS = (SERVER_PORT, CHROMIUM_PORT, VLC_PORT)
@@ -41,42 +39,25 @@ WORDS_OF_LOG = 400
 BUILD = "build it with ./arpo setup desktop-image"
 
 
-@dataclass(slots=True)
-class DockerMachine:
-    """Implements `Machine`."""
+@dataclass(slots=True, kw_only=True)
+class DockerMachine(ContainerMachine):
+    """Implements `Machine` and `PausableMachine`."""
 
-    name: str
-    address: Address
-    api: DockerApi
-    container: str
     lifeline: Lifeline
     doors: Doors | None
-    _closing: threading.Lock = field(default_factory=threading.Lock)
-    _closed: bool = False
 
     def gone(self) -> str:
         """Why its connection has ended."""
-        if not self.lifeline.ended:
-            return ""
-        said = self.lifeline.last_words(0.0)
-        return "its container has ended" + (f": {said[-WORDS_OF_LOG:]}" if said else "")
+        return f"its container has ended{self._last_words()}" if self.lifeline.ended else ""
 
-    def close(self) -> None:
-        """Let go, and have the container removed while others go on; the process does not end before that is done."""
-        with self._closing:
-            if self._closed:
-                return
-            self._closed = True
+    def _last_words(self) -> str:
+        said = self.lifeline.last_words(0.0)
+        return f": {said[-WORDS_OF_LOG:]}" if said else ""
+
+    def _let_go(self) -> None:
         self.lifeline.close()
         if self.doors is not None:
             self.doors.close()
-        threading.Thread(target=self._remove, name=f"remove-{self.name}").start()
-
-    def _remove(self) -> None:
-        try:
-            remove(self.api, self.container)
-        except DesktopLost as error:
-            log.warning("a container could not be removed", extra={"desktop": self.name, "reason": str(error)})
 
 
 class DockerProvider:
@@ -171,22 +152,15 @@ class DockerProvider:
         return Address(server_port=server, chromium_port=chromium, vlc_port=vlc, token=token)
 
     def _wait(self, machine: DockerMachine) -> None:
-        """Until it acts and sees."""
-        client = DesktopClient(machine, self._config.request_timeout_s)
-        deadline = time.monotonic() + self._config.start_timeout_s
-        try:
-            while True:
-                try:
-                    return client.ready()
-                except DesktopLost as error:
-                    if machine.lifeline.ended:
-                        raise DesktopLost(f"{machine.name} did not start; {machine.gone()}") from error
-                    if time.monotonic() > deadline:
-                        limit = f"within {self._config.start_timeout_s:g} s"
-                        raise DesktopLost(f"{machine.name} did not act and see {limit}: {error}") from error
-                time.sleep(LOOK_EVERY_S)
-        finally:
-            client.close()
+        wait_until(
+            DesktopClient.ready,
+            machine,
+            ended=machine.gone,
+            late=f"did not act and see within {self._config.start_timeout_s:g} s",
+            timeout_s=self._config.start_timeout_s,
+            request_timeout_s=self._config.request_timeout_s,
+            every_s=LOOK_EVERY_S,
+        )
 
 
 def _way_in(doors: Doors | None) -> dict[str, Any]:

@@ -10,14 +10,15 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
-import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from arpo_engine.contract.config.containers import OsworldDockerDesktopsConfig
 from arpo_engine.contract.errors import DesktopLost
 from arpo_engine.desktops.desktop_client import DesktopClient
+from arpo_engine.desktops.docker.container import ContainerMachine
 from arpo_engine.desktops.docker.engine import LOOPBACK, DockerApi, connect, explained
 from arpo_engine.desktops.docker.labels import labels
 from arpo_engine.desktops.docker.names import new_name
@@ -27,6 +28,7 @@ from arpo_engine.desktops.docker.watch import Watch
 from arpo_engine.desktops.machines import Address
 from arpo_engine.desktops.osworld_docker import kvm
 from arpo_engine.desktops.osworld_docker.disk import find_disk
+from arpo_engine.desktops.waiting import wait_until
 
 log = logging.getLogger(__name__)
 
@@ -38,16 +40,9 @@ LOOK_TIMEOUT_S = 10.0
 WORDS_OF_LOG = 400
 
 
-@dataclass(slots=True)
-class OsworldMachine:
-    """Implements `Machine`."""
-
-    name: str
-    address: Address
-    api: DockerApi
-    container: str
-    _closing: threading.Lock = field(default_factory=threading.Lock)
-    _closed: bool = False
+@dataclass(slots=True, kw_only=True)
+class OsworldMachine(ContainerMachine):
+    """Implements `Machine` and `PausableMachine`."""
 
     def gone(self) -> str:
         """What the Docker engine says of a container that does not run."""
@@ -57,20 +52,6 @@ class OsworldMachine:
         except DesktopLost as error:
             return str(error)
         return "" if state["Running"] else f"its container has ended with code {state['ExitCode']}"
-
-    def close(self) -> None:
-        """Have the container removed while others go on; the process does not end before that is done."""
-        with self._closing:
-            if self._closed:
-                return
-            self._closed = True
-        threading.Thread(target=self._remove, name=f"remove-{self.name}").start()
-
-    def _remove(self) -> None:
-        try:
-            remove(self.api, self.container)
-        except DesktopLost as error:
-            log.warning("a container could not be removed", extra={"desktop": self.name, "reason": str(error)})
 
 
 class OsworldDockerProvider:
@@ -173,33 +154,29 @@ class OsworldDockerProvider:
 
     def _wait(self, machine: OsworldMachine, use_kvm: bool, timeout_s: float) -> None:
         """Until it sends a picture, which for this image means that it has booted."""
-        client = DesktopClient(machine, LOOK_TIMEOUT_S)
-        deadline = time.monotonic() + timeout_s
-        try:
-            while True:
-                try:
-                    client.look()
-                    return
-                except DesktopLost as error:
-                    reason = machine.gone()
-                    if reason:
-                        raise DesktopLost(f"{machine.name} did not boot; {reason}: {self._log(machine)}") from error
-                    if time.monotonic() > deadline:
-                        how = "with KVM" if use_kvm else "without KVM, which is slow: raise desktops.start_timeout_s"
-                        raise DesktopLost(
-                            f"{machine.name} sent no screenshot within {timeout_s:g} s ({how})"
-                        ) from error
-                time.sleep(LOOK_EVERY_S)
-        finally:
-            client.close()
-
-    def _log(self, machine: OsworldMachine) -> str:
-        with explained("the container's log"):
-            said: bytes = machine.api.logs(machine.container, tail=20)
-        return said.decode("utf-8", "replace").strip()[-WORDS_OF_LOG:]
+        how = "with KVM" if use_kvm else "without KVM, which is slow: raise desktops.start_timeout_s"
+        wait_until(
+            DesktopClient.look,
+            machine,
+            ended=partial(_why_ended, machine),
+            late=f"sent no screenshot within {timeout_s:g} s ({how})",
+            timeout_s=timeout_s,
+            request_timeout_s=LOOK_TIMEOUT_S,
+            every_s=LOOK_EVERY_S,
+        )
 
     def _cure(self) -> str:
         return f"fetch it with: docker pull {self._config.image}"
+
+
+def _why_ended(machine: OsworldMachine) -> str:
+    """Why its container has ended, with its last words; empty while it runs."""
+    reason = machine.gone()
+    if not reason:
+        return ""
+    with explained("the container's log"):
+        said: bytes = machine.api.logs(machine.container, tail=20)
+    return f"{reason}: {said.decode('utf-8', 'replace').strip()[-WORDS_OF_LOG:]}"
 
 
 def _machine(disk: Path, use_kvm: bool) -> dict[str, Any]:

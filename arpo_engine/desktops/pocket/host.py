@@ -45,6 +45,9 @@ class PocketHost:
         """Act on several desktops in one call."""
         return [self.step(index, action) for index, action in actions]
 
+    def wake(self, index: int) -> None:
+        """Nothing: these desktops are never paused."""
+
     def close(self) -> None:
         """Destroy every desktop; a later reset builds it anew."""
         for desktop in self._desktops.values():

@@ -10,10 +10,12 @@ from .actions import perform
 from .commands import Commands
 from .http_server import Api, Handler, Refusal, Request, Response, as_json, as_text
 from .recording import Recorder
+from .room import TEMPORARY, shortage
 from .session import NotReady, Session
 from .warm import WarmPython
 
 JPEG_QUALITY = 90
+NO_ROOM = 507
 
 
 def build_api(session: Session, token: str) -> Api:
@@ -31,6 +33,7 @@ def build_api(session: Session, token: str) -> Api:
         ("GET", "/ready"): lambda _request: _ready(session),
     }
     routes: dict[tuple[str, str], Handler] = {
+        ("GET", "/room"): lambda _request: _room(session),
         ("GET", "/platform"): lambda _request: as_text(platform.system()),
         ("GET", "/accessibility"): accessibility.tree,
         ("GET", "/terminal"): accessibility.terminal,
@@ -70,13 +73,23 @@ def _unless_starting(handler: Handler) -> Callable[[Request], Response]:
 
 
 def _ready(session: Session) -> Response:
-    """GET /ready: 200 only when the desktop acts and sees at this moment."""
+    """GET /ready: 200 only when the desktop acts and sees at this moment, and has room."""
     session.check()
+    _room(session)
     return as_json({"status": "ready", "width": session.size[0], "height": session.size[1]})
 
 
+def _room(session: Session) -> Response:
+    """GET /room: 507 when the desktop's disk is full."""
+    problem = shortage((session.home, TEMPORARY))
+    if problem:
+        raise Refusal(NO_ROOM, problem)
+    return as_json({"status": "room"})
+
+
 def _act(session: Session, request: Request) -> Response:
-    """POST /act: a typed action; see `actions.py`."""
+    """POST /act: a typed action; see `actions.py`. Not on a full disk, where what it does could not be kept."""
+    _room(session)
     perform(session.hands, request.json())
     return as_json({"status": "done"})
 

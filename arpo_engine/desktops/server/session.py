@@ -115,6 +115,8 @@ class Session:
         self._run(
             *("Xvfb", self.display, "-screen", "0", f"{width}x{height}x24", "-nolisten", "tcp"),
             *("-auth", os.environ["XAUTHORITY"], "-noreset", "-displayfd", str(written)),
+            # Without a graphics card OpenGL is a compiler in every program that asks for it: 20 MB each, and slower.
+            *("-extension", "GLX"),
             keep=written,
         )
         os.close(written)

@@ -12,7 +12,6 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from arpo_engine.contract.errors import DesktopLost
 from arpo_engine.desktops.desktop_client import DesktopClient
 from arpo_engine.desktops.machines import Address
 from arpo_engine.desktops.vmware.vmrun import Vmrun
+from arpo_engine.desktops.waiting import wait_until
 
 log = logging.getLogger(__name__)
 
@@ -28,18 +28,20 @@ LOOK_EVERY_S = 1.0
 LOOK_TIMEOUT_S = 10.0
 STOP_TIMEOUT_S = 60.0
 LIST_TIMEOUT_S = 30.0
+PAUSE_TIMEOUT_S = 30.0
 SERVER_PORT = 5000
 
 
 @dataclass(slots=True)
 class VmwareMachine:
-    """Implements `Machine`."""
+    """Implements `Machine` and `PausableMachine`."""
 
     name: str
     address: Address
     file: Path
     vmrun: Vmrun
     lock: int
+    _paused: bool = False
     _closing: threading.Lock = field(default_factory=threading.Lock)
     _closed: bool = False
 
@@ -51,12 +53,26 @@ class VmwareMachine:
             return str(error)
         return "" if str(self.file) in running else f"{self.file.name} does not run any more"
 
+    def pause(self) -> None:
+        """Freeze the virtual machine."""
+        self._paused = True
+        self.vmrun.pause(self.file, PAUSE_TIMEOUT_S)
+
+    def wake(self) -> None:
+        """Let it go on."""
+        self.vmrun.unpause(self.file, PAUSE_TIMEOUT_S)
+        self._paused = False
+
     def close(self) -> None:
         """Switch it off, and let somebody else have it."""
         with self._closing:
             if self._closed:
                 return
             self._closed = True
+        if self._paused:
+            # What VMware does to a paused machine that is switched off is not known here, so it never has to.
+            with contextlib.suppress(DesktopLost):
+                self.wake()
         _switch_off(self.vmrun, self.file)
         os.close(self.lock)
 
@@ -108,15 +124,16 @@ class VmwareProvider:
         )
 
     def _wait(self, machine: VmwareMachine, deadline: float) -> None:
-        client = DesktopClient(machine, LOOK_TIMEOUT_S)
-        try:
-            for _ in _until(deadline):
-                with contextlib.suppress(DesktopLost):
-                    client.look()
-                    return
-        finally:
-            client.close()
-        raise DesktopLost(f"{machine.name} sent no screenshot within {self._config.start_timeout_s:g} s")
+        wait_until(
+            DesktopClient.look,
+            machine,
+            # Whether it runs is asked for by name, and VMware may list another name of the same file.
+            ended=str,
+            late=f"sent no screenshot within {self._config.start_timeout_s:g} s",
+            timeout_s=_left(deadline),
+            request_timeout_s=LOOK_TIMEOUT_S,
+            every_s=LOOK_EVERY_S,
+        )
 
 
 def _switch_off(vmrun: Vmrun, file: Path) -> None:
@@ -125,12 +142,6 @@ def _switch_off(vmrun: Vmrun, file: Path) -> None:
     except DesktopLost as error:
         # It was off already, or VMware hangs; the next one to take it reverts it, and is told.
         log.warning("a machine could not be switched off", extra={"desktop": file.stem, "reason": str(error)})
-
-
-def _until(deadline: float) -> Iterator[None]:
-    while time.monotonic() < deadline:
-        yield
-        time.sleep(LOOK_EVERY_S)
 
 
 def _left(deadline: float) -> float:

@@ -42,6 +42,14 @@ class Vmrun:
         """Switch a machine off at once; its state is thrown away at the next revert anyway."""
         self._call(timeout_s, "stop", str(machine), "hard")
 
+    def pause(self, machine: Path, timeout_s: float) -> None:
+        """Freeze a machine that runs."""
+        self._call(timeout_s, "pause", str(machine))
+
+    def unpause(self, machine: Path, timeout_s: float) -> None:
+        """Let a frozen machine go on."""
+        self._call(timeout_s, "unpause", str(machine))
+
     def ip_address(self, machine: Path, timeout_s: float) -> str:
         """Where a machine is, as soon as it says so."""
         return self._call(timeout_s, "getGuestIPAddress", str(machine), "-wait").strip()

@@ -11,8 +11,8 @@ import os
 import secrets
 import socket
 import subprocess
-import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from arpo_engine.contract.config.desktops import XvfbDesktopsConfig
@@ -20,6 +20,7 @@ from arpo_engine.contract.errors import DesktopLost
 from arpo_engine.desktops.desktop_client import DesktopClient
 from arpo_engine.desktops.machines import Address
 from arpo_engine.desktops.owners import owner_of
+from arpo_engine.desktops.waiting import wait_until
 from arpo_engine.desktops.xvfb import requirements
 from arpo_engine.desktops.xvfb.reaper import LABEL
 from arpo_engine.tasks.places import data_folder
@@ -128,24 +129,24 @@ class XvfbProvider:
         return XvfbMachine(name=f"xvfb:{ports[0]}", address=address, process=process)
 
     def _wait(self, machine: XvfbMachine) -> None:
-        """Until it acts and sees."""
-        client = DesktopClient(machine, self._config.request_timeout_s)
-        deadline = time.monotonic() + self._config.start_timeout_s
-        try:
-            while True:
-                try:
-                    return client.ready()
-                except DesktopLost as error:
-                    if machine.gone():
-                        assert machine.process.stderr is not None, "asked for where it was started"
-                        said = machine.process.stderr.read().decode("utf-8", "replace").strip()
-                        raise DesktopLost(f"{machine.name} did not start: {said[-WORDS_OF_LOG:]}") from error
-                    if time.monotonic() > deadline:
-                        limit = f"within {self._config.start_timeout_s:g} s"
-                        raise DesktopLost(f"{machine.name} did not act and see {limit}: {error}") from error
-                time.sleep(LOOK_EVERY_S)
-        finally:
-            client.close()
+        wait_until(
+            DesktopClient.ready,
+            machine,
+            ended=partial(_why_ended, machine),
+            late=f"did not act and see within {self._config.start_timeout_s:g} s",
+            timeout_s=self._config.start_timeout_s,
+            request_timeout_s=self._config.request_timeout_s,
+            every_s=LOOK_EVERY_S,
+        )
+
+
+def _why_ended(machine: XvfbMachine) -> str:
+    """What its first process said last; empty while it runs."""
+    reason = machine.gone()
+    if not reason:
+        return ""
+    assert machine.process.stderr is not None, "asked for where it was started"
+    return machine.process.stderr.read().decode("utf-8", "replace").strip()[-WORDS_OF_LOG:] or reason
 
 
 def _hidden() -> list[Path]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import hashlib
 import json
 import socket
 import threading
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from arpo_engine.contract.framepack import unpack
 from arpo_engine.contract.reporting import reporter as reporter_module
 
 TOKEN = "attempt-token"
@@ -35,6 +37,10 @@ class ConsoleUnderTest:
     orders: list[dict[str, str]] = field(default_factory=list)
     ask_for_frames: bool = True
     frames_at_once: int = 1000
+    refuse_packs: int = 0
+    """Status with which packs of screenshots are answered, as by a console that knows none."""
+    bad: set[str] = field(default_factory=set)
+    """Screenshots that are refused."""
     asked_for: set[str] = field(default_factory=set)
     answers_to_lose: int = 0
     refuse: Callable[[list[dict[str, Any]], bytes], tuple[int, dict[str, Any]] | None] = lambda lines, body: None
@@ -121,6 +127,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         console = self.console
         raw = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.path.endswith("/frames"):
+            self._take_pack(raw)
+            return
         body = gzip.decompress(raw) if self.headers.get("Content-Encoding") == "gzip" else raw
         lines = [json.loads(line) for line in body.splitlines()]
         console.may_answer.wait(20.0)
@@ -142,6 +151,22 @@ class _Handler(BaseHTTPRequestHandler):
             self.console.frames[self.path.rsplit("/", 1)[1]] = data
             self.console.changed.notify_all()
         self._answer(201, {})
+
+    def _take_pack(self, raw: bytes) -> None:
+        console = self.console
+        with console.changed:
+            console.requests.append(("POST", self.path, dict(self.headers)))
+            named = {hashlib.sha256(data).hexdigest(): data for data in unpack(raw)}
+            taken = (
+                {} if console.refuse_packs else {name: data for name, data in named.items() if name not in console.bad}
+            )
+            console.frames |= taken
+            console.changed.notify_all()
+        if console.refuse_packs:
+            self._answer(console.refuse_packs, {"detail": "no packs here"})
+        else:
+            refused = {name: "it is no picture" for name in named if name in console.bad}
+            self._answer(200, {"stored": list(taken), "refused": refused})
 
     def _ingest(self, lines: list[dict[str, Any]], raw: bytes) -> tuple[int, dict[str, Any]]:
         console = self.console

@@ -196,3 +196,17 @@ def test_less_than_is_typed_by_its_keys():
     code = pyautogui_code(TypeText(text="<a<"), SCREEN)
     assert code is not None
     assert code.count("hotkey('shift', ',')") == 2 and "write('a'" in code
+
+
+def test_only_our_server_is_asked_whether_it_has_room() -> None:
+    asked: list[str] = []
+
+    def full(_method: str, path: str, *_: object) -> Answer:
+        asked.append(path)
+        return 507, {}, b'{"message": "the disk is full"}'
+
+    with simulated(full, typed=False) as machine:
+        DesktopClient(machine, 5.0).has_room()
+    assert asked == []
+    with simulated(full) as machine, pytest.raises(DesktopLost, match="507: the disk is full"):
+        DesktopClient(machine, 5.0).has_room()

@@ -13,6 +13,7 @@ from django.core.files.storage import default_storage
 from django.http import HttpResponse
 from django.test import Client
 
+from arpo_engine.contract.framepack import MOST_BYTES, pack
 from tests.web.builders import envelopes, episode, frame_of, picture, started
 from webapp.accounts.models import Team, User
 from webapp.accounts.services import create_api_token, create_team
@@ -176,3 +177,88 @@ def test_frames_lie_in_the_media_folder(
 ) -> None:
     put(client, named, engine)
     assert (tmp_path / "media" / "frames" / run.pk / SHA[:2] / SHA).read_bytes() == PICTURE
+
+
+@pytest.fixture
+def several(post: Any, run: Run) -> tuple[str, list[bytes]]:
+    """Where packs go, and four pictures that events named."""
+    pictures = [picture(shade) for shade in (10, 20, 30, 40)]
+    for place, data in enumerate(pictures):
+        post(envelopes(episode(f"p{place}", frame=frame_of(data)), first_seq=1 + 4 * place))
+    return f"/api/v1/runs/{run.pk}/frames", pictures
+
+
+def send(client: Client, url: str, engine: tuple[RunAttempt, str], body: bytes) -> HttpResponse:
+    headers = {"Authorization": f"Bearer {engine[1]}"}
+    return client.post(url, body, content_type="application/vnd.arpo.frames", headers=headers)
+
+
+def test_several_frames_come_in_one_request(
+    client: Client, several: tuple[str, list[bytes]], engine: tuple[RunAttempt, str], viewer: User, run: Run
+) -> None:
+    url, pictures = several
+    answer = send(client, url, engine, pack(pictures)).json()
+    assert sorted(answer["stored"]) == sorted(frame_of(data).sha256 for data in pictures)
+    assert answer["refused"] == {}
+    run.refresh_from_db()
+    assert run.frames_bytes == sum(len(data) for data in pictures)
+    client.force_login(viewer)
+    for data in pictures:
+        assert client.get(f"{url}/{frame_of(data).sha256}").content == data
+
+
+def test_a_pack_that_comes_twice_is_kept_once(
+    client: Client, several: tuple[str, list[bytes]], engine: tuple[RunAttempt, str], run: Run
+) -> None:
+    url, pictures = several
+    send(client, url, engine, pack(pictures))
+    assert send(client, url, engine, pack([*pictures, pictures[0]])).json() == {"stored": [], "refused": {}}
+    run.refresh_from_db()
+    assert run.frames_bytes == sum(len(data) for data in pictures)
+
+
+def test_of_a_pack_each_frame_is_taken_or_refused_by_itself(
+    client: Client, several: tuple[str, list[bytes]], engine: tuple[RunAttempt, str]
+) -> None:
+    url, pictures = several
+    unnamed, no_picture = picture(99), b"GIF89a no picture of ours"
+    answer = send(client, url, engine, pack([pictures[0], unnamed, no_picture])).json()
+    assert answer["stored"] == [frame_of(pictures[0]).sha256]
+    assert "send the event first" in answer["refused"][frame_of(unnamed).sha256]
+    assert "neither WebP" in answer["refused"][frame_of(no_picture).sha256]
+
+
+@pytest.mark.parametrize(("body", "word"), [(b"", "holds no frame"), (b"\x00\x00\x00\x09abc", "says 9 bytes")])
+def test_a_body_that_is_no_pack_is_refused(
+    client: Client, several: tuple[str, list[bytes]], engine: tuple[RunAttempt, str], body: bytes, word: str
+) -> None:
+    answer = send(client, several[0], engine, body)
+    assert answer.status_code == 422
+    assert word in answer.json()["detail"]
+
+
+def test_a_pack_that_is_too_large_is_refused(
+    client: Client, several: tuple[str, list[bytes]], engine: tuple[RunAttempt, str]
+) -> None:
+    assert send(client, several[0], engine, b"\x00" * (MOST_BYTES + 1)).status_code == 413
+
+
+def test_a_pack_that_would_pass_the_runs_limit_is_refused(
+    client: Client, several: tuple[str, list[bytes]], engine: tuple[RunAttempt, str], run: Run
+) -> None:
+    Run.objects.filter(pk=run.pk).update(frames_bytes=int(run.config["frames"]["max_mb"] * 1_000_000))
+    answer = send(client, several[0], engine, pack(several[1]))
+    assert answer.status_code == 413
+    assert "frames.max_mb" in answer.json()["detail"]
+
+
+def test_a_pack_needs_the_token_of_its_run(
+    client: Client, several: tuple[str, list[bytes]], runner: User, team: Team, engine: tuple[RunAttempt, str]
+) -> None:
+    from tests.web.builders import make_run
+
+    url, pictures = several
+    assert client.post(url, pack(pictures), content_type="application/vnd.arpo.frames").status_code == 401
+    other = make_run(runner, team)
+    assert send(client, f"/api/v1/runs/{other.pk}/frames", engine, pack(pictures)).status_code == 403
+    assert client.get(url).status_code == 405

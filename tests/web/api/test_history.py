@@ -107,13 +107,20 @@ def rows_of(model: type[models.Model], run: Run) -> Counter[str]:
         if not field.is_relation and not isinstance(field, models.DateTimeField)
         if not field.primary_key and field.name not in ("token_hash", "id")
     ]
-    path = next(path for path in ("run", "episode__run", "group__run", "series__run") if fits(model, path))
-    return Counter(repr(row) for row in model._default_manager.filter(**{path: run}).values_list(*plain))
+    rows = model._default_manager.filter(**{path_to_run(model): run})
+    return Counter(repr(row) for row in rows.values_list(*plain))
 
 
-def fits(model: type[models.Model], path: str) -> bool:
-    """Whether the table hangs off a run by this path."""
-    return any(field.name == path.split("__")[0] for field in model._meta.concrete_fields)
+def path_to_run(model: type[models.Model]) -> str:
+    """The lookup that leads from a row to the run that it is deleted with."""
+    for field in model._meta.concrete_fields:
+        above = field.related_model if isinstance(field, models.ForeignKey) else None
+        if above is Run:
+            return field.name
+        owned = isinstance(field, models.ForeignKey) and field.remote_field.on_delete is models.CASCADE
+        if owned and isinstance(above, type) and above in models_of_a_run():
+            return f"{field.name}__{path_to_run(above)}"
+    raise AssertionError(f"{model} hangs off no run")
 
 
 def test_deep_runs_agree_with_their_episodes_and_light_ones_have_their_latest_numbers(db: None) -> None:

@@ -123,3 +123,57 @@ def test_two_runs_do_not_mix(run: Run, runner: object, team: object) -> None:
 def test_no_points_are_no_work(run: Run) -> None:
     record_points(run.pk, [])
     assert series(run.pk, [KEY]) == {}
+
+
+def test_what_was_not_finite_is_kept_through_the_buckets(run: Run) -> None:
+    record_points(run.pk, points({1: 1.0, 2: math.nan, 3: math.inf, 4: None, 5: -math.inf}))
+    assert [sample.odd for sample in series(run.pk, [KEY])[KEY].samples] == [0, 1, 2, 0, 4]
+    assert set(Bucket.objects.values_list("odd", flat=True)) == {7}
+    (joined,) = series(run.pk, [KEY], max_points=1)[KEY].samples
+    assert (joined.odd, joined.gaps, joined.mean) == (7, 4, 1.0)
+
+
+def test_a_part_of_the_steps_is_read_in_finer_buckets(run: Run) -> None:
+    record_points(run.pk, points({step: float(step) for step in range(1, 10_001)}))
+    whole = series(run.pk, [KEY], 500)[KEY]
+    part = series(run.pk, [KEY], 500, steps=(5000, 5400))[KEY]
+    assert whole.width == 32
+    assert part.width == 1
+    assert [sample.step for sample in part.samples] == list(range(5000, 5401))
+
+
+def test_a_part_whose_ends_lie_inside_buckets_shows_them_whole(run: Run) -> None:
+    record_points(run.pk, points({step: float(step) for step in range(1, 10_001)}))
+    part = series(run.pk, [KEY], 100, steps=(1001, 5003))[KEY]
+    steps = [sample.step for sample in part.samples]
+    assert part.width == 64
+    assert steps == sorted(set(steps))
+    assert part.samples[0].step - part.width < 1001 <= part.samples[0].step
+    assert part.samples[-1].step >= 5003
+
+
+def test_a_part_before_a_restart_holds_nothing_of_what_was_done_again(run: Run) -> None:
+    record_points(run.pk, points(dict.fromkeys(range(1, 5001), 1.0)))
+    record_points(run.pk, points(dict.fromkeys(range(4001, 6001), 2.0), attempt=2))
+    first, second = series(run.pk, [KEY], 50, steps=(3000, 4500))[KEY].segments
+    assert {sample.mean for sample in first.samples} == {1.0}
+    assert max(sample.step for sample in first.samples) == 4000
+    assert {sample.mean for sample in second.samples} == {2.0}
+    (alone,) = series(run.pk, [KEY], 50, steps=(100, 3995))[KEY].segments
+    assert max(sample.step for sample in alone.samples) <= 4000
+
+
+def test_a_part_beyond_the_end_is_empty(run: Run) -> None:
+    record_points(run.pk, points({1: 1.0}))
+    assert len(series(run.pk, [KEY], 50, steps=(100, 200))[KEY]) == 0
+
+
+def test_of_two_values_of_one_step_in_a_batch_the_last_counts(run: Run) -> None:
+    record_points(run.pk, [*points({1: 1.0}), *points({1: 2.0})])
+    assert means(run) == [(1, 2.0)]
+
+
+def test_a_batch_that_is_partly_there_adds_the_rest(run: Run) -> None:
+    record_points(run.pk, points({1: 1.0, 2: 2.0}))
+    record_points(run.pk, points({2: 9.0, 3: 3.0}))
+    assert means(run) == [(1, 1.0), (2, 9.0), (3, 3.0)]

@@ -15,7 +15,7 @@ from webapp.benchmarks.models import TaskSetImport
 from webapp.benchmarks.selectors import import_visible_to, imports_visible_to, report_of
 from webapp.benchmarks.services import PathRefused, request_import
 
-SECTION = "task_sets"
+SECTION = "tasks"
 
 
 @require_safe
@@ -65,6 +65,7 @@ def state(request: PersonRequest, number: int) -> HttpResponse:
 def _list(request: PersonRequest, team: Team, *, path: str = "", status: int = 200) -> HttpResponse:
     context = {
         "section": SECTION,
+        "tab": "sets",
         "imports": list(imports_visible_to(request.user, team)),
         "may_import": can_manage(request.user, team),
         "path": path,

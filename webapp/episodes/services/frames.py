@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
@@ -12,10 +13,11 @@ from typing import Final
 from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
+from arpo_engine.contract.framepack import FramesAnswer
 from webapp.episodes.models import Frame
 from webapp.runs.models import Run
 
@@ -28,6 +30,13 @@ MISSING_LIMIT: Final = 200
 ASK_AGAIN_AFTER: Final = timedelta(seconds=30)
 ASK_TIMES: Final = 20
 SHA256: Final = re.compile(r"[0-9a-f]{64}")
+
+
+_MARK_STORED: Final = """
+    UPDATE episodes_frame AS f SET stored_at = %s, size = new.size, media_type = new.media_type
+    FROM unnest(%s::bigint[], %s::bigint[], %s::text[]) AS new (id, size, media_type)
+    WHERE f.id = new.id AND f.stored_at IS NULL RETURNING new.size
+"""
 
 
 class FrameRefused(Exception):
@@ -53,24 +62,41 @@ def store_frame(run: Run, sha256: str, data: bytes) -> bool:
     _verify(sha256, data)
     frame = Frame.objects.filter(run=run, sha256=sha256).first()
     if frame is None:
-        raise FrameRefused(f"no event of run {run.pk} names a frame {sha256[:12]}…; send the event first", 404)
+        raise _unnamed(run, sha256)
     if frame.stored_at is not None:
         return False
     _require_room(run, len(data))
-    name = frame_name(run.pk, sha256)
-    try:
-        if default_storage.exists(name):  # a crash came between the file and its row: the file may be torn
-            default_storage.delete(name)
-        default_storage.save(name, ContentFile(data))
-    except OSError as error:
-        raise FrameRefused(
-            f"the frame cannot be written: {error.strerror}; free disk space on the console", 413
-        ) from error
-    with transaction.atomic():
-        new = Frame.objects.filter(pk=frame.pk, stored_at=None)
-        if new.update(stored_at=timezone.now(), size=len(data), media_type=_media_type(data)):
-            Run.objects.filter(pk=run.pk).update(frames_bytes=F("frames_bytes") + len(data))
+    _write(run, sha256, data)
+    _stored(run, {frame.pk: data})
     return True
+
+
+def store_frames(run: Run, frames: Sequence[bytes]) -> FramesAnswer:
+    """Keep several screenshots at once; each is taken or refused by itself.
+
+    Raises:
+        FrameRefused: there is no room, so that none of the rest can be taken; what was written before is kept.
+    """
+    answer = FramesAnswer()
+    good: dict[str, bytes] = {}
+    for data in frames:
+        name = hashlib.sha256(data).hexdigest()
+        try:
+            _verify_picture(data)
+        except FrameRefused as error:
+            answer.refused[name] = str(error)
+        else:
+            good[name] = data
+    rows = Frame.objects.filter(run=run, sha256__in=good).values_list("sha256", "pk", "stored_at")
+    known = {name: (pk, stored_at) for name, pk, stored_at in rows}
+    answer.refused.update({name: str(_unnamed(run, name)) for name in good if name not in known})
+    fresh = {name: pk for name, (pk, stored_at) in known.items() if stored_at is None}
+    _require_room(run, sum(len(good[name]) for name in fresh))
+    for name in fresh:
+        _write(run, name, good[name])
+    answer.stored.extend(fresh)
+    _stored(run, {pk: good[name] for name, pk in fresh.items()})
+    return answer
 
 
 def open_frame(run: Run, sha256: str) -> tuple[bytes, str] | None:
@@ -103,15 +129,46 @@ def missing_frames(run: Run, *, again: bool = False) -> list[str]:
 def _verify(sha256: str, data: bytes) -> None:
     if not SHA256.fullmatch(sha256):
         raise FrameRefused(f"{sha256[:80]!r} is no SHA-256; name the frame by 64 hex digits of its bytes", 422)
+    _verify_picture(data)
+    real = hashlib.sha256(data).hexdigest()
+    if real != sha256:
+        raise FrameRefused(f"the frame's bytes hash to {real[:12]}…, not to {sha256[:12]}…; send it again", 422)
+
+
+def _verify_picture(data: bytes) -> None:
     if len(data) > MAX_FRAME_BYTES:
         raise FrameRefused(
             f"the frame has {len(data)} bytes; at most {MAX_FRAME_BYTES} are taken, lower its quality", 413
         )
     if not _media_type(data):
         raise FrameRefused("the frame is neither WebP nor JPEG nor PNG; send the encoded picture", 415)
-    real = hashlib.sha256(data).hexdigest()
-    if real != sha256:
-        raise FrameRefused(f"the frame's bytes hash to {real[:12]}…, not to {sha256[:12]}…; send it again", 422)
+
+
+def _unnamed(run: Run, sha256: str) -> FrameRefused:
+    return FrameRefused(f"no event of run {run.pk} names a frame {sha256[:12]}…; send the event first", 404)
+
+
+def _write(run: Run, sha256: str, data: bytes) -> None:
+    name = frame_name(run.pk, sha256)
+    try:
+        if default_storage.exists(name):  # a crash came between the file and its row: the file may be torn
+            default_storage.delete(name)
+        default_storage.save(name, ContentFile(data))
+    except OSError as error:
+        raise FrameRefused(
+            f"the frame cannot be written: {error.strerror}; free disk space on the console", 413
+        ) from error
+
+
+def _stored(run: Run, frames: Mapping[int, bytes]) -> None:
+    """Say in their rows that these are there; of two requests that bring the same one the first counts its bytes."""
+    pks, sizes = list(frames), [len(data) for data in frames.values()]
+    types = [_media_type(data) for data in frames.values()]
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_MARK_STORED, [timezone.now(), pks, sizes, types])
+        added = sum(size for (size,) in cursor.fetchall())
+        if added:
+            Run.objects.filter(pk=run.pk).update(frames_bytes=F("frames_bytes") + added)
 
 
 def _media_type(data: bytes) -> str:

@@ -9,6 +9,7 @@ from arpo_engine.contract.outcomes import Split
 from webapp.accounts.decorators import PersonRequest, signed_in
 from webapp.episodes.selectors import (
     MARKS,
+    MEASURED,
     OUTCOMES,
     EpisodeFilters,
     episodes_page_visible_to,
@@ -25,10 +26,12 @@ def episode_list(request: PersonRequest, run_id: str) -> HttpResponse:
     words = request.GET
     filters = EpisodeFilters(
         task=words.get("task", "").strip()[:200],
+        task_id=words.get("task_id", "").strip()[:200],
         outcome=words.get("outcome", ""),
         split=words.get("split", ""),
         mark=words.get("mark", ""),
         step=_number(words.get("step", "")),
+        until=_number(words.get("until", "")),
     )
     after = _number(words.get("after", "")) or 0
     context = {
@@ -38,7 +41,7 @@ def episode_list(request: PersonRequest, run_id: str) -> HttpResponse:
         "first_page": not after,
         "outcomes": [(word, word.replace("-", " ")) for word in OUTCOMES],
         "marks": [(word, "with screenshots" if word == "seen" else word) for word in MARKS],
-        "splits": [(split.value, split.value.replace("_", " ")) for split in Split],
+        "splits": [(MEASURED, "measured, all"), *((split.value, split.value.replace("_", " ")) for split in Split)],
     }
     return render(request, "episodes/list.html", context)
 

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
+from django.db.models import Count
+
 from arpo_engine.contract import events as wire
-from arpo_engine.contract.fleet import DesktopOrder, DesktopSeen, OrderAction
+from arpo_engine.contract.fleet import DesktopOrder, DesktopPhase, DesktopSeen, OrderAction
 from webapp.bulk import clean_text, copy_upsert
 from webapp.fleet.models import Desktop, Machine, Order
 from webapp.runs.models import Run
@@ -18,6 +20,16 @@ DESKTOP_STATE: Final = (
     "failures_count", "note",
 )  # fmt: skip
 MACHINE_STATE: Final = ("cpu_percent", "cores", "memory_used_mb", "memory_total_mb", "disk_free_mb")
+SHORT: Final = {
+    DesktopPhase.RESETTING.value: "busy",
+    DesktopPhase.THINKING.value: "busy",
+    DesktopPhase.ACTING.value: "busy",
+    DesktopPhase.SCORING.value: "busy",
+    DesktopPhase.SPARE.value: "ready",
+    DesktopPhase.STARTING.value: "starting",
+    DesktopPhase.RESTARTING.value: "starting",
+}
+"""Phases in the four words of a curve over time; all others are out of service."""
 MOST_AT_ONCE: Final = 20
 """Orders in one answer; the others follow when these are done."""
 
@@ -46,6 +58,16 @@ def record_events(run: Run, attempt: int, envelopes: Sequence[wire.Envelope]) ->
         Desktop.objects.filter(run=run, attempt=attempt).exclude(name__in=whole).delete()
     for name, values in machines.items():
         Machine.objects.update_or_create(run=run, attempt=attempt, name=name, defaults=values)
+
+
+def desktop_counts(run: Run, attempt: int) -> dict[str, int]:
+    """How many desktops of the attempt are busy, ready, starting, and out of service."""
+    counts: dict[str, int] = {}
+    by_phase = Desktop.objects.filter(run=run, attempt=attempt).values_list("phase").annotate(Count("id")).order_by()
+    for phase, number in by_phase:
+        word = SHORT.get(phase, "out")
+        counts[word] = counts.get(word, 0) + number
+    return counts
 
 
 def orders_for(run: Run, attempt: int) -> list[DesktopOrder]:

@@ -25,6 +25,7 @@ from webapp.runs.starting import WHENS, Starting, read_starting
 from webapp.runs.team_presets import locked_for, presets_visible_to
 from webapp.runs.views.kept_form import keep_words, kept_words, take_kept_words
 from webapp.runs.views.start import start
+from webapp.runs.views.task_list import tasks_of, with_tasks
 
 
 def new_run(request: HttpRequest) -> HttpResponse:
@@ -49,7 +50,7 @@ def _new_run(request: PersonRequest) -> HttpResponse:
         form = RunForm.from_post(kept, locked_for(request.user, origin.team_preset, origin.begins_at))
         return form_page(request, team, origin, form, starting=starting, notice=notice)
     origin = origin_of(request.user, team, request.GET)
-    form = RunForm(origin.tree, tags=", ".join(origin.run.tags) if origin.run else "")
+    form = RunForm(with_tasks(origin.tree, tasks_of(request)), tags=", ".join(origin.run.tags) if origin.run else "")
     tries = Starting(tries_text=str(origin.run.tries)) if origin.run else Starting()
     return form_page(request, team, origin, form, starting=tries)
 

@@ -1,0 +1,90 @@
+"""A team with one of everything, people of every role, and a fingerprint of the database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection
+
+from tests.web.builders import make_person, make_team
+from tests.web.pages.factories import rich_run
+from webapp.accounts.models import Membership, Role, Team, User
+from webapp.accounts.services import create_api_token
+from webapp.episodes.models import Episode, Frame, Group
+from webapp.runs.models import Checkpoint, Run
+
+SECRET = "Moonlight"
+"""A word in the names of what belongs to the team; a stranger must never read it."""
+NOBODY = "nobody"
+ROLES = (NOBODY, "stranger", *Role.values, "console admin")
+PASSING_TABLES = ("django_session", "django_migrations")
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """The team's things, and who looks at them."""
+
+    team: Team
+    run: Run
+    people: dict[str, User | None]
+
+    def value(self, name: str, kind: str) -> Any:
+        """What goes into a route's place of this name.
+
+        Raises:
+            AssertionError: no value is known; a route with a new place needs a line here.
+        """
+        make = VALUES.get(name)
+        assert make is not None, f"a route has the place {name!r} ({kind}), for which VALUES has no line"
+        return make(self)
+
+
+def make_world() -> World:
+    """A run that has seen everything, a member of every role, a stranger with a run of their own."""
+    team, admin = make_team("Reds")
+    runner = make_person("ruth", team, Role.RUNNER)
+    others = {role: make_person(f"one-{role}", team, Role(role)) for role in ("viewer", "maintainer")}
+    run, _ = rich_run(runner, team, f"{SECRET} run")
+    create_api_token(user=admin, team=team, name=f"{SECRET} token", scopes=["read"])
+    blues, stranger = make_team("Blues")
+    rich_run(stranger, blues, "Daylight run", steps=1)
+    above = User.objects.create_superuser("root", password="correct horse battery")
+    people = {NOBODY: None, "stranger": stranger, "runner": runner, "admin": admin, **others, "console admin": above}
+    return World(team=team, run=run, people=people)
+
+
+VALUES: dict[str, Callable[[World], Any]] = {
+    "run_id": lambda world: world.run.pk,
+    "key": lambda world: Episode.objects.filter(run=world.run).values_list("key", flat=True)[0],
+    "group_key": lambda world: Group.objects.filter(run=world.run).values_list("key", flat=True)[0],
+    "sha256": lambda world: Frame.objects.filter(run=world.run).values_list("sha256", flat=True)[0],
+    "checkpoint_id": lambda world: Checkpoint.objects.filter(run=world.run).values_list("pk", flat=True)[0],
+    "membership_id": lambda world: Membership.objects.get(team=world.team, role=Role.VIEWER).pk,
+    "token_id": lambda world: world.team.api_tokens.get().pk,
+    "name": lambda world: "config.json",
+    "what": lambda world: "whole",
+    "desktop_id": lambda world: 1,
+    "action": lambda world: "drain",
+    "secret": lambda world: "in_unknown",
+    "report_id": lambda world: "unknown",
+    "number": lambda world: 1,
+    "id": lambda world: 1,
+    "object_id": lambda world: 1,
+    "content_type_id": lambda world: 1,
+}
+"""A line for each name that a place of a route has."""
+
+
+def fingerprint() -> dict[str, int]:
+    """A number for each table that changes when a row of it does."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+        tables = sorted(name for (name,) in cursor.fetchall() if name not in PASSING_TABLES)
+        parts = [
+            f"SELECT '{table}', coalesce(sum(hashtextextended(t::text, 0)::numeric), 0) FROM \"{table}\" AS t"
+            for table in tables
+        ]
+        cursor.execute(" UNION ALL ".join(parts))
+        return {name: int(number) for name, number in cursor.fetchall()}

@@ -1,0 +1,1 @@
+"""Pages of the analysis: the matrix of tasks, the comparison of runs, and the way from tasks to a new run."""
