@@ -49,7 +49,8 @@ class RunForm:
         another one is refused.
         """
         locked = locked or {}
-        posted = {**posted_words(locked, PREFIX), **posted}
+        # The database takes any character but NUL, which no field has a use for.
+        posted = {**posted_words(locked, PREFIX), **{name: word.replace("\x00", "") for name, word in posted.items()}}
         form = cls({}, tags=posted.get("tags", ""))
         form.sweep_text = posted.get("sweep", "").replace("\r\n", "\n")
         for path, field in form_fields().items():

@@ -228,6 +228,22 @@ def test_hostile_words_are_refused_and_move_nothing(
     assert order(team) == "ABC"
 
 
+def test_a_nul_character_breaks_no_button(as_maintainer: Client, team: Team, three: list[Run]) -> None:
+    for address, words in (
+        ("priority/", {"run": "\x00", "priority": "1"}),
+        ("cancel/", {"run": ["\x00"]}),
+        ("put-back/", {"runs": "\x00"}),
+        ("pause/", {"reason": "a\x00b"}),
+    ):
+        assert as_maintainer.post(f"/runs/queue/{address}", words).status_code < 500
+    form = {"c.title": "a\x00b", "tags": "\x00", "clone": "\x00", "sweep": "\x00", "when": "cron", "cron": "\x00"}
+    assert as_maintainer.post("/runs/new/", form).status_code == 422
+    preset = {"name": "a\x00b", "story": "\x00", "yaml": "seed: 1\x00", "locked": ["\x00"]}
+    assert as_maintainer.post("/runs/presets/new/", preset).status_code < 500
+    assert as_maintainer.get("/runs/presets/new/?run=%00").status_code == 404
+    assert order(team) == "ABC"
+
+
 def test_runners_and_viewers_do_not_change_the_order(
     as_runner: Client, as_viewer: Client, team: Team, three: list[Run]
 ) -> None:

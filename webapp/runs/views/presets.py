@@ -15,7 +15,7 @@ from webapp.accounts.decorators import PersonRequest, signed_in
 from webapp.accounts.frame import current_team
 from webapp.accounts.models import Team, User
 from webapp.accounts.permissions import PermissionRefused, can_manage
-from webapp.runs.access import run_visible_to
+from webapp.runs.access import NUL, run_visible_to
 from webapp.runs.config_tree import as_yaml
 from webapp.runs.errors import PresetChanged, RunRefused
 from webapp.runs.forms import PastedYamlError, RunForm
@@ -98,10 +98,10 @@ def restore(request: PersonRequest, preset_id: int) -> HttpResponse:
 def _save(request: PersonRequest, team: Team, preset: TeamPreset | None) -> HttpResponse:
     words, ip = request.POST, request.META.get("REMOTE_ADDR")
     draft = Draft(
-        name=words.get("name", ""),
-        story=words.get("story", ""),
-        yaml=words.get("yaml", ""),
-        locked=words.getlist("locked"),
+        name=words.get("name", "").replace(NUL, ""),
+        story=words.get("story", "").replace(NUL, ""),
+        yaml=words.get("yaml", "").replace(NUL, ""),
+        locked=[path.replace(NUL, "") for path in words.getlist("locked")],
         version=_number(words.get("version", "")),
     )
     said: dict[str, Any] = {"name": draft.name, "story": draft.story, "locked": draft.locked}

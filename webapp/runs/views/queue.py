@@ -14,7 +14,7 @@ from webapp.accounts.decorators import PersonRequest, signed_in
 from webapp.accounts.frame import current_team
 from webapp.accounts.models import Team
 from webapp.accounts.permissions import PermissionRefused
-from webapp.runs.access import run_visible_to, runs_visible_to
+from webapp.runs.access import NUL, run_visible_to, runs_visible_to
 from webapp.runs.errors import RunRefused
 from webapp.runs.queueing.page import queue_visible_to
 from webapp.runs.services import set_priority
@@ -95,7 +95,7 @@ def priority(request: PersonRequest) -> HttpResponse:
 def cancel(request: PersonRequest) -> HttpResponse:
     """Take the chosen runs out of the queue."""
     team = _team(request)
-    ids = request.POST.getlist("run")[: MOST_AT_ONCE + 1]
+    ids = [word for word in request.POST.getlist("run") if NUL not in word][: MOST_AT_ONCE + 1]
     runs = list(runs_visible_to(request.user).filter(team=team, pk__in=ids).select_related("team"))
 
     def service() -> str:
@@ -119,7 +119,7 @@ def cancel(request: PersonRequest) -> HttpResponse:
 def put_back(request: PersonRequest) -> HttpResponse:
     """Take a cancellation of a moment ago back."""
     team = _team(request)
-    ids = [word for word in request.POST.get("runs", "").split(",") if word][:MOST_AT_ONCE]
+    ids = [word for word in request.POST.get("runs", "").split(",") if word and NUL not in word][:MOST_AT_ONCE]
     runs = list(runs_visible_to(request.user).filter(team=team, pk__in=ids))
 
     def service() -> str:
@@ -135,7 +135,7 @@ def put_back(request: PersonRequest) -> HttpResponse:
 @signed_in
 def pause(request: PersonRequest) -> HttpResponse:
     """Start nothing of the team for a while."""
-    team, reason, ip = _team(request), request.POST.get("reason", ""), request.META.get("REMOTE_ADDR")
+    team, reason, ip = _team(request), request.POST.get("reason", "").replace(NUL, ""), request.META.get("REMOTE_ADDR")
     return _done(request, team, lambda: pause_queue(team=team, actor=request.user, reason=reason, ip=ip))
 
 
