@@ -1,18 +1,14 @@
-"""What the workers take from the environment: where the cluster and the console are, and how much may run at once."""
+"""What the workers take from the environment: where the cluster and the console are."""
 
 from __future__ import annotations
 
 import json
-import os
 import sys
 from pathlib import Path
 
 from django.conf import settings
 
-from webapp.env import EnvError, envint, envstr
-
-CORES_PER_RUN = 2
-"""A run of the small policy keeps about two cores busy: one learns and samples, one draws desktops."""
+from webapp.env import EnvError, envstr
 
 
 def ray_address() -> str:
@@ -28,11 +24,6 @@ def ray_token() -> str:
 def report_url() -> str:
     """The console's address as the engines see it."""
     return envstr("ARPO_REPORT_URL", settings.SERVICES.get("ARPO_REPORT_URL", ""))
-
-
-def runs_at_once() -> int:
-    """How many runs may run at the same time on the cluster."""
-    return envint("ARPO_RUNS_AT_ONCE", max(1, (os.cpu_count() or 1) // CORES_PER_RUN), minimum=1)
 
 
 def engine_dir() -> Path | None:

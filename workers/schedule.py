@@ -11,8 +11,10 @@ TIDY_UP: Final = "arpo.tidy_up"
 WATCH: Final = "arpo.watch_runs"
 SEND_ALERTS: Final = "arpo.send_alerts"
 WATCH_EVERY_S: Final = 15.0
+START_DUE: Final = "arpo.start_due"
 RECONCILE_EVERY_S: Final = 5.0
 TIDY_UP_EVERY_S: Final = 3600.0
+START_DUE_EVERY_S: Final = 15.0
 
 
 def install() -> None:
@@ -20,5 +22,6 @@ def install() -> None:
     app.conf.beat_schedule = {
         "reconcile": {"task": RECONCILE, "schedule": RECONCILE_EVERY_S, "options": {"expires": RECONCILE_EVERY_S}},
         "watch": {"task": WATCH, "schedule": WATCH_EVERY_S, "options": {"expires": WATCH_EVERY_S}},
+        "start-due": {"task": START_DUE, "schedule": START_DUE_EVERY_S, "options": {"expires": START_DUE_EVERY_S}},
         "tidy-up": {"task": TIDY_UP, "schedule": TIDY_UP_EVERY_S, "options": {"expires": TIDY_UP_EVERY_S}},
     }

@@ -1,4 +1,4 @@
-"""Which queued run is next: by priority, then by who came first, as far as there is room. Says why the others wait."""
+"""Starts queued runs as far as there is room and quotas allow, by the rules of the queue; says why the others wait."""
 
 from __future__ import annotations
 
@@ -7,19 +7,18 @@ from datetime import timedelta
 from typing import Final
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from webapp.env import EnvError
-from webapp.runs.models import ACTIVE_STATUSES, Run, RunAttempt, RunStatus
+from webapp.runs.models import Run, RunAttempt, RunStatus
 from webapp.runs.preflight import passed_lately
+from webapp.runs.queueing import state
+from webapp.runs.queueing.rules import decide
 from webapp.runs.services import give_up_attempt, mark_submitted, start_attempt
 from webapp.supervisor.setup_state import read_state
 from workers import launcher
-from workers.environment import runs_at_once
-
-DISPATCH_LOCK: Final = 7_201
-"""Key of the advisory lock that lets one dispatcher count at a time."""
+from workers.environment import engine_resources
 
 STARTED_LATELY: Final = timedelta(days=1)
 LEAVING: Final = timedelta(seconds=30)
@@ -51,7 +50,7 @@ def launch(run: Run, attempt: RunAttempt, secret: str) -> None:
     except (launcher.JobRefused, EnvError) as error:
         give_up_attempt(attempt, reason=str(error), retry=False)
     else:
-        mark_submitted(attempt, host="")
+        mark_submitted(attempt, host="", gpus=int(engine_resources().get("GPU", 0)))
 
 
 def _needs_preflight(run: Run, attempt: RunAttempt) -> bool:
@@ -77,37 +76,20 @@ def _require_predecessor_gone(run: Run, attempt: RunAttempt) -> None:
 
 @transaction.atomic
 def _begin() -> list[tuple[Run, RunAttempt, str]]:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [DISPATCH_LOCK])
-    active = Run.objects.filter(status__in=[*ACTIVE_STATUSES, RunStatus.LOST]).count()
-    room = max(0, runs_at_once() - active)
-    queued = Run.objects.filter(status=RunStatus.QUEUED).order_by("-priority", "queued_at", "id")
+    state.lock_queue()
+    queued = list(state.in_order().select_for_update(skip_locked=True, of=("self",)))
+    verdicts = decide(state.as_waiting(queued), state.books_of(state.holding(), timezone.now()))
     begun = []
-    for run in queued.select_for_update(skip_locked=True, of=("self",))[:room]:
-        attempt, secret = start_attempt(run, reason="Its process is being started")
-        begun.append((run, attempt, secret))
-    _explain_queue(active + len(begun))
+    for run, verdict in zip(queued, verdicts, strict=True):
+        if verdict.starts:
+            attempt, secret = start_attempt(run, reason="Its process is being started")
+            begun.append((run, attempt, secret))
+    state.tell_reasons(queued, verdicts)
     return begun
 
 
-def _explain_queue(active: int) -> None:
-    """Tell every run that still waits its place and what it waits for."""
-    queued = Run.objects.filter(status=RunStatus.QUEUED).order_by("-priority", "queued_at", "id")
-    limit = runs_at_once()
-    for place, run in enumerate(queued.only("id", "status_reason"), start=1):
-        runs = f"{active} run is" if active == 1 else f"{active} runs are"
-        reason = f"Place {place} in the queue: {runs} under way and {limit} may be at once (ARPO_RUNS_AT_ONCE)"
-        _set_reason(run, reason)
-
-
 def _say_why(reason: str) -> None:
-    for run in Run.objects.filter(status=RunStatus.QUEUED).only("id", "status_reason"):
-        _set_reason(run, reason)
-
-
-def _set_reason(run: Run, reason: str) -> None:
-    if run.status_reason != reason:
-        Run.objects.filter(pk=run.pk, status=RunStatus.QUEUED).update(status_reason=reason)
+    Run.objects.filter(status=RunStatus.QUEUED).exclude(status_reason=reason).update(status_reason=reason)
 
 
 def _engine_reason(waiting: str) -> str:

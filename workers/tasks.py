@@ -8,6 +8,7 @@ from django.utils import timezone
 from webapp.alerts.services import routes_with_mail, send_due
 from webapp.alerts.watching import watch
 from webapp.runs import queue
+from webapp.runs.services import schedules
 from workers import housekeeping, imports, preflights, reconciler, schedule, scheduler
 
 schedule.install()
@@ -52,6 +53,11 @@ def watch_runs() -> None:
 @shared_task(name=schedule.SEND_ALERTS)
 def send_alerts(route_id: int) -> None:
     send_due(route_id)
+
+
+@shared_task(name=schedule.START_DUE)
+def start_due() -> None:
+    schedules.start_due()
 
 
 @shared_task(name=schedule.TIDY_UP)

@@ -35,6 +35,37 @@ function markChanged() {
   }
 }
 
+/** The server's word on how many runs the form makes: the button says it, and the form sends it back. */
+function showCount() {
+  const count = form.ownerDocument.querySelector("[data-runs-count]")?.dataset.runsCount;
+  const words = form.querySelector("[data-start-words]");
+  if (!count || !words) return;
+  form.elements.runs_shown.value = count;
+  words.textContent = Number(count) > 1 ? `Start ${count} runs` : words.dataset.one;
+}
+
+/** The fields of the other ways to start are put away; their values stay. */
+function showWhen() {
+  const when = form.elements.when.value;
+  for (const part of form.querySelectorAll("[data-when]")) part.hidden = !part.dataset.when.split(" ").includes(when);
+}
+
+function useOwnZone() {
+  const field = form.querySelector("[data-own-zone]");
+  if (field?.value === "UTC") field.value = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
+}
+
+/** Show only what is changed, so that a clone is read at a glance. */
+function startOnlyChanged() {
+  const button = document.querySelector("[data-only-changed]");
+  button?.addEventListener("click", () => {
+    const on = button.getAttribute("aria-pressed") !== "true";
+    button.setAttribute("aria-pressed", String(on));
+    form.toggleAttribute("data-changed-only", on);
+    if (on) for (const part of form.querySelectorAll("details:has(.field.changed)")) part.open = true;
+  });
+}
+
 function showErrors() {
   const errors = pageData("form-errors") ?? {};
   for (const holder of form.querySelectorAll(".field-error")) {
@@ -58,6 +89,7 @@ function openWhatNeedsEyes() {
 function checkSoon() {
   document.getElementById("preflight")?.classList.add("outdated");
   showWhatCounts();
+  showWhen();
   markChanged();
   clearTimeout(timer);
   timer = setTimeout(() => document.body.dispatchEvent(new CustomEvent("arpo:check")), CHECK_AFTER_MS);
@@ -89,6 +121,7 @@ document.addEventListener("htmx:after:swap", (event) => {
   const { target } = event.detail?.ctx ?? {};
   if (target?.id === "preflight") target.classList.remove("outdated");
   showErrors();
+  showCount();
 });
 document.addEventListener("click", (event) => {
   const link = event.target.closest?.('a[href^="#f-"]');
@@ -98,7 +131,11 @@ document.addEventListener("click", (event) => {
   target?.focus();
 });
 
+useOwnZone();
 showWhatCounts();
+showWhen();
+showCount();
+startOnlyChanged();
 markChanged();
 openWhatNeedsEyes();
 document.querySelectorAll("textarea[data-max-bytes]").forEach(limitPaste);

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import json
 import shlex
+from datetime import timedelta
 
 import pytest
 from django.conf import settings
+from django.utils import timezone
 
 from arpo_engine.contract.config import RunConfig
-from tests.web.builders import make_attempt, make_run
+from tests.web.builders import make_attempt, make_run, make_team
 from tests.workers.cluster import FakeCluster
 from webapp.accounts.models import Team, User
+from webapp.celery import app
 from webapp.runs.models import Run, RunStatus
-from webapp.runs.services import create_run, request_stop
+from webapp.runs.planning_models import TeamQuota
+from webapp.runs.services import create_run, give_up_attempt, request_stop
+from webapp.runs.services.queueing import pause_queue, release_queue
+from webapp.runs.services.schedules import create_schedule
 from webapp.supervisor.setup_state import SetupState, write_state
-from workers import launcher, scheduler
+from workers import launcher, scheduler, tasks
 
 pytestmark = pytest.mark.django_db
 
@@ -160,3 +166,68 @@ def test_the_next_attempt_waits_until_the_process_before_has_left(cluster: FakeC
 def test_a_run_that_was_stopped_while_it_waited_never_starts(cluster: FakeCluster, run: Run, runner: User) -> None:
     request_stop(run=run, actor=runner)
     assert scheduler.dispatch_runs() == []
+
+
+def test_a_team_at_its_quota_waits_and_lets_others_pass(
+    cluster: FakeCluster, runner: User, team: Team, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ARPO_RUNS_AT_ONCE", "5")
+    TeamQuota.objects.create(team=team, concurrent_runs=1)
+    second = make_run(runner, team)
+    blues, ann = make_team("Blues")
+    foreign = make_run(ann, blues)
+    assert scheduler.dispatch_runs() == [run.pk, foreign.pk]
+    second.refresh_from_db()
+    assert second.status_reason == "Place 1 in the queue: quota: 1 of 1 run of the team"
+
+
+def test_a_run_waits_for_the_desktops_that_others_hold(
+    cluster: FakeCluster, runner: User, team: Team, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ARPO_RUNS_AT_ONCE", "5")
+    monkeypatch.setenv("ARPO_DESKTOPS_AT_ONCE", "57")
+    config = RunConfig.model_validate({"title": "Large", "desktops": {"count": 16}})
+    large = create_run(owner=runner, team=team, config=config)
+    small = create_run(owner=runner, team=team, config=config.model_copy(update={"title": "Behind"}))
+    assert scheduler.dispatch_runs() == [run.pk]
+    large.refresh_from_db()
+    small.refresh_from_db()
+    assert large.status_reason == "Place 1 in the queue: needs 16 desktops, 9 free"
+    assert small.status_reason == "Place 2 in the queue: behind Large, which waits for 16 desktops"
+
+
+def test_a_paused_queue_starts_nothing_until_it_is_released(
+    cluster: FakeCluster, admin: User, team: Team, run: Run
+) -> None:
+    pause_queue(team=team, actor=admin, reason="driver upgrade")
+    assert scheduler.dispatch_runs() == []
+    run.refresh_from_db()
+    assert "paused by" in run.status_reason and "driver upgrade" in run.status_reason
+    release_queue(team=team, actor=admin)
+    assert scheduler.dispatch_runs() == [run.pk]
+
+
+def test_gpus_that_the_cluster_reserves_are_counted_from_the_start(
+    cluster: FakeCluster, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ARPO_ENGINE_RESOURCES", '{"GPU": 4}')
+    scheduler.dispatch_runs()
+    assert run.attempts.get().gpus == 4
+
+
+def test_a_run_is_started_again_as_often_as_its_tries_allow(cluster: FakeCluster, runner: User, team: Team) -> None:
+    once = create_run(owner=runner, team=team, config=RunConfig(title="Once"), tries=1)
+    scheduler.dispatch_runs()
+    give_up_attempt(once.attempts.get(), reason="the machine went away", retry=True)
+    once.refresh_from_db()
+    assert once.status == RunStatus.FAILED
+    assert "Given up after 1 attempt" in once.status_reason and "the machine went away" in once.status_reason
+
+
+def test_schedules_are_started_by_the_clock(cluster: FakeCluster, runner: User, team: Team) -> None:
+    assert app.conf.beat_schedule["start-due"]["task"] == "arpo.start_due"
+    tree = RunConfig(title="Nightly").model_dump(mode="json")
+    past = timezone.now() - timedelta(seconds=5)
+    create_schedule(owner=runner, team=team, name="Nightly", tree=tree, next_at=past)
+    tasks.start_due()
+    assert Run.objects.get(name="Nightly").status == RunStatus.QUEUED

@@ -9,3 +9,11 @@ class RunRefused(Exception):
 
 class TransitionRefused(RunRefused):
     """A run cannot go from its status to the one asked for."""
+
+
+class QueueChanged(RunRefused):
+    """The queue is not any more as the person saw it who wants to change its order."""
+
+
+class PresetChanged(RunRefused):
+    """A preset was edited since the person who edits it now opened it."""

@@ -11,6 +11,8 @@ from arpo_engine.contract.config import RunConfig, explain
 from arpo_engine.contract.config.yaml_text import read_yaml
 from arpo_engine.contract.errors import ConfigError
 from webapp.runs.config_tree import flatten, set_path
+from webapp.runs.grid import Axis, Cell, GridError, cells, combined, first_tree, is_list, parse_lines, parse_list, size
+from webapp.runs.locks import posted_words, still_locked
 from webapp.runs.schema_form import Condition, FormField, FormSection, form_fields, form_sections
 
 PREFIX = "c."
@@ -30,24 +32,32 @@ class RunForm:
     def __init__(self, tree: Mapping[str, Any], tags: str = "", errors: dict[str, str] | None = None) -> None:
         self.tree: dict[str, Any] = dict(tree)
         self.tags_text = tags
+        self.sweep_text = ""
+        """Lines of the box that sweeps what is no number."""
+        self.axes: list[Axis] = []
         self.errors: dict[str, str] = dict(errors or {})
+        self._typed: dict[str, str] = {}
+        """Lists of values as they were typed, by the path of their number."""
         self._config: RunConfig | None = None
+        self._cells: list[Cell] = []
 
     @classmethod
-    def from_post(cls, posted: Mapping[str, str]) -> RunForm:
-        """Read what a browser sent; problems of single words are kept as messages at their fields."""
-        tree: dict[str, Any] = {}
-        errors: dict[str, str] = {}
+    def from_post(cls, posted: Mapping[str, str], locked: Mapping[str, Any] | None = None) -> RunForm:
+        """Read what a browser sent; problems of single words are kept as messages at their fields.
+
+        `locked` are settings that this person may not change, with their values: a browser sends none for them, and
+        another one is refused.
+        """
+        locked = locked or {}
+        # The database takes any character but NUL, which no field has a use for.
+        posted = {**posted_words(locked, PREFIX), **{name: word.replace("\x00", "") for name, word in posted.items()}}
+        form = cls({}, tags=posted.get("tags", ""))
+        form.sweep_text = posted.get("sweep", "").replace("\r\n", "\n")
         for path, field in form_fields().items():
-            if not _counts(field, posted):
-                continue
-            try:
-                value = _parse(field, posted.get(PREFIX + path))
-            except ValueError as problem:
-                errors[path] = str(problem)
-                value = posted.get(PREFIX + path)
-            set_path(tree, path, value)
-        form = cls(tree, tags=posted.get("tags", ""), errors=errors)
+            if _counts(field, posted):
+                set_path(form.tree, path, form._read(field, posted.get(PREFIX + path)))
+        form._read_sweep()
+        form.errors |= still_locked(locked, flatten(form.tree), [axis.path for axis in form.axes])
         form._check()
         return form
 
@@ -82,6 +92,17 @@ class RunForm:
         words = [word.strip() for word in self.tags_text.split(",")]
         return list(dict.fromkeys(word for word in words if word))
 
+    @property
+    def runs_count(self) -> int:
+        """How many runs it would start."""
+        return size(self.axes)
+
+    def to_cells(self) -> list[Cell]:
+        """The runs of a valid form that is a sweep."""
+        if not self.is_valid():
+            raise ValueError("this form has errors; show them instead of using it")
+        return self._cells
+
     def is_valid(self) -> bool:
         """Whether the form makes a config; the messages are in `errors` if not."""
         if self._config is None and not self.errors:
@@ -97,11 +118,30 @@ class RunForm:
     def values(self) -> dict[str, Any]:
         """What each field shows: the form's own value, else the default."""
         flat = flatten(self.tree)
-        return {path: flat.get(path, field.default) for path, field in form_fields().items()}
+        return {path: flat.get(path, field.default) for path, field in form_fields().items()} | self._typed
 
     def sections(self) -> tuple[FormSection, ...]:
         """The form's sections."""
         return form_sections()
+
+    def _read(self, field: FormField, word: str | None) -> Any:
+        """A field's value; of a list the first one, with which the rest is checked."""
+        try:
+            if word is not None and is_list(field, word):
+                self._typed[field.path] = word
+                axis = parse_list(field, word)
+                self.axes.append(axis)
+                return axis.values[0]
+            return _parse(field, word)
+        except ValueError as problem:
+            self.errors[field.path] = str(problem)
+            return word
+
+    def _read_sweep(self) -> None:
+        try:
+            self.axes = combined([*self.axes, *parse_lines(self.sweep_text)])
+        except GridError as problem:
+            self.errors["sweep"] = str(problem)
 
     def _check(self) -> None:
         if len(self.tags) > MAX_TAGS:
@@ -111,14 +151,20 @@ class RunForm:
             self.errors["tags"] = (
                 f"the tag {too_long[:20]!r}… has {len(too_long)} letters; use {MAX_TAG_LENGTH} or fewer"
             )
+        tree = first_tree(self.tree, self.axes) if self.axes and not self.errors else self.tree
         try:
-            config = RunConfig.model_validate(self.tree)
+            config = RunConfig.model_validate(tree)
         except ValidationError as error:
             for path, message in explain(error):
                 self.errors.setdefault(path, message)
             return
         if not config.title.strip():
             self.errors["title"] = "a run needs a name, so that others know it in the list; write a few words"
+        if self.axes and not self.errors:
+            try:
+                self._cells = cells(self.tree, self.axes)
+            except GridError as problem:
+                self.errors["sweep"] = str(problem)
         if not self.errors:
             self._config = config
 

@@ -14,6 +14,7 @@ from django.utils import timezone
 from arpo_engine.contract.outcomes import Directive, RunOutcome
 from webapp.accounts.models import Team, User
 from webapp.runs.history.models import ConfigKey, DefaultView, RunSetting, RunStar, SavedView
+from webapp.runs.planning_models import RunSchedule, Sweep, TeamPreset
 
 __all__ = [
     "Checkpoint",
@@ -22,9 +23,12 @@ __all__ = [
     "Run",
     "RunAttempt",
     "RunEvent",
+    "RunSchedule",
     "RunSetting",
     "RunStar",
     "SavedView",
+    "Sweep",
+    "TeamPreset",
 ]
 
 RUN_ID_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -93,6 +97,13 @@ class Run(models.Model):
     config_hash = models.CharField(max_length=16)
     parent = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="children")
     """The run that this one was cloned from, or whose checkpoint it evaluates."""
+    from_checkpoint: models.ForeignKey[Checkpoint | None, Checkpoint | None] = models.ForeignKey(
+        "Checkpoint", null=True, blank=True, on_delete=models.SET_NULL, related_name="started"
+    )
+    """The checkpoint whose weights it measures, or starts to train from."""
+    sweep = models.ForeignKey(Sweep, null=True, blank=True, on_delete=models.SET_NULL, related_name="runs")
+    schedule = models.ForeignKey(RunSchedule, null=True, blank=True, on_delete=models.SET_NULL, related_name="runs")
+    team_preset = models.ForeignKey(TeamPreset, null=True, blank=True, on_delete=models.SET_NULL, related_name="runs")
 
     status = models.CharField(max_length=10, choices=RunStatus.choices, default=RunStatus.QUEUED)
     status_reason = models.TextField(blank=True)
@@ -102,8 +113,13 @@ class Run(models.Model):
     force_stop_at = models.DateTimeField(null=True, blank=True)
     """Set when a person asked to end the processes without waiting."""
     priority = models.IntegerField(default=0)
-    """Higher starts first; equal ones start in the order they were queued."""
+    """Higher starts first; equal ones start in the order of `place_at`."""
+    place_at = models.DateTimeField(default=timezone.now)
+    """Its place among queued runs of its priority: when it was queued, or the moment whose place it was given."""
+    tries = models.PositiveSmallIntegerField(default=DEFAULT_ATTEMPTS, validators=[MinValueValidator(1)])
+    """Attempts that one decision of a person grants: to start it, or to resume it."""
     max_attempts = models.PositiveSmallIntegerField(default=DEFAULT_ATTEMPTS, validators=[MinValueValidator(1)])
+    """Attempts, counted from the first one, after which the console gives up on it."""
 
     phase = models.CharField(max_length=12, blank=True)
     phase_detail = models.TextField(blank=True)
@@ -142,7 +158,7 @@ class Run(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["team", "-created_at", "-id"], name="runs_run_newest"),
             models.Index(fields=["team", "status", "-created_at"], name="runs_run_status"),
-            models.Index(fields=["-priority", "queued_at"], name="runs_run_queue", condition=models.Q(status="queued")),
+            models.Index(fields=["-priority", "place_at"], name="runs_run_queue", condition=models.Q(status="queued")),
             GinIndex(fields=["tags"], name="runs_run_tags"),
         ]
         constraints: ClassVar = [
@@ -197,6 +213,8 @@ class RunAttempt(models.Model):
     reason = models.TextField(blank=True)
     provenance = models.JSONField(default=dict, blank=True)
     host = models.CharField(max_length=200, blank=True)
+    gpus = models.PositiveSmallIntegerField(default=0)
+    """GPUs that it was given by the cluster, else that its machine showed; what GPU-hours are counted by."""
     created_at = models.DateTimeField(default=timezone.now)
     started_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)

@@ -15,6 +15,7 @@ from webapp.runs.models import ACTIVE_STATUSES, Checkpoint, Run, RunAttempt, Run
 TIMELINE_KINDS = (
     "StatusChanged",
     "PauseRequested",
+    "QueueMoved",
     "RunStarted",
     "RunEnded",
     "TasksSelected",

@@ -48,6 +48,10 @@ def _pause(data: Data) -> TimelineLine:
     return TimelineLine(icon="paused", text=str(data.get("reason", "A pause was asked for")), tone="warn")
 
 
+def _moved(data: Data) -> TimelineLine:
+    return TimelineLine(icon="list", text=str(data.get("reason", "It was moved in the queue")))
+
+
 def _started(data: Data) -> TimelineLine:
     text = f"The engine started: {data.get('total_steps', 0)} steps, {data.get('desktops', 0)} desktops"
     if data.get("resumed_from_step") is not None and data.get("run_kind") == "evaluate":
@@ -140,6 +144,7 @@ def _alert_over(data: Data) -> TimelineLine:
 TELLERS: dict[str, Callable[[Data], TimelineLine]] = {
     "StatusChanged": _status,
     "PauseRequested": _pause,
+    "QueueMoved": _moved,
     "RunStarted": _started,
     "RunEnded": _ended,
     "ValidationFinished": _validated,

@@ -11,6 +11,7 @@ from webapp.accounts.permissions import PermissionRefused
 from webapp.runs import queue
 from webapp.runs.errors import RunRefused, TransitionRefused
 from webapp.runs.models import Checkpoint, Run, RunEvent, RunStatus
+from webapp.runs.queueing import state
 from webapp.runs.services import (
     TRANSITIONS,
     archive_run,
@@ -171,6 +172,20 @@ def test_a_paused_run_is_queued_again_and_says_from_where(run: Run, runner: User
     assert "from the checkpoint of step 7" in resume_run(run=run, actor=runner)
     run.refresh_from_db()
     assert run.status == RunStatus.QUEUED
+
+
+def test_resuming_grants_as_many_tries_again_as_the_run_had(runner: User, team: Team) -> None:
+    run = create_run(owner=runner, team=team, config=RunConfig(title="Twice"), tries=2)
+    stopped = ended(run, RunStatus.STOPPED)
+    resume_run(run=stopped, actor=runner)
+    assert Run.objects.get(pk=run.pk).max_attempts == 1 + 2
+
+
+def test_a_run_that_is_queued_again_goes_to_the_end_of_its_priority(runner: User, team: Team, run: Run) -> None:
+    stopped = ended(run, RunStatus.STOPPED)
+    other = make_run(runner, team)
+    resume_run(run=stopped, actor=runner)
+    assert [one.pk for one in state.in_order()] == [other.pk, run.pk]
 
 
 def test_a_finished_run_cannot_be_resumed(run: Run, runner: User) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from django.db import connection
+from django.utils import timezone
 
 from tests.web.builders import make_person, make_team
 from tests.web.pages.factories import rich_run
@@ -14,6 +16,9 @@ from webapp.accounts.models import Membership, Role, Team, User
 from webapp.accounts.services import create_api_token
 from webapp.episodes.models import Episode, Frame, Group, StepNote
 from webapp.runs.models import Checkpoint, Run, SavedView
+from webapp.runs.planning_models import Sweep
+from webapp.runs.services.schedules import create_schedule
+from webapp.runs.services.team_presets import save_preset
 
 SECRET = "Moonlight"
 """A word in the names of what belongs to the team; a stranger must never read it."""
@@ -52,9 +57,20 @@ def make_world() -> World:
     SavedView.objects.create(team=team, owner=runner, name=f"{SECRET} view", state=f"q={SECRET}", shared=True)
     blues, stranger = make_team("Blues")
     rich_run(stranger, blues, "Daylight run", steps=1)
+    make_plans(team, admin, run)
     above = User.objects.create_superuser("root", password="correct horse battery")
     people = {NOBODY: None, "stranger": stranger, "runner": runner, "admin": admin, **others, "console admin": above}
     return World(team=team, run=run, people=people)
+
+
+def make_plans(team: Team, admin: User, run: Run) -> None:
+    """A preset of the team, a schedule that is not due, and a sweep that a run belongs to."""
+    words = {"team": team, "config": run.config, "locked": ["optimizer.lr"], "story": ""}
+    save_preset(actor=admin, name=f"{SECRET} preset", **words)
+    later = timezone.now() + timedelta(days=300)
+    create_schedule(owner=admin, team=team, name=f"{SECRET} schedule", tree=run.config, next_at=later)
+    sweep = Sweep.objects.create(team=team, owner=admin, name=f"{SECRET} sweep", axes=[["seed", [1, 2]]])
+    Run.objects.filter(pk=run.pk).update(sweep=sweep)
 
 
 VALUES: dict[str, Callable[[World], Any]] = {
@@ -66,6 +82,9 @@ VALUES: dict[str, Callable[[World], Any]] = {
     "sha256": lambda world: Frame.objects.filter(run=world.run).values_list("sha256", flat=True)[0],
     "checkpoint_id": lambda world: Checkpoint.objects.filter(run=world.run).values_list("pk", flat=True)[0],
     "membership_id": lambda world: Membership.objects.get(team=world.team, role=Role.VIEWER).pk,
+    "preset_id": lambda world: world.team.presets.get().pk,
+    "schedule_id": lambda world: world.team.schedules.values_list("pk", flat=True).last() or 1,
+    "sweep_id": lambda world: world.team.sweeps.values_list("pk", flat=True).last(),
     "token_id": lambda world: world.team.api_tokens.get().pk,
     "name": lambda world: "config.json",
     "what": lambda world: "whole",

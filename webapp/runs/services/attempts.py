@@ -49,10 +49,13 @@ def secret_of_attempt(run_id: str, number: int) -> str:
     return derived_secret("run", f"{run_id}/{number}")
 
 
-def mark_submitted(attempt: RunAttempt, *, host: str) -> None:
-    """The launch was accepted; from now on the engine has the start lease to say its first word."""
+def mark_submitted(attempt: RunAttempt, *, host: str, gpus: int = 0) -> None:
+    """The launch was accepted; from now on the engine has the start lease to say its first word.
+
+    `gpus` are those that the cluster reserves for it; 0: none by number, so they are counted on its machine.
+    """
     RunAttempt.objects.filter(pk=attempt.pk, state=RunAttempt.State.STARTING).update(
-        host=host, lease_until=timezone.now() + START_LEASE
+        host=host, gpus=gpus, lease_until=timezone.now() + START_LEASE
     )
 
 
@@ -114,7 +117,8 @@ def requeue_lost_run(run: Run, *, reason: str) -> None:
         set_status(
             run,
             RunStatus.FAILED,
-            f"Given up after {used} attempts; the last one: {reason}. Look at the log, mend the cause, then resume it",
+            f"Given up after {used} attempt{'' if used == 1 else 's'}; the last one: {reason}. "
+            "Look at the log, mend the cause, then resume it",
         )
         return
     if run.status != RunStatus.LOST:

@@ -11,7 +11,7 @@ from webapp.accounts.permissions import require_role
 from webapp.accounts.services import record
 from webapp.runs.errors import RunRefused
 from webapp.runs.journal import append_console_event
-from webapp.runs.models import DEFAULT_ATTEMPTS, Run, RunAttempt, RunStatus
+from webapp.runs.models import Run, RunAttempt, RunStatus
 from webapp.runs.queue import DISPATCH_RUNS, FORCE_STOP, enqueue
 from webapp.runs.services.status import set_status
 
@@ -122,7 +122,7 @@ def resume_run(*, run: Run, actor: User, ip: str | None = None) -> str:
         return "The run goes on."
     run.directive, run.force_stop_at = Directive.RUN.value, None
     # A person's decision to go on grants as many tries again as the run had at first.
-    run.max_attempts = run.attempts.count() + DEFAULT_ATTEMPTS
+    run.max_attempts = run.attempts.count() + run.tries
     set_status(run, RunStatus.QUEUED, f"Resumed by {actor}; {_from_where(run)}", actor=actor, ip=ip)
     enqueue(DISPATCH_RUNS)
     return f"The run is queued; {_from_where(run)}."
@@ -139,6 +139,9 @@ def set_priority(*, run: Run, actor: User, priority: int, ip: str | None = None)
         raise RunRefused(f"The priority is {priority}; use a number from -100 to 100.")
     old, run.priority = run.priority, priority
     run.save(update_fields=["priority"])
+    append_console_event(
+        run, "QueueMoved", {"by": str(actor), "reason": f"{actor} changed its priority from {old} to {priority}"}
+    )
     record(action="run.priority", subject=run, actor=actor, team=run.team, ip=ip, old=old, new=priority)
     enqueue(DISPATCH_RUNS)
 

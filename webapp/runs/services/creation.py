@@ -3,26 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
 
 from arpo_engine.contract.config import RunConfig, config_hash
 from webapp.accounts.models import Role, Team, User
-from webapp.accounts.permissions import require_role
+from webapp.accounts.permissions import has_role, require_role
 from webapp.accounts.services import record
 from webapp.bulk import clean_text
 from webapp.runs.access import run_visible_to
+from webapp.runs.config_tree import flatten
 from webapp.runs.errors import RunRefused
 from webapp.runs.journal import append_console_event
+from webapp.runs.locks import locked_values, still_locked
 from webapp.runs.model_servers import require_servers
-from webapp.runs.models import Checkpoint, Run, RunKind, RunStatus
+from webapp.runs.models import DEFAULT_ATTEMPTS, Checkpoint, Run, RunKind, RunStatus
+from webapp.runs.planning_models import RunSchedule, Sweep, TeamPreset
 from webapp.runs.programs import require_programs
 from webapp.runs.queue import DISPATCH_RUNS, enqueue
 from webapp.runs.runfolder import run_dir
 from webapp.runs.services.settings_index import index_settings
 
 WAITING = "Waiting for a free place"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MadeBy:
+    """What a run came about by, besides the person and a run before it."""
+
+    checkpoint: Checkpoint | None = None
+    """The one whose weights it measures, or starts from."""
+    team_preset: TeamPreset | None = None
+    sweep: Sweep | None = None
+    schedule: RunSchedule | None = None
 
 
 @transaction.atomic
@@ -36,14 +51,18 @@ def create_run(
     parent: Run | None = None,
     tags: Sequence[str] = (),
     priority: int = 0,
+    made_by: MadeBy | None = None,
+    tries: int = DEFAULT_ATTEMPTS,
     ip: str | None = None,
 ) -> Run:
     """Save a run, queue it, and wake the dispatcher after the commit."""
+    made_by = made_by or MadeBy()
     require_role(owner, team, Role.RUNNER, "start a run")
     require_programs(owner, team, config)
     require_servers(owner, team, config)
     if config.checkpoint.push_to is not None:
         require_role(owner, team, Role.MAINTAINER, "send weights to a hub (checkpoint.push_to)")
+    require_locks(owner, team, config, made_by)
     run = Run.objects.create(
         team=team,
         owner=owner,
@@ -55,6 +74,12 @@ def create_run(
         parent=parent,
         tags=clean_tags(tags),
         priority=priority,
+        from_checkpoint=made_by.checkpoint,
+        team_preset=made_by.team_preset,
+        sweep=made_by.sweep,
+        schedule=made_by.schedule,
+        tries=tries,
+        max_attempts=tries,
         status=RunStatus.QUEUED,
         status_reason=WAITING,
         total_steps=config.limits.steps if config.kind == "train" else 0,
@@ -104,8 +129,45 @@ def evaluate_checkpoint(
         name=name or f"{source.name}: step {checkpoint.step} measured",
         preset=source.preset,
         parent=source,
+        made_by=MadeBy(checkpoint=checkpoint),
         ip=ip,
     )
+
+
+def require_locks(owner: User, team: Team, config: RunConfig, made_by: MadeBy) -> None:
+    """Raise RunRefused where a runner changed what the team's preset locks; maintainers may.
+
+    A preset that was retired, or of another team, begins no runs.
+    """
+    preset = made_by.team_preset
+    if preset is None:
+        return
+    if preset.team_id != team.pk or preset.retired_at is not None:
+        raise RunRefused(f"The preset {preset.name!r} was retired; begin from another one, or clone a run of it.")
+    if has_role(owner, team, Role.MAINTAINER):
+        return
+    locked = locked_values(preset.config, preset.locked, from_checkpoint=made_by.checkpoint is not None)
+    changed = still_locked(locked, flatten(config.model_dump(mode="json")))
+    if changed:
+        path, message = next(iter(changed.items()))
+        raise RunRefused(f"{path} {message}.")
+
+
+def continuation_config(checkpoint: Checkpoint) -> RunConfig:
+    """The training's own settings, beginning with the checkpoint's weights; its optimizer and replay begin anew.
+
+    Raises:
+        RunRefused: the checkpoint was saved without an export, or its run was no training.
+    """
+    source = checkpoint.run
+    if not checkpoint.export_path or source.kind != RunKind.TRAIN:
+        raise RunRefused(
+            f"The checkpoint of step {checkpoint.step} has no exported weights of a training, so nothing can begin "
+            "from it; choose another checkpoint, or resume the run itself."
+        )
+    base = RunConfig.model_validate(source.config)
+    model = base.model.model_copy(update={"path": str(run_dir(source.pk) / checkpoint.export_path)})
+    return base.model_copy(update={"model": model, "title": f"{source.name}: on from step {checkpoint.step}"[:120]})
 
 
 def evaluation_config(checkpoint: Checkpoint, config: RunConfig | None = None) -> RunConfig:

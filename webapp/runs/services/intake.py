@@ -126,6 +126,13 @@ def _replay(run: Run, attempt: RunAttempt, event: wire.ReplayChanged, at: dateti
         run.replay_size = event.size
 
 
+def _host(run: Run, attempt: RunAttempt, event: wire.HostSampled, at: datetime, speaks: bool) -> None:
+    """GPUs that nobody reserved by number are counted where they are seen, for the team's quota."""
+    if not attempt.gpus and event.gpus:
+        attempt.gpus = len(event.gpus)
+        attempt.save(update_fields=["gpus"])
+
+
 def _episode_ended(run: Run, attempt: RunAttempt, event: wire.EpisodeEnded, at: datetime, speaks: bool) -> None:
     run.episodes_count += 1
     if event.fault is not None:
@@ -176,6 +183,7 @@ EFFECTS: Final[dict[type, Effect]] = {
     wire.CheckpointSaved: _checkpoint,
     wire.ReplayChanged: _replay,
     wire.EpisodeEnded: _episode_ended,
+    wire.HostSampled: _host,
     wire.RunEnded: _ended,
 }
 """What each kind of event does to the run's row; the others only enter the log and tables of their own."""

@@ -94,7 +94,7 @@ def set_status(
         run.started_at = now
     run.finished_at = now if status in ENDED_STATUSES else None
     if status is RunStatus.QUEUED:
-        run.queued_at = now
+        run.queued_at = run.place_at = now
     if status in ENDED_STATUSES:
         run.phase, run.phase_detail, run.eta_s = "", "", None
     run.save()

@@ -11,10 +11,11 @@ from django.shortcuts import render
 from webapp.accounts.decorators import PersonRequest, signed_in
 from webapp.accounts.frame import current_team
 from webapp.accounts.models import Role, Team
-from webapp.accounts.permissions import can_run, role_of
+from webapp.accounts.permissions import can_manage, can_run, role_of
 from webapp.runs.access import run_visible_to
 from webapp.runs.config_tree import as_yaml, differences
 from webapp.runs.counting import counting_of, rates_of
+from webapp.runs.lineage import lineage_visible_to
 from webapp.runs.measurements import measurements_visible_to
 from webapp.runs.models import Run, RunStatus
 from webapp.runs.presets import find_preset
@@ -109,6 +110,7 @@ def config(request: PersonRequest, run_id: str) -> HttpResponse:
         "yaml": as_yaml(run.config),
         "attempts": attempts_visible_to(request.user, run),
         "checkpoints": checkpoints_visible_to(request.user, run),
+        "lineage": lineage_visible_to(request.user, run),
     }
     return render(request, "runs/config.html", context)
 
@@ -159,6 +161,7 @@ def _rights(request: PersonRequest, team: Team, run: Run) -> dict[str, bool]:
         "unarchive": control and run.archived_at is not None,
         "edit": control,
         "clone": home is not None and can_run(request.user, home),
+        "save_preset": home is not None and can_manage(request.user, home),
     }
 
 

@@ -9,11 +9,15 @@ from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils import timezone
 
 from webapp.accounts.frame import current_team
 from webapp.runs.forms import RunForm
+from webapp.runs.origins import origin_of
+from webapp.runs.starting import read_starting
+from webapp.runs.team_presets import locked_for
 from webapp.runs.views.kept_form import keep_words, kept_words
-from webapp.runs.views.new import form_page, origin_of
+from webapp.runs.views.new import form_page
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
@@ -25,8 +29,9 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
         if team is not None:
             words = kept_words(request)
             notice = "This form was too old to be trusted, so nothing was started. Check it and press Start run again."
-            form = RunForm.from_post(words)
-            return form_page(request, team, origin_of(request, words), form, notice=notice, status=403)
+            origin, starting = origin_of(request.user, team, words), read_starting(words, timezone.now())
+            form = RunForm.from_post(words, locked_for(request.user, origin.team_preset, origin.begins_at))
+            return form_page(request, team, origin, form, starting=starting, notice=notice, status=403)
     return render(request, "403_csrf.html", {"back": request.get_full_path()}, status=403)
 
 

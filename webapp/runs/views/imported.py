@@ -15,7 +15,8 @@ from webapp.accounts.permissions import PermissionRefused, can_administer, requi
 from webapp.runs.forms import PastedYamlError, RunForm
 from webapp.runs.imported import ImportedPage, import_command
 from webapp.runs.imported_runner import import_runner
-from webapp.runs.views.new import form_page, origin_of
+from webapp.runs.origins import origin_of
+from webapp.runs.views.new import form_page
 
 
 @require_POST
@@ -25,7 +26,7 @@ def paste_command(request: PersonRequest) -> HttpResponse:
     team = current_team(request)
     if team is None:
         return redirect("runs:list")
-    origin = origin_of(request, request.POST)
+    origin = origin_of(request.user, team, request.POST)
     try:
         require_role(request.user, team, Role.RUNNER, "import a command")
         page = _imported(

@@ -2,44 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from arpo_engine.contract.config import RunConfig
 from webapp.accounts.decorators import PersonRequest, signed_in
 from webapp.accounts.frame import current_team
 from webapp.accounts.models import Team
-from webapp.accounts.permissions import PermissionRefused, can_run
-from webapp.runs.access import run_visible_to
+from webapp.accounts.permissions import PermissionRefused, can_manage, can_run
 from webapp.runs.config_tree import as_yaml, differences
 from webapp.runs.errors import RunRefused
 from webapp.runs.forms import PastedYamlError, RunForm
 from webapp.runs.imported import ImportedPage
-from webapp.runs.models import Checkpoint, Run
+from webapp.runs.origins import Origin, origin_of
 from webapp.runs.planned import plan_page
-from webapp.runs.presets import FIRST, Preset, all_presets, find_preset
-from webapp.runs.selectors import checkpoint_visible_to
-from webapp.runs.services import create_run
-from webapp.runs.services.creation import evaluation_config
+from webapp.runs.presets import all_presets
+from webapp.runs.starting import WHENS, Starting, read_starting
+from webapp.runs.team_presets import locked_for, presets_visible_to
 from webapp.runs.views.kept_form import keep_words, kept_words, take_kept_words
+from webapp.runs.views.start import start
 from webapp.runs.views.task_list import tasks_of, with_tasks
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
-    """What a form began as, and what its differences are counted from."""
-
-    tree: dict[str, Any]
-    label: str
-    preset: str = ""
-    run: Run | None = None
-    checkpoint: Checkpoint | None = None
 
 
 def new_run(request: HttpRequest) -> HttpResponse:
@@ -59,10 +45,14 @@ def _new_run(request: PersonRequest) -> HttpResponse:
     kept = take_kept_words(request) if "kept" in request.GET else None
     if kept is not None:
         notice = "Your session had ended; nothing was started. This is what you had typed: check it and start the run."
-        return form_page(request, team, origin_of(request, kept), RunForm.from_post(kept), notice=notice)
-    origin = origin_of(request, request.GET)
+        origin = origin_of(request.user, team, kept)
+        starting = read_starting(kept, timezone.now())
+        form = RunForm.from_post(kept, locked_for(request.user, origin.team_preset, origin.begins_at))
+        return form_page(request, team, origin, form, starting=starting, notice=notice)
+    origin = origin_of(request.user, team, request.GET)
     form = RunForm(with_tasks(origin.tree, tasks_of(request)), tags=", ".join(origin.run.tags) if origin.run else "")
-    return form_page(request, team, origin, form)
+    tries = Starting(tries_text=str(origin.run.tries)) if origin.run else Starting()
+    return form_page(request, team, origin, form, starting=tries)
 
 
 def form_page(
@@ -71,21 +61,28 @@ def form_page(
     origin: Origin,
     form: RunForm,
     *,
+    starting: Starting | None = None,
     notice: str = "",
     imported: ImportedPage | None = None,
     status: int = 200,
 ) -> HttpResponse:
     """The whole page with this form in it, and with what became of a pasted command, if one was."""
+    locked = locked_for(request.user, origin.team_preset, origin.begins_at)
     context = {
         "section": "new",
         "origin": origin,
         "form": form,
-        "values": form.values(),
+        "values": form.values() | locked,
         "base": RunForm(origin.tree).values(),
+        "locked": locked,
         "presets": all_presets(),
+        "team_presets": presets_visible_to(request.user, team, retired=False),
+        "starting": starting or Starting(),
+        "whens": WHENS,
         "notice": notice,
         "imported": imported,
         "may_run": can_run(request.user, team),
+        "may_save": can_manage(request.user, team),
         **_rail(origin, form),
     }
     return render(request, "runs/new.html", context, status=status)
@@ -94,9 +91,12 @@ def form_page(
 @require_POST
 @signed_in
 def check(request: PersonRequest) -> HttpResponse:
-    """The rail for what is in the form now: differences, problems, the result as YAML."""
-    form = RunForm.from_post(request.POST.dict())
-    return render(request, "runs/parts/rail.html", _rail(origin_of(request, request.POST), form))
+    """The rail for what is in the form now: differences, problems, how many runs, the result as YAML."""
+    words = request.POST.dict()
+    origin = origin_of(request.user, current_team(request), words)
+    form = RunForm.from_post(words, locked_for(request.user, origin.team_preset, origin.begins_at))
+    form.errors |= read_starting(words, timezone.now()).errors
+    return render(request, "runs/parts/rail.html", _rail(origin, form))
 
 
 @require_POST
@@ -106,7 +106,7 @@ def paste(request: PersonRequest) -> HttpResponse:
     team = current_team(request)
     if team is None:
         return redirect("runs:list")
-    origin = origin_of(request, request.POST)
+    origin = origin_of(request.user, team, request.POST)
     try:
         form = RunForm.from_yaml(request.POST.get("yaml", ""))
     except PastedYamlError as problem:
@@ -118,63 +118,35 @@ def paste(request: PersonRequest) -> HttpResponse:
 
 def _start(request: PersonRequest, team: Team) -> HttpResponse:
     words = kept_words(request)
-    origin = origin_of(request, words)
-    form = RunForm.from_post(words)
+    origin = origin_of(request.user, team, words)
+    form = RunForm.from_post(words, locked_for(request.user, origin.team_preset, origin.begins_at))
+    starting = read_starting(words, timezone.now())
+    form.errors |= starting.errors
     if not form.is_valid():
-        return form_page(request, team, origin, form, status=422)
-    config = form.to_config()
-    parent = origin.checkpoint.run if origin.checkpoint else origin.run
+        return form_page(request, team, origin, form, starting=starting, status=422)
+    if form.runs_count > 1 and words.get("runs_shown") != str(form.runs_count):
+        notice = f"Nothing was started yet: this sweep has {form.runs_count} runs. Look at them, then start."
+        return form_page(request, team, origin, form, starting=starting, notice=notice)
     try:
-        run = create_run(
-            owner=request.user,
-            team=team,
-            config=config,
-            name=config.title,
-            preset=origin.preset,
-            parent=parent,
-            tags=form.tags,
-            ip=request.META.get("REMOTE_ADDR"),
-        )
+        where = start(request.user, team, origin, form, starting, ip=request.META.get("REMOTE_ADDR"))
     except (PermissionRefused, RunRefused) as refusal:
         form.errors[""] = str(refusal)
-        return form_page(request, team, origin, form, status=403 if isinstance(refusal, PermissionRefused) else 422)
-    return redirect("runs:detail", run.pk)
-
-
-def origin_of(request: HttpRequest, words: Mapping[str, Any]) -> Origin:
-    """What the address or the form's hidden fields say that it began as; the first usable preset if nothing."""
-    word = str(words.get("evaluate", ""))
-    if word.isdigit():
-        checkpoint = checkpoint_visible_to(request.user, int(word))
-        if checkpoint is not None and checkpoint.export_path:
-            tree = evaluation_config(checkpoint).model_dump(mode="json")
-            label = f"{checkpoint.run.name}, step {checkpoint.step}"
-            return Origin(tree=tree, label=label, preset=checkpoint.run.preset, checkpoint=checkpoint)
-    if words.get("clone"):
-        run = run_visible_to(request.user, str(words["clone"]))
-        if run is not None:
-            tree = {**run.config, "title": f"{run.name} (again)"[:120]}
-            return Origin(tree=tree, label=run.name, preset=run.preset, run=run)
-    preset = _preset(str(words.get("preset", "")))
-    if preset is None:
-        return Origin(tree=RunConfig().model_dump(mode="json"), label="the defaults")
-    return Origin(tree=preset.tree(), label=preset.title, preset=preset.name)
-
-
-def _preset(name: str) -> Preset | None:
-    chosen = find_preset(name) if name else find_preset(FIRST)
-    if chosen is not None and chosen.config is not None:
-        return chosen
-    return next((preset for preset in all_presets() if preset.config is not None), None)
+        status = 403 if isinstance(refusal, PermissionRefused) else 422
+        return form_page(request, team, origin, form, starting=starting, status=status)
+    return redirect(where)
 
 
 def _rail(origin: Origin, form: RunForm) -> dict[str, Any]:
     config = form.to_config() if form.is_valid() else None
     tree = form.tree if config is None else config.model_dump(mode="json")
+    behind = origin.preset_tree
     return {
         "origin": origin,
         "form": form,
         "differences": differences(origin.tree, tree),
+        "behind": behind[0] if behind else "",
+        "differences_behind": differences(behind[1], tree) if behind else (),
+        "cells": form.to_cells() if config is not None else (),
         "yaml": as_yaml(tree) if config is not None else "",
         "plan": plan_page(config) if config is not None else None,
     }

@@ -10,7 +10,9 @@ from webapp.accounts.decorators import PersonRequest, signed_in
 from webapp.accounts.frame import current_team
 from webapp.accounts.permissions import PermissionRefused
 from webapp.runs.forms import RunForm
+from webapp.runs.origins import origin_of
 from webapp.runs.preflight import preflight_visible_to, request_preflight
+from webapp.runs.team_presets import locked_for
 
 TEMPLATE = "runs/parts/preflight.html"
 
@@ -20,7 +22,8 @@ TEMPLATE = "runs/parts/preflight.html"
 def start(request: PersonRequest) -> HttpResponse:
     """Ask for the checks of what is in the form now; settings that do not fit together are not worth a machine."""
     team = current_team(request)
-    form = RunForm.from_post(request.POST.dict())
+    origin = origin_of(request.user, team, request.POST)
+    form = RunForm.from_post(request.POST.dict(), locked_for(request.user, origin.team_preset, origin.begins_at))
     if not form.is_valid():
         return render(request, TEMPLATE, {"refusal": "Mend the settings first; then it can be checked."})
     if team is None:

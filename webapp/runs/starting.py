@@ -1,0 +1,97 @@
+"""When and how often a run of the form is started: at once, at a time, by a cron line; and its tries. Words in, data.
+
+Knows no rows and no HTML.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Final, Literal
+from zoneinfo import ZoneInfo
+
+from webapp.runs.cron import CronError, parse_cron, zone_of
+from webapp.runs.models import DEFAULT_ATTEMPTS
+
+When = Literal["now", "once", "cron"]
+WHENS: Final[tuple[tuple[When, str], ...]] = (
+    ("now", "As soon as there is room"),
+    ("once", "At a time"),
+    ("cron", "Again and again"),
+)
+MOST_TRIES: Final = 20
+
+
+@dataclass(slots=True, kw_only=True)
+class Starting:
+    """What the form says; what cannot be read is kept as it was typed, with a message."""
+
+    when: When = "now"
+    at_text: str = ""
+    at: datetime | None = None
+    cron: str = ""
+    timezone: str = "UTC"
+    tries_text: str = str(DEFAULT_ATTEMPTS)
+    tries: int = DEFAULT_ATTEMPTS
+    errors: dict[str, str] = field(default_factory=dict)
+
+    def next_at(self, now: datetime) -> datetime | None:
+        """When it starts first; None for at once."""
+        if self.when == "once":
+            return self.at
+        return parse_cron(self.cron).next_after(now, zone_of(self.timezone)) if self.when == "cron" else None
+
+
+def read_starting(posted: Mapping[str, str], now: datetime) -> Starting:
+    """Read the posted words."""
+    word = posted.get("when", "now")
+    found = Starting(
+        when=next((when for when, _ in WHENS if when == word), "now"),
+        at_text=posted.get("at", "").strip()[:40],
+        cron=" ".join(posted.get("cron", "").split())[:100],
+        timezone=posted.get("timezone", "").strip()[:64] or "UTC",
+        tries_text=posted.get("tries", str(DEFAULT_ATTEMPTS)).strip()[:20],
+    )
+    _read_tries(found)
+    if word not in dict(WHENS):
+        found.errors["when"] = f"{word[:20]!r} is not known; choose one of the list"
+    if found.when == "now":
+        return found
+    try:
+        zone = zone_of(found.timezone)
+    except CronError as error:
+        found.errors["timezone"] = str(error)
+        return found
+    if found.when == "once":
+        _read_at(found, zone, now)
+    else:
+        _read_cron(found, zone, now)
+    return found
+
+
+def _read_tries(found: Starting) -> None:
+    text = found.tries_text
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= MOST_TRIES):
+        found.errors["tries"] = f"{text!r} is not a number from 1 to {MOST_TRIES}; 1 means that nothing is tried again"
+    else:
+        found.tries = int(text)
+
+
+def _read_at(found: Starting, zone: ZoneInfo, now: datetime) -> None:
+    try:
+        local = datetime.fromisoformat(found.at_text)
+        found.at = (local if local.tzinfo else local.replace(tzinfo=zone)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        found.errors["at"] = f"{found.at_text!r} is no date with a time; write one such as 2026-05-01T02:00"
+        return
+    if found.at <= now:
+        found.errors["at"] = f"{found.at:%Y-%m-%d %H:%M} UTC is over; choose a time that is yet to come"
+
+
+def _read_cron(found: Starting, zone: ZoneInfo, now: datetime) -> None:
+    try:
+        if parse_cron(found.cron).next_after(now, zone) is None:
+            found.errors["cron"] = f"{found.cron!r} names a day that never comes; write another one"
+    except CronError as error:
+        found.errors["cron"] = str(error)
