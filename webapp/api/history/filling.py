@@ -52,7 +52,14 @@ SETTINGS: Final[tuple[tuple[str, tuple[Any, ...]], ...]] = (
     ("algorithm.clip.high", (0.2, 0.3)),
     ("seed", (0, 1, 2, 3, 4)),
 )
-TAGS: Final = ("baseline", "ablation", "lr sweep", "no replay", "seed study", "paper", "nightly")
+WORDS: Final = {
+    "optimizer.lr": "lr {:g}",
+    "rollout.temperature": "temperature {}",
+    "algorithm.replay.enabled": "no replay",
+    "algorithm.clip.high": "clip {}",
+    "seed": "seed {}",
+}
+TAGS: Final = ("baseline", "ablation", "seed study", "paper", "nightly")
 YEAR: Final = timedelta(days=365)
 ARCHIVED_SHARE: Final = 0.05
 
@@ -232,7 +239,7 @@ class _Maker:
                 place = place[folder]
             if place[last] != value:
                 place[last] = value
-                words.append(f"{last if last != 'enabled' else 'replay'} {value}")
+                words.append(WORDS[path].format(value))
         data["title"] = ", ".join(words) or "Defaults"
         return parse_config(data), words
 
