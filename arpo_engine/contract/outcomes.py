@@ -1,8 +1,18 @@
-"""How episodes and runs end, by name. A fault is never a reward (docs/architecture.md, section 5)."""
+"""How episodes and runs end, by name, and which score is a success. A fault is never a reward (docs/architecture.md,
+section 5)."""
 
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
+
+SOLVED_ABOVE: Final = 0.5
+"""A score above this counts as solved; tasks of our own score 0 or 1, some of OSWorld's anything between."""
+
+
+def is_solved(score: float | None) -> bool:
+    """Whether a score counts as a success; an episode without a score is no success, and no failure either."""
+    return score is not None and score > SOLVED_ABOVE
 
 
 class EndedBy(StrEnum):

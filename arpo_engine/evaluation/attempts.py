@@ -7,11 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from arpo_engine.contract.outcomes import is_solved
 from arpo_engine.contract.tasks import Task
 from arpo_engine.types import Trajectory
-
-SUCCESS = 0.5
-"""A score above this counts as solved; tasks of our own score 0 or 1, some of OSWorld's anything between."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,12 +34,12 @@ class Attempt:
     @property
     def solved(self) -> bool:
         """Whether the score counts as a success."""
-        return self.score is not None and self.score > SUCCESS
+        return is_solved(self.score)
 
 
 def solved(trajectory: Trajectory) -> bool:
     """Whether the episode's score counts as a success."""
-    return trajectory.score is not None and trajectory.score > SUCCESS
+    return is_solved(trajectory.score)
 
 
 def attempt_of(task: Task, slot: int, trajectory: Trajectory) -> Attempt:

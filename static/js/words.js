@@ -34,11 +34,16 @@ export function actionWords(action) {
   }
 }
 
+/** A score above this counts as solved; the same number as in the engine (contract/outcomes.py). */
+const SOLVED_ABOVE = 0.5;
+
 /** How an episode went: word, icon, tone. */
 export function outcomeOf(ended) {
   if (ended.fault) return { word: ended.fault.replaceAll("_", " "), icon: "warning", tone: "warn" };
   if (ended.score === null) return { word: ended.ended_by.replaceAll("_", " "), icon: "stopped", tone: "" };
-  if (ended.score >= 1) return { word: "solved", icon: "check", tone: "good" };
+  if (ended.score > SOLVED_ABOVE) {
+    return { word: ended.score >= 1 ? "solved" : `solved (${ended.score})`, icon: "check", tone: "good" };
+  }
   if (ended.score > 0) return { word: `partly (${ended.score})`, icon: "finished", tone: "warn" };
   return { word: "not solved", icon: "cross", tone: "bad" };
 }

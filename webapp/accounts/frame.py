@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest
 from django.utils.functional import SimpleLazyObject
 
 from webapp.accounts.models import Membership, Role, Team, User
@@ -20,6 +20,18 @@ def current_team(request: HttpRequest) -> Team | None:
     """The team that the person looks at: the one they switched to, else their first; None without a team."""
     membership = _current(request)
     return membership.team if membership else None
+
+
+def team_or_404(request: HttpRequest) -> Team:
+    """The team that the person looks at, for what only makes sense inside one.
+
+    Raises:
+        Http404: the person is in no team.
+    """
+    team = current_team(request)
+    if team is None:
+        raise Http404("You are not a member of any team; ask an admin to add you.")
+    return team
 
 
 def setup_state() -> dict[str, Any] | None:

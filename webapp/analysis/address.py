@@ -15,14 +15,10 @@ from django.http import QueryDict
 from webapp.analysis.cells import ORDERS
 from webapp.analysis.chosen import named_ids
 from webapp.analysis.counts import SETS
+from webapp.runs.rates import Faults
 
 By = Literal["runs", "steps"]
 MAX_WORD: Final = 200
-FAULTS: Final[dict[str, str]] = {
-    "out": "left out",
-    "in": "count as failures",
-}
-"""What becomes of tries that a fault ended and that no other try made good."""
 WHEN: Final[dict[str, str]] = {"all": "All steps", "late": "Last fifth of the steps"}
 
 
@@ -35,7 +31,8 @@ class MatrixAsk:
     tries: str = ""
     """A word of `SETS`; empty: measured ones where there are any."""
     when: str = "all"
-    faults: str = "out"
+    faults: Faults = Faults.LEFT_OUT
+    """What becomes of tries that a fault ended and that no other try made good."""
     order: str = "disagreement"
     domain: str = ""
     search: str = ""
@@ -44,7 +41,7 @@ class MatrixAsk:
     @property
     def faults_count(self) -> bool:
         """Whether a try that was lost to a fault counts as a failure."""
-        return self.faults == "in"
+        return self.faults is Faults.FAILURES
 
     @property
     def narrowed(self) -> bool:
@@ -52,15 +49,15 @@ class MatrixAsk:
         return bool(self.domain or self.search)
 
 
-def read_matrix(words: QueryDict) -> MatrixAsk:
-    """What an address asks of the matrix."""
+def read_matrix(words: QueryDict, faults: Faults) -> MatrixAsk:
+    """What an address asks of the matrix; how faults count is the person's too (`webapp.runs.counting`)."""
     page = words.get("page", "")
     return MatrixAsk(
         ids=tuple(named_ids(words.getlist("runs"))),
         by="steps" if words.get("by") == "steps" else "runs",
         tries=one_of(SETS, words.get("tries"), ""),
         when=one_of(WHEN, words.get("when"), "all"),
-        faults=one_of(FAULTS, words.get("faults"), "out"),
+        faults=faults,
         order=one_of(ORDERS, words.get("sort"), "disagreement"),
         domain=clean(words.get("domain", "")),
         search=clean(words.get("q", "")),

@@ -21,6 +21,7 @@ from webapp.metrics.models import Series
 from webapp.metrics.series import series
 from webapp.metrics.smoothing import MAX_WEIGHT
 from webapp.runs.models import Run
+from webapp.runs.rates import Faults
 
 FEWEST: Final = 2
 DEFAULT_SMOOTHING: Final = 0.6
@@ -67,14 +68,14 @@ class Panel:
     title: str
 
 
-def read_compare(words: QueryDict) -> CompareAsk:
+def read_compare(words: QueryDict, faults: Faults) -> CompareAsk:
     """What an address asks of the comparison; words that are not understood take their default."""
     x = words.get("x", "step")
     x = x if x in X_AXES else "step"
     low, high = (read_end(x, words.get(name, "")) for name in ("from", "to"))
     keys = [clean(word)[:120] for word in words.getlist("key")]
     return CompareAsk(
-        matrix=replace(read_matrix(words), by="runs", domain="", search=""),
+        matrix=replace(read_matrix(words, faults), by="runs", domain="", search=""),
         baseline=clean(words.get("baseline", "")),
         x=x,
         smoothing=_smoothing(words.get("smooth", "")),

@@ -8,10 +8,11 @@ from typing import Final
 
 from django.db.models import Max, Min
 
+from arpo_engine.contract.outcomes import SOLVED_ABOVE
 from webapp.analysis import counts
 from webapp.analysis.address import MatrixAsk
 from webapp.analysis.cells import Cell, Task
-from webapp.analysis.models import SOLVED_ABOVE, TaskTally
+from webapp.analysis.models import TaskTally
 from webapp.episodes.models import Episode
 from webapp.runs.models import Run
 

@@ -5,14 +5,11 @@ Everything here can be counted again from the episodes; nothing is known here al
 
 from __future__ import annotations
 
-from typing import ClassVar, Final
+from typing import ClassVar
 
 from django.db import models
 
 from webapp.runs.models import Run
-
-SOLVED_ABOVE: Final = 0.5
-"""A score above this counts as solved, as in the engine's own figures; some of OSWorld's tasks score in between."""
 
 
 class SeenTask(models.Model):

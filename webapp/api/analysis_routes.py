@@ -17,6 +17,7 @@ from webapp.analysis.honesty import notes_of, sides_of
 from webapp.analysis.matrix import Column, Matrix, matrix_of
 from webapp.analysis.summary import summary_of
 from webapp.api.people_auth import visible_runs
+from webapp.runs.rates import Faults
 
 router = Router()
 
@@ -25,7 +26,7 @@ Ids = Annotated[list[str], Query(min_length=1, max_length=200)]
 
 
 class CellData(Schema):
-    """One task in one column; `tries` are scored ones, and with `faults=in` lost ones too."""
+    """One task in one column; `tries` are scored ones, and with `faults=failures` lost ones too."""
 
     successes: int
     tries: int
@@ -58,7 +59,7 @@ class MatrixData(Schema):
     """Tasks against runs. Infeasible tasks stand at the end and are in no other figure."""
 
     tries: str
-    faults: str
+    faults: Faults
     columns: list[ColumnData]
     rows: list[RowData]
     shared: int
@@ -113,7 +114,7 @@ def get_matrix(
     by: Literal["runs", "steps"] = "runs",
     tries: Tries = "",
     when: Literal["all", "late"] = "all",
-    faults: Literal["out", "in"] = "out",
+    faults: Faults = Faults.LEFT_OUT,
     sort: Literal["disagreement", "regression", "variance", "never_solved", "task"] = "disagreement",
 ) -> MatrixData:
     """Successes of tries of every task, run by run, or over the steps of the first run."""
@@ -137,7 +138,7 @@ def get_comparison(
     baseline: str = "",
     tries: Tries = "",
     when: Literal["all", "late"] = "all",
-    faults: Literal["out", "in"] = "out",
+    faults: Faults = Faults.LEFT_OUT,
 ) -> CompareData:
     """Two to twenty runs: settings that differ, numbers with their intervals, and what makes them hard to compare."""
     chosen = _chosen(request, runs, least=FEWEST)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from django.db.models import Exists, Max, Min, OuterRef, Prefetch, Q, QuerySet
 
+from arpo_engine.contract.outcomes import SOLVED_ABOVE
 from webapp.accounts.permissions import Person
 from webapp.episodes.models import Group, GroupMember, ReplayInjection
 from webapp.runs.access import runs_visible_to
@@ -21,8 +22,8 @@ def _members(**which: object) -> Exists:
 KINDS: dict[str, tuple[str, Q]] = {
     "teaching": ("something to learn from", Q(zero_gradient=False)),
     "zero-gradient": ("nothing to learn from", Q(zero_gradient=True)),
-    "all-failed": ("all failed", Q(zero_gradient=True) & ~Q(_members(episode__score__gte=1))),
-    "all-passed": ("all passed", Q(zero_gradient=True) & ~Q(_members(episode__score__lt=1))),
+    "all-failed": ("all failed", Q(zero_gradient=True) & ~Q(_members(episode__score__gt=SOLVED_ABOVE))),
+    "all-passed": ("all passed", Q(zero_gradient=True) & ~Q(_members(episode__score__lte=SOLVED_ABOVE))),
     "injected": ("rescued by replay", Q(injected__gt=0)),
     "faults": ("with faults", Q(faults__gt=0)),
 }

@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from arpo_engine.contract.outcomes import is_solved
 from webapp.episodes.before_replay import advantages_before
 from webapp.episodes.divergence import parts_at
 from webapp.episodes.models import Episode, Group, GroupMember, ReplayInjection, Step
 from webapp.episodes.pictures import Picture
-from webapp.episodes.words import SUCCESS_SCORE
 
 Align = Literal["step", "divergence"]
 ALIGNS: tuple[Align, ...] = ("step", "divergence")
@@ -141,7 +141,7 @@ def board(
         rows=rows,
         all_rows=height,
         verdict=verdict_of(group, scores),
-        solved=sum(score >= SUCCESS_SCORE for score in scores),
+        solved=sum(map(is_solved, scores)),
         scored=len(scores),
         bar_full=_largest(columns),
     )
@@ -153,9 +153,9 @@ def verdict_of(group: Group, scores: Sequence[float]) -> Verdict:
         return "rescued"
     if not group.zero_gradient:
         return ""
-    if scores and all(score >= SUCCESS_SCORE for score in scores):
+    if scores and all(map(is_solved, scores)):
         return "all passed"
-    return "all failed" if all(score < SUCCESS_SCORE for score in scores) else "all alike"
+    return "all alike" if any(map(is_solved, scores)) else "all failed"
 
 
 def _reference(members: Sequence[GroupMember], of: Sequence[Sequence[Step]], asked: str) -> int:

@@ -11,10 +11,9 @@ from typing import Any
 
 from django.db.models import Avg, Count, Exists, Max, OuterRef, Q, QuerySet, StdDev
 
-from arpo_engine.contract.outcomes import Split
+from arpo_engine.contract.outcomes import SOLVED_ABOVE, Split
 from webapp.accounts.permissions import Person
 from webapp.episodes.models import Episode, Group, ReplayEntry, ReplayInjection, Step
-from webapp.episodes.words import SUCCESS_SCORE
 from webapp.runs.access import runs_visible_to
 from webapp.runs.models import Run
 
@@ -107,10 +106,10 @@ def tasks_visible_to(person: Person, run: Run) -> list[TaskMemory]:
     tried = {
         row["task_id"]: row
         for row in practised.annotate(
-            solved=Count("pk", filter=Q(score__gte=SUCCESS_SCORE)),
+            solved=Count("pk", filter=Q(score__gt=SOLVED_ABOVE)),
             scored=Count("pk", filter=Q(score__isnull=False)),
             lost=Count("pk", filter=lost),
-            last_solved=Max("step", filter=Q(score__gte=SUCCESS_SCORE)),
+            last_solved=Max("step", filter=Q(score__gt=SOLVED_ABOVE)),
         )
     }
     held = {

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
-from arpo_engine.contract.outcomes import Split
+from arpo_engine.contract.outcomes import SOLVED_ABOVE, Split
 from webapp.accounts.permissions import Person
 from webapp.episodes.models import Episode, Frame, Group, GroupMember, ReplayEntry, ReplayInjection, Step, StepNote
 from webapp.runs.access import runs_visible_to
@@ -24,8 +24,8 @@ MEASURED = "measured"
 """The word for all splits that are only measured."""
 MEASURED_SPLITS = (Split.VALIDATION_TRAIN.value, Split.HELD_OUT.value, Split.EVALUATION.value)
 OUTCOMES = {
-    "solved": Q(score__gte=1),
-    "not-solved": Q(score__lt=1),
+    "solved": Q(score__gt=SOLVED_ABOVE),
+    "not-solved": Q(score__lte=SOLVED_ABOVE),
     "fault": ~Q(fault=""),
     "unreadable": Q(ended_by="unreadable_reply"),
     "under-way": Q(ended_by=""),

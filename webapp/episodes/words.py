@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from arpo_engine.contract.outcomes import EndedBy
+from arpo_engine.contract.outcomes import EndedBy, is_solved
 from webapp.episodes.models import Episode
 
-SUCCESS_SCORE = 1.0
 SHOWN_TEXT = 60
 """Typed text longer than this is cut in a list."""
 
@@ -30,8 +29,9 @@ def outcome_of(episode: Episode) -> Outcome:
         return Outcome(word=episode.fault.replace("_", " "), icon="warning", tone="warn")
     if episode.score is None:
         return Outcome(word=episode.ended_by.replace("_", " "), icon="stopped", tone="")
-    if episode.score >= SUCCESS_SCORE:
-        return Outcome(word="solved", icon="check", tone="good")
+    if is_solved(episode.score):
+        word = "solved" if episode.score >= 1 else f"solved ({episode.score:g})"
+        return Outcome(word=word, icon="check", tone="good")
     if episode.score > 0:
         return Outcome(word=f"partly ({episode.score:g})", icon="finished", tone="warn")
     return Outcome(word="not solved", icon="cross", tone="bad")

@@ -14,13 +14,11 @@ from urllib.parse import parse_qs
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
 
-from webapp.accounts.models import User
-from webapp.accounts.permissions import Person
-from webapp.accounts.selectors import teams_visible_to
 from webapp.runs.access import runs_visible_to
 from webapp.runs.audience import Glance, Room, enter, leave
-from webapp.runs.live import run_group, team_group
+from webapp.runs.live import run_group
 from webapp.runs.models import Run
+from webapp.runs.team_socket import NOT_FOUND, TeamConsumer, person_of
 
 REPLAY_LIMIT: Final = 2000
 """Missed events beyond which the page is told to load itself anew."""
@@ -29,8 +27,8 @@ PULSE_S: Final = 10.0
 """How often a quiet socket looks into the table itself, and tells the page that it is alive."""
 GLANCE_S: Final = 1.0
 """How old a look at the run may be that a pulse goes by."""
-NOT_FOUND: Final = 4404
-"""Close code: there is no such run for this person."""
+GATHER_S: Final = 0.5
+"""How often the list hears of changes at the most."""
 
 STATUS_FIELDS: Final = (
     "id", "name", "status", "status_reason", "step", "total_steps", "successes", "attempts_count",
@@ -80,7 +78,7 @@ class RunConsumer(AsyncJsonWebsocketConsumer):
                 return
             assert self.room is not None, "connect entered it"
             glance = await self.room.after(message["cursor"])
-            if glance is None or not glance.shows_to(_person(self.scope)):
+            if glance is None or not glance.shows_to(person_of(self.scope)):
                 await self.close(NOT_FOUND)
             elif message["events"] and message["first"] <= self.cursor + 1:
                 await self._push(glance, [event for event in message["events"] if event["cursor"] > self.cursor])
@@ -103,7 +101,7 @@ class RunConsumer(AsyncJsonWebsocketConsumer):
         """The run as it is now; None when it is gone, or not this person's to see."""
         assert self.room is not None, "connect entered it"
         glance = await self.room.lately(within_s)
-        return glance if glance is not None and glance.shows_to(_person(self.scope)) else None
+        return glance if glance is not None and glance.shows_to(person_of(self.scope)) else None
 
     async def _catch_up(self, glance: Glance | None) -> None:
         """Send all that the log has after the cursor, or say that it is too much for a socket."""
@@ -131,54 +129,20 @@ class RunConsumer(AsyncJsonWebsocketConsumer):
         )
 
 
-class RunListConsumer(AsyncJsonWebsocketConsumer):
+class RunListConsumer(TeamConsumer):
     """One page that looks at the list: `/ws/runs/`; told which of its runs changed, and into what."""
 
-    groups_joined: list[str]
-
-    async def connect(self) -> None:
-        """Subscribe to the person's teams; a stranger is turned away."""
-        self.groups_joined = []
-        self._changed: set[str] = set()
-        self._sender: asyncio.Task[None] | None = None
-        if not isinstance(_person(self.scope), User):
-            await self.accept()
-            await self.close(NOT_FOUND)
-            return
-        for team_id in await self._team_ids():
-            await self.channel_layer.group_add(team_group(team_id), self.channel_name)
-            self.groups_joined.append(team_group(team_id))
-        await self.accept()
-
-    async def disconnect(self, code: int) -> None:
-        """Leave the groups."""
-        if self._sender is not None:
-            self._sender.cancel()
-        for group in self.groups_joined:
-            await self.channel_layer.group_discard(group, self.channel_name)
-
-    async def run_changed(self, message: dict[str, Any]) -> None:
-        """Some run of the team moved; several within a moment are sent together."""
-        self._changed.add(message["run"])
-        if self._sender is None or self._sender.done():
-            self._sender = asyncio.create_task(self._send_soon())
-
-    async def _send_soon(self) -> None:
-        while self._changed:
-            changed, self._changed = self._changed, set()
-            runs = await self._states(changed)
-            if runs:
-                await self.send_json({"type": "runs", "runs": runs})
-            await asyncio.sleep(0.5)
-
-    @database_sync_to_async
-    def _team_ids(self) -> list[int]:
-        return list(teams_visible_to(_person(self.scope)).values_list("id", flat=True))
+    async def tell(self) -> None:
+        """Send the runs that changed as they are now; what changes within the pause is told with what follows it."""
+        runs = await self._states(self.take_changed())
+        if runs:
+            await self.send_json({"type": "runs", "runs": runs})
+        await asyncio.sleep(GATHER_S)
 
     @database_sync_to_async
     def _states(self, run_ids: set[str]) -> list[dict[str, Any]]:
         # Asked with the person's rights as they are now, not as they were when the socket opened.
-        return [state_of_run(run) for run in runs_visible_to(_person(self.scope)).filter(pk__in=run_ids)]
+        return [state_of_run(run) for run in runs_visible_to(person_of(self.scope)).filter(pk__in=run_ids)]
 
 
 def state_of_run(run: Run) -> dict[str, Any]:
@@ -186,12 +150,6 @@ def state_of_run(run: Run) -> dict[str, Any]:
     state = {name: getattr(run, name) for name in STATUS_FIELDS}
     times = {name: moment.isoformat() if (moment := getattr(run, name)) else None for name in TIME_FIELDS}
     return state | times
-
-
-def _person(scope: Any) -> Person:
-    """Who opened the socket, as the session says."""
-    person: Person = scope["user"]
-    return person
 
 
 def _since(scope: Any) -> int:

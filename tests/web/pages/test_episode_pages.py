@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.test import Client
 
 from arpo_engine.contract import events as wire
-from arpo_engine.contract.outcomes import Split
+from arpo_engine.contract.outcomes import SOLVED_ABOVE, Split
 from tests.web.pages.factories import Engine, titled_run
 from webapp.accounts.models import Team, User
 from webapp.episodes import selectors
@@ -179,6 +181,7 @@ def test_the_wall_begins_with_what_is_under_way(as_viewer: Client, rich: Run) ->
         ("", "", None, "under way"),
         ("finished", "", 1.0, "solved"),
         ("failed_by_agent", "", 1.0, "solved"),
+        ("finished", "", 0.7, "solved (0.7)"),
         ("finished", "", 0.5, "partly (0.5)"),
         ("out_of_steps", "", 0.0, "not solved"),
         ("fault", "desktop_lost", None, "desktop lost"),
@@ -187,6 +190,25 @@ def test_the_wall_begins_with_what_is_under_way(as_viewer: Client, rich: Run) ->
 )
 def test_an_outcome_has_one_word(ended_by: str, fault: str, score: float | None, word: str) -> None:
     assert outcome_of(Episode(ended_by=ended_by, fault=fault, score=score)).word == word
+
+
+def test_a_task_that_is_mostly_done_is_solved_on_every_page_as_the_engine_counts_it(
+    as_viewer: Client, runner: User, team: Team
+) -> None:
+    run = titled_run(runner, team, "Graded")
+    engine = Engine(run)
+    engine.start()
+    engine.group(1, 0, "graded", [0.7, 0.5, 0.0, 0.0])
+    engine.deliver()
+    assert keys(as_viewer, run, "outcome=solved") == ["a1-s1-g0-r0"]
+    assert set(keys(as_viewer, run, "outcome=not-solved")) == {"a1-s1-g0-r1", "a1-s1-g0-r2", "a1-s1-g0-r3"}
+    assert "25.0 % (1/4)" in as_viewer.get(f"/runs/{run.pk}/groups/").content.decode()
+    assert "25.0 % (1/4)" in as_viewer.get(f"/tasks/?runs={run.pk}&tries=train").content.decode()
+
+
+def test_the_wall_asks_for_the_score_that_the_engine_asks_for() -> None:
+    words = Path(settings.BASE_DIR, "static/js/words.js").read_text(encoding="utf-8")
+    assert f"const SOLVED_ABOVE = {SOLVED_ABOVE};" in words
 
 
 def test_actions_have_words() -> None:

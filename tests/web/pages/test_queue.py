@@ -240,7 +240,7 @@ def test_a_nul_character_breaks_no_button(as_maintainer: Client, team: Team, thr
     assert as_maintainer.post("/runs/new/", form).status_code == 422
     preset = {"name": "a\x00b", "story": "\x00", "yaml": "seed: 1\x00", "locked": ["\x00"]}
     assert as_maintainer.post("/runs/presets/new/", preset).status_code < 500
-    assert as_maintainer.get("/runs/presets/new/?run=%00").status_code == 404
+    assert as_maintainer.get("/runs/presets/new/?run=%00").status_code == 400
     assert order(team) == "ABC"
 
 

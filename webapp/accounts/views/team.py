@@ -10,7 +10,7 @@ from django.views.decorators.http import require_POST
 
 from webapp.accounts.decorators import PersonRequest, signed_in
 from webapp.accounts.forms import MemberForm, RoleForm
-from webapp.accounts.frame import current_team
+from webapp.accounts.frame import team_or_404
 from webapp.accounts.models import Membership, Role, Team
 from webapp.accounts.permissions import PermissionRefused, can_administer
 from webapp.accounts.selectors import members_visible_to
@@ -22,14 +22,14 @@ LINK_KEY = "member_link"
 @signed_in
 def members(request: PersonRequest) -> HttpResponse:
     """The list of members; for an admin with a form to add one."""
-    return _page(request, _team(request), MemberForm())
+    return _page(request, team_or_404(request), MemberForm())
 
 
 @require_POST
 @signed_in
 def add(request: PersonRequest) -> HttpResponse:
     """Bring somebody in; a new account gets a one-time link to pass on."""
-    team = _team(request)
+    team = team_or_404(request)
     form = MemberForm(request.POST)
     if not form.is_valid():
         return _page(request, team, form, status=422)
@@ -88,15 +88,8 @@ def remove(request: PersonRequest, membership_id: int) -> HttpResponse:
     return redirect("accounts:members")
 
 
-def _team(request: PersonRequest) -> Team:
-    team = current_team(request)
-    if team is None:
-        raise Http404("You are not a member of any team; ask an admin to add you.")
-    return team
-
-
 def _membership(request: PersonRequest, membership_id: int) -> Membership:
-    membership = members_visible_to(request.user, _team(request)).filter(pk=membership_id).first()
+    membership = members_visible_to(request.user, team_or_404(request)).filter(pk=membership_id).first()
     if membership is None:
         raise Http404("There is no such member in this team.")
     return membership

@@ -10,8 +10,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
 from webapp.accounts.decorators import PersonRequest, signed_in
-from webapp.accounts.frame import current_team
-from webapp.accounts.models import Team
+from webapp.accounts.frame import current_team, team_or_404
 from webapp.accounts.permissions import PermissionRefused, can_manage
 from webapp.alerts.forms import MuteForm, RouteForm, RuleForm
 from webapp.alerts.models import CHOICES, Route
@@ -55,7 +54,7 @@ def bell(request: PersonRequest) -> HttpResponse:
 def seen(request: PersonRequest) -> HttpResponse:
     """All alerts of the team are seen."""
     try:
-        mark_seen(team=_team(request), actor=request.user)
+        mark_seen(team=team_or_404(request), actor=request.user)
     except PermissionRefused as refusal:
         messages.error(request, str(refusal))
     return redirect("alerts:list")
@@ -71,7 +70,7 @@ def change_rule(request: PersonRequest) -> HttpResponse:
         return _page(request, RouteForm(), status=422)
     try:
         rule = set_rule(
-            team=_team(request),
+            team=team_or_404(request),
             actor=request.user,
             kind=form.cleaned_data["kind"],
             enabled=form.cleaned_data["enabled"],
@@ -93,7 +92,7 @@ def add(request: PersonRequest) -> HttpResponse:
         return _page(request, form, status=422)
     try:
         route = add_route(
-            team=_team(request), actor=request.user, ip=request.META.get("REMOTE_ADDR"), **form.cleaned_data
+            team=team_or_404(request), actor=request.user, ip=request.META.get("REMOTE_ADDR"), **form.cleaned_data
         )
     except (PermissionRefused, RouteRefused) as refusal:
         return _refused(request, refusal, form)
@@ -152,15 +151,8 @@ def mute(request: PersonRequest, run_id: str) -> HttpResponse:
     return redirect("runs:detail", run.pk)
 
 
-def _team(request: PersonRequest) -> Team:
-    team = current_team(request)
-    if team is None:
-        raise Http404("You are in no team.")
-    return team
-
-
 def _route(request: PersonRequest, route_id: int) -> Route:
-    route = routes_visible_to(request.user, _team(request)).filter(pk=route_id).first()
+    route = routes_visible_to(request.user, team_or_404(request)).filter(pk=route_id).first()
     if route is None:
         raise Http404("There is no such way, or it is not your team's.")
     return route

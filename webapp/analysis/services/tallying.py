@@ -11,7 +11,8 @@ from typing import Any, Final
 from django.db import connection
 
 from arpo_engine.contract import events as wire
-from webapp.analysis.models import SOLVED_ABOVE, SeenTask
+from arpo_engine.contract.outcomes import SOLVED_ABOVE
+from webapp.analysis.models import SeenTask
 from webapp.bulk import clean_text, copy_upsert
 from webapp.runs.models import Run
 

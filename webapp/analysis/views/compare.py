@@ -13,7 +13,7 @@ from django.views.decorators.http import require_safe
 from webapp.accounts.decorators import PersonRequest, signed_in
 from webapp.accounts.frame import current_team
 from webapp.accounts.permissions import can_run
-from webapp.analysis.address import FAULTS, WHEN, clean
+from webapp.analysis.address import WHEN, clean
 from webapp.analysis.cells import ORDERS
 from webapp.analysis.chosen import MOST_RUNS, Chosen, named_ids, runs_named_visible_to, runs_with_tries_visible_to
 from webapp.analysis.comparison import (
@@ -35,6 +35,7 @@ from webapp.analysis.strokes import strokes_of
 from webapp.analysis.summary import HOW, summary_of
 from webapp.analysis.views.matrix import SET_WORDS
 from webapp.metrics.axes import X_BUTTONS
+from webapp.runs.counting import counting_of
 
 
 @require_safe
@@ -44,7 +45,7 @@ def page(request: PersonRequest) -> HttpResponse:
     team = current_team(request)
     if team is None:
         return redirect("runs:list")
-    ask = read_compare(request.GET)
+    ask = read_compare(request.GET, counting_of(request))
     chosen = chosen_visible_to(request)
     problem = _problem(chosen)
     if problem:
@@ -67,7 +68,7 @@ def figure(request: PersonRequest) -> HttpResponse:
     key = clean(request.GET.get("key", ""))
     if not chosen.runs or not key:
         raise Http404("None of these runs is there, or they belong to teams that you are not in.")
-    drawn = draw_key(chosen.runs[:MOST_RUNS], key, read_compare(request.GET))
+    drawn = draw_key(chosen.runs[:MOST_RUNS], key, read_compare(request.GET, counting_of(request)))
     return HttpResponse(orjson.dumps(drawn.as_data()), content_type="application/json")
 
 
@@ -79,7 +80,7 @@ def one_chart(request: PersonRequest) -> HttpResponse:
     key = clean(request.GET.get("key", ""))
     if not chosen.runs or not key:
         raise Http404("None of these runs is there, or they belong to teams that you are not in.")
-    ask, strokes = read_compare(request.GET), strokes_of(chosen.ids)
+    ask, strokes = read_compare(request.GET, counting_of(request)), strokes_of(chosen.ids)
     context = {
         "section": "runs",
         "chosen": chosen,
@@ -156,7 +157,7 @@ def _context(chosen: Chosen, ask: CompareAsk) -> dict[str, Any]:
         "sets": [(word, SET_WORDS[word]) for word in matrix.sets],
         "set_words": SET_WORDS[matrix.tries],
         "when": WHEN,
-        "faults": FAULTS,
+        "counting": ask.matrix.faults,
         "ids": ",".join(ids),
     }
 

@@ -20,6 +20,7 @@ from webapp.analysis.matrix import Matrix, matrix_of
 from webapp.analysis.summary import summary_of
 from webapp.analysis.views.compare import chosen_visible_to
 from webapp.metrics.series import series
+from webapp.runs.counting import counting_of
 from webapp.runs.models import Run
 
 Table = Iterable[Sequence[Any]]
@@ -39,7 +40,7 @@ def download(request: PersonRequest, table: str) -> HttpResponse:
     runs = chosen.runs[:MOST_RUNS]
     buffer = io.StringIO()
     writer = csv.writer(buffer)
-    for row in make(request, runs, read_compare(request.GET)):
+    for row in make(request, runs, read_compare(request.GET, counting_of(request))):
         writer.writerow([plain(cell) for cell in row])
     response = HttpResponse(buffer.getvalue(), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="compared-{table}.csv"'

@@ -14,7 +14,7 @@ from webapp.accounts.decorators import PersonRequest, signed_in
 from webapp.accounts.frame import current_team
 from webapp.accounts.models import Team
 from webapp.accounts.permissions import can_run
-from webapp.analysis.address import FAULTS, WHEN, MatrixAsk, clean, query_of, read_matrix
+from webapp.analysis.address import WHEN, MatrixAsk, clean, query_of, read_matrix
 from webapp.analysis.cells import ORDERS
 from webapp.analysis.chosen import MOST_RUNS, RECENT, Chosen, runs_named_visible_to, runs_with_tries_visible_to
 from webapp.analysis.counts import SETS, of_task, width_of
@@ -22,6 +22,7 @@ from webapp.analysis.figures import NamedCounts, draw_history, folded, names_of
 from webapp.analysis.history import history_of
 from webapp.analysis.matrix import matrix_of
 from webapp.analysis.strokes import strokes_of
+from webapp.runs.counting import counting_of
 
 SECTION = "tasks"
 SET_WORDS = {
@@ -42,7 +43,7 @@ def page(request: PersonRequest) -> HttpResponse:
     team = current_team(request)
     if team is None:
         return redirect("runs:list")
-    ask = read_matrix(request.GET)
+    ask = read_matrix(request.GET, counting_of(request))
     offered = runs_with_tries_visible_to(request.user, team)
     chosen = runs_named_visible_to(request.user, list(ask.ids))
     if ask.ids and not chosen.runs:
@@ -59,7 +60,7 @@ def page(request: PersonRequest) -> HttpResponse:
 def history(request: PersonRequest) -> HttpResponse:
     """What became of one task, run by run; a fragment for the side panel, and a page of its own without scripts."""
     task_id = clean(request.GET.get("task", ""))
-    ask = read_matrix(request.GET)
+    ask = read_matrix(request.GET, counting_of(request))
     chosen = runs_named_visible_to(request.user, list(ask.ids))
     found = history_of(chosen.runs[:MOST_RUNS], task_id, ask) if chosen.runs and task_id else None
     if found is None:
@@ -76,7 +77,7 @@ def history(request: PersonRequest) -> HttpResponse:
 def history_figure(request: PersonRequest) -> HttpResponse:
     """How often each run solved one task, over its steps."""
     task_id = clean(request.GET.get("task", ""))
-    ask = read_matrix(request.GET)
+    ask = read_matrix(request.GET, counting_of(request))
     runs = runs_named_visible_to(request.user, list(ask.ids)).runs[:MOST_RUNS]
     if not runs:
         raise Http404("None of these runs is there, or they belong to teams that you are not in.")
@@ -109,7 +110,7 @@ def _context(request: PersonRequest, team: Team, ask: MatrixAsk, chosen: Chosen,
         "sets": [(word, SET_WORDS[word]) for word in matrix.sets],
         "set_words": SET_WORDS[matrix.tries],
         "when": WHEN,
-        "faults": FAULTS,
+        "counting": ask.faults,
         "ids": ",".join(chosen.ids),
         "may_run": can_run(request.user, team),
     }

@@ -7,6 +7,7 @@ from typing import Any
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
 
+from arpo_engine.contract.outcomes import is_solved
 from webapp.accounts.decorators import PersonRequest, signed_in
 from webapp.episodes.group_list import (
     KINDS,
@@ -20,7 +21,6 @@ from webapp.episodes.models import Group
 from webapp.episodes.pictures import WHY_NOT, pictures_of
 from webapp.episodes.selectors import lost_of_group_visible_to
 from webapp.episodes.views.numbers import number_of
-from webapp.episodes.words import SUCCESS_SCORE
 from webapp.runs.rates import Faults, Rate
 from webapp.runs.views.detail import run_frame, visible_run
 
@@ -103,7 +103,7 @@ def _line(group: Group, counting: Faults) -> dict[str, Any]:
     sources = {one.source_key for one in group.injections.all()}
     fresh = [member for member in group.members.all() if member.episode_key not in sources]
     scores = [member.episode.score for member in fresh if member.episode and member.episode.score is not None]
-    solved = sum(score >= SUCCESS_SCORE for score in scores)
+    solved = sum(map(is_solved, scores))
     return {
         "group": group,
         "verdict": verdict_of(group, scores),

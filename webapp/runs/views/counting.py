@@ -27,7 +27,8 @@ def count_faults(request: PersonRequest) -> HttpResponse:
             f"Faults can be {known}; {word[:40]!r} is neither.", status=422, content_type="text/plain; charset=utf-8"
         )
     prefer(person=request.user, name=PREFERENCE, value=word)
-    back = request.POST.get("next", "")
+    # The page that asks may have changed its own address since it was written: the browser knows, the form does not.
+    back = request.headers.get("Referer") or request.POST.get("next", "")
     if not url_has_allowed_host_and_scheme(back, allowed_hosts={request.get_host()}):
         back = reverse("runs:list")
     return redirect(_with(back, word))

@@ -12,7 +12,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
 from webapp.accounts.decorators import PersonRequest, signed_in
-from webapp.accounts.frame import current_team
+from webapp.accounts.frame import team_or_404
 from webapp.accounts.models import Team, User
 from webapp.accounts.permissions import PermissionRefused, can_manage
 from webapp.runs.access import NUL, run_visible_to
@@ -39,7 +39,7 @@ class Draft:
 @signed_in
 def page(request: PersonRequest) -> HttpResponse:
     """All presets of the team, the retired ones last."""
-    team = _team(request)
+    team = team_or_404(request)
     rows = presets_visible_to(request.user, team)
     context = {"rows": rows, "may_change": can_manage(request.user, team)}
     return render(request, "runs/presets.html", context)
@@ -48,7 +48,7 @@ def page(request: PersonRequest) -> HttpResponse:
 @signed_in
 def new(request: PersonRequest) -> HttpResponse:
     """Make a preset, begun from the run that the address names; a POST saves it."""
-    team = _team(request)
+    team = team_or_404(request)
     if request.method == "POST":
         return _save(request, team, None)
     run = run_visible_to(request.user, request.GET.get("run", ""))
@@ -62,7 +62,7 @@ def new(request: PersonRequest) -> HttpResponse:
 @signed_in
 def from_form(request: PersonRequest) -> HttpResponse:
     """The page of a new preset with the settings that the New run form holds now."""
-    team = _team(request)
+    team = team_or_404(request)
     form = RunForm.from_post(request.POST.dict())
     if not form.is_valid() or form.axes:
         why = "a sweep is no preset; write one value in each box" if form.axes else "mend the settings first"
@@ -199,10 +199,3 @@ def _preset(request: PersonRequest, preset_id: int) -> TeamPreset:
 
 def _number(word: str) -> int:
     return int(word) if word.isascii() and word.isdigit() and len(word) < 10 else 0
-
-
-def _team(request: PersonRequest) -> Team:
-    team = current_team(request)
-    if team is None:
-        raise Http404("You are not a member of any team; ask an admin to add you.")
-    return team

@@ -11,7 +11,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
 from webapp.accounts.decorators import PersonRequest, signed_in
-from webapp.accounts.frame import current_team
+from webapp.accounts.frame import current_team, team_or_404
 from webapp.accounts.models import Team
 from webapp.accounts.permissions import PermissionRefused
 from webapp.runs.access import NUL, run_visible_to, runs_visible_to
@@ -47,14 +47,14 @@ def page(request: PersonRequest) -> HttpResponse:
 @signed_in
 def table(request: PersonRequest) -> HttpResponse:
     """The table as it is now."""
-    return _table(request, _team(request))
+    return _table(request, team_or_404(request))
 
 
 @require_POST
 @signed_in
 def move(request: PersonRequest) -> HttpResponse:
     """Give a run another place: a step up or down, an end, or before another run."""
-    team, words = _team(request), request.POST
+    team, words = team_or_404(request), request.POST
     seen = [word for word in words.get("seen", "")[:MOST_SEEN].split(",") if word]
     step, run_id, ip = words.get("step", ""), words.get("run", ""), request.META.get("REMOTE_ADDR")
     known = next((one for one in STEPS if one == step), None)
@@ -74,7 +74,7 @@ def move(request: PersonRequest) -> HttpResponse:
 @signed_in
 def priority(request: PersonRequest) -> HttpResponse:
     """Give a run another priority among the runs of all teams."""
-    team, word = _team(request), request.POST.get("priority", "").strip()
+    team, word = team_or_404(request), request.POST.get("priority", "").strip()
     run = run_visible_to(request.user, request.POST.get("run", ""))
     if run is None or run.team_id != team.pk:
         raise Http404("There is no such run in the queue of this team.")
@@ -94,7 +94,7 @@ def priority(request: PersonRequest) -> HttpResponse:
 @signed_in
 def cancel(request: PersonRequest) -> HttpResponse:
     """Take the chosen runs out of the queue."""
-    team = _team(request)
+    team = team_or_404(request)
     ids = [word for word in request.POST.getlist("run") if NUL not in word][: MOST_AT_ONCE + 1]
     runs = list(runs_visible_to(request.user).filter(team=team, pk__in=ids).select_related("team"))
 
@@ -118,7 +118,7 @@ def cancel(request: PersonRequest) -> HttpResponse:
 @signed_in
 def put_back(request: PersonRequest) -> HttpResponse:
     """Take a cancellation of a moment ago back."""
-    team = _team(request)
+    team = team_or_404(request)
     ids = [word for word in request.POST.get("runs", "").split(",") if word and NUL not in word][:MOST_AT_ONCE]
     runs = list(runs_visible_to(request.user).filter(team=team, pk__in=ids))
 
@@ -135,7 +135,11 @@ def put_back(request: PersonRequest) -> HttpResponse:
 @signed_in
 def pause(request: PersonRequest) -> HttpResponse:
     """Start nothing of the team for a while."""
-    team, reason, ip = _team(request), request.POST.get("reason", "").replace(NUL, ""), request.META.get("REMOTE_ADDR")
+    team, reason, ip = (
+        team_or_404(request),
+        request.POST.get("reason", "").replace(NUL, ""),
+        request.META.get("REMOTE_ADDR"),
+    )
     return _done(request, team, lambda: pause_queue(team=team, actor=request.user, reason=reason, ip=ip))
 
 
@@ -143,7 +147,7 @@ def pause(request: PersonRequest) -> HttpResponse:
 @signed_in
 def release(request: PersonRequest) -> HttpResponse:
     """Let the team's runs start again."""
-    team, ip = _team(request), request.META.get("REMOTE_ADDR")
+    team, ip = team_or_404(request), request.META.get("REMOTE_ADDR")
     return _done(request, team, lambda: release_queue(team=team, actor=request.user, ip=ip))
 
 
@@ -171,10 +175,3 @@ def _done(request: PersonRequest, team: Team, service: Callable[[], str]) -> Htt
 
 def _table(request: PersonRequest, team: Team) -> HttpResponse:
     return render(request, TABLE, {"queue": queue_visible_to(request.user, team)})
-
-
-def _team(request: PersonRequest) -> Team:
-    team = current_team(request)
-    if team is None:
-        raise Http404("You are not a member of any team; ask an admin to add you.")
-    return team

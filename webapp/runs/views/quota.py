@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from django import forms
 from django.contrib import messages
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from webapp.accounts.decorators import PersonRequest, signed_in
-from webapp.accounts.frame import current_team
+from webapp.accounts.frame import team_or_404
 from webapp.accounts.models import Team
 from webapp.accounts.permissions import PermissionRefused, can_administer_console
 from webapp.runs.errors import RunRefused
@@ -30,14 +30,14 @@ class QuotaForm(forms.Form):
 @signed_in
 def page(request: PersonRequest) -> HttpResponse:
     """The team's use, and by whom."""
-    return _page(request, _team(request))
+    return _page(request, team_or_404(request))
 
 
 @require_POST
 @signed_in
 def change(request: PersonRequest) -> HttpResponse:
     """Set the bounds of the team that one looks at."""
-    team = _team(request)
+    team = team_or_404(request)
     form = QuotaForm(request.POST)
     if not form.is_valid():
         return _page(request, team, form, status=422)
@@ -48,13 +48,6 @@ def change(request: PersonRequest) -> HttpResponse:
         return _page(request, team, status=403 if isinstance(refusal, PermissionRefused) else 409)
     messages.success(request, f"The quota of {team.name} is set; runs that are under way go on.")
     return redirect("runs:quota")
-
-
-def _team(request: PersonRequest) -> Team:
-    team = current_team(request)
-    if team is None:
-        raise Http404("You are not a member of any team; ask an admin to add you.")
-    return team
 
 
 def _page(request: PersonRequest, team: Team, form: QuotaForm | None = None, status: int = 200) -> HttpResponse:

@@ -11,8 +11,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from webapp.accounts.decorators import PersonRequest, signed_in
-from webapp.accounts.frame import current_team
-from webapp.accounts.models import Team
+from webapp.accounts.frame import team_or_404
 from webapp.accounts.permissions import PermissionRefused
 from webapp.runs.errors import RunRefused
 from webapp.runs.history.language import QueryError
@@ -26,7 +25,7 @@ from webapp.runs.services import views as services
 @signed_in
 def save(request: PersonRequest) -> HttpResponse:
     """Keep what one looks at under a name."""
-    team, state = _team(request), request.POST.get("state", "")
+    team, state = team_or_404(request), request.POST.get("state", "")
     try:
         view = services.save_view(
             owner=request.user,
@@ -50,7 +49,7 @@ def _order(change: Callable[[PersonRequest, SavedView], str]) -> Callable[..., H
     @require_POST
     @signed_in
     def order(request: PersonRequest, view_id: int) -> HttpResponse:
-        view = view_visible_to(request.user, _team(request), view_id)
+        view = view_visible_to(request.user, team_or_404(request), view_id)
         if view is None:
             raise Http404
         state = view.state
@@ -85,13 +84,6 @@ def _begin(request: PersonRequest, view: SavedView) -> str:
 delete = _order(_delete)
 share = _order(_share)
 begin = _order(_begin)
-
-
-def _team(request: PersonRequest) -> Team:
-    team = current_team(request)
-    if team is None:
-        raise Http404
-    return team
 
 
 def _list(state: str) -> str:
