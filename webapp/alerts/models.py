@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import ClassVar
+from urllib.parse import urlsplit
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -63,8 +64,9 @@ class Route(models.Model):
         """The address without what would let its reader send as us."""
         if self.way == self.Way.EMAIL:
             return self.address
-        scheme, _, rest = self.address.partition("://")
-        return f"{scheme}://{rest.partition('/')[0]}/…{self.address[-4:]}"
+        parts = urlsplit(self.address)
+        secret = parts.path.lstrip("/") + parts.query + parts.fragment
+        return f"{parts.scheme}://{parts.netloc}/…{secret[-4:] if len(secret) > 16 else ''}"
 
 
 class Alert(models.Model):

@@ -66,6 +66,7 @@ def parse_list(field: FormField, text: str) -> Axis:
         GridError: one of them is no number, or is there twice, or the comma parts thousands.
     """
     words = [word.strip() for word in text.split(",") if word.strip()]
+    _check_count(field.path, words)
     values = tuple(_number(field, word, text) for word in words)
     return _axis(field.path, values)
 
@@ -191,7 +192,14 @@ def _copy(tree: Mapping[str, Any]) -> dict[str, Any]:
     return {key: _copy(value) if isinstance(value, Mapping) else value for key, value in tree.items()}
 
 
+def _check_count(path: str, values: Sequence[Any]) -> None:
+    """Refuse a list of more values than a sweep has runs before each is compared with every other."""
+    if len(values) > MOST_RUNS:
+        raise GridError(f"{path} has {len(values)} values, too many at once; a sweep has at most {MOST_RUNS} runs")
+
+
 def _axis(path: str, values: tuple[Any, ...]) -> Axis:
+    _check_count(path, values)
     if len(values) < 2:
         raise GridError(f"{path} has {len(values)} value; a sweep needs two or more, with commas between")
     twice = next((value for place, value in enumerate(values) if value in values[:place]), None)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
@@ -21,6 +21,8 @@ WHENS: Final[tuple[tuple[When, str], ...]] = (
     ("cron", "Again and again"),
 )
 MOST_TRIES: Final = 20
+LONGEST_WAIT: Final = timedelta(days=3660)
+"""The calendar ends in the year 9999, and in some time zone earlier; nobody waits so long."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -85,7 +87,9 @@ def _read_at(found: Starting, zone: ZoneInfo, now: datetime) -> None:
     except (ValueError, OverflowError):
         found.errors["at"] = f"{found.at_text!r} is no date with a time; write one such as 2026-05-01T02:00"
         return
-    if found.at <= now:
+    if found.at > now + LONGEST_WAIT:
+        found.errors["at"] = f"{found.at:%Y-%m-%d} is too far away; choose a time within the next ten years"
+    elif found.at <= now:
         found.errors["at"] = f"{found.at:%Y-%m-%d %H:%M} UTC is over; choose a time that is yet to come"
 
 

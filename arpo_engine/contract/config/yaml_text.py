@@ -5,6 +5,7 @@ Knows the size of what it reads; knows no settings.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import yaml
@@ -17,6 +18,8 @@ MAX_VALUES = 20_000
 """Most values that a text may hold once its aliases are written out."""
 MAX_DEPTH = 50
 """Deepest nesting."""
+NO_TEXT = re.compile("[\x00\ud800-\udfff]")
+"""What YAML can write (`"\\0"`, `"\\ud800"`), and no database stores."""
 
 
 def read_yaml(text: str, name: str = "the text") -> Any:
@@ -62,6 +65,10 @@ def _check(root: yaml.Node, name: str) -> None:
         key = id(node)
         if key in open_nodes:
             raise ConfigError(f"{name}: line {node.start_mark.line + 1} holds itself through an alias; write it out")
+        if isinstance(node, yaml.ScalarNode) and NO_TEXT.search(node.value):
+            raise ConfigError(
+                f"{name}: line {node.start_mark.line + 1} holds a character that no text has (NUL, or half of a pair)"
+            )
         if depth > MAX_DEPTH:
             raise ConfigError(f"{name} is nested too deeply; a config has at most {MAX_DEPTH} levels")
         if key not in sizes:

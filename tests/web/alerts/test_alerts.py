@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
@@ -213,6 +214,9 @@ def test_a_refusal_or_another_way_is_no_success(status: int, chat: str) -> None:
         ("https://example.org:22/x", "port 22"),
         ("https://example.org:99999/x", "no number from 1 to 65535"),
         ("https:///x", "no web address"),
+        ("https://[", "its host cannot be read"),
+        ("https://hooks.example.org/services/a b", "holds a blank"),
+        ("https://hooks.example.org/\u00fc", "none of ASCII"),
     ],
 )
 def test_an_address_to_which_nothing_is_sent_is_refused_with_the_cure(url: str, words: str) -> None:
@@ -220,10 +224,61 @@ def test_an_address_to_which_nothing_is_sent_is_refused_with_the_cure(url: str, 
         check_url(url)
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "169.254.169.254", "10.0.0.8", "[::1]", "0.0.0.0"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.0.0.1", "localhost", "169.254.169.254", "10.0.0.8", "[::1]", "0.0.0.0", "224.0.0.1",
+        "[::ffff:10.0.0.1]", "[::127.0.0.1]", "[64:ff9b::10.0.0.1]", "[2002:a00:1::]", "[fec0::1]", "[ff02::1]",
+    ],
+)  # fmt: skip
 def test_nothing_is_sent_to_an_address_inside(host: str) -> None:
     with pytest.raises(Unreachable, match="an address inside a network"):
         post_json(f"https://{host}/x", {"text": "x"})
+
+
+def test_a_host_that_no_name_can_be_is_told_and_no_crash() -> None:
+    with pytest.raises(Unreachable, match="no name that a host can have"):
+        post_json("https://hooks..example.org/x", {"text": "x"})
+
+
+@pytest.mark.parametrize("slowly", [b"HTTP/1.1 200 OK\r\nX-Slow: " + b"x" * 999, b"x" * 999])
+def test_an_answer_that_comes_byte_by_byte_is_cut_off_by_the_clock(
+    slowly: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(outward.OPEN_HOSTS, "127.0.0.1")
+    monkeypatch.setattr(outward, "DEADLINE_S", 0.5)
+    over = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def drip() -> None:
+            there, _ = server.accept()
+            with there, suppress(OSError):
+                for byte in slowly:
+                    there.send(bytes([byte]))
+                    if over.wait(0.05):
+                        return
+
+        thread = threading.Thread(target=drip)
+        thread.start()
+        began = time.monotonic()
+        with suppress(Unreachable):
+            post_json(f"http://127.0.0.1:{server.getsockname()[1]}/hook", {"text": "x"})
+        took = time.monotonic() - began
+        over.set()
+        thread.join()
+    assert took < 5, "a thousand bytes would take 50 seconds"
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("https://hooks.example.org/services/T0/B0/abcdefgh", "https://hooks.example.org/…efgh"),
+        ("https://hooks.example.org?token=s3cr3t", "https://hooks.example.org/…"),
+        ("https://hooks.example.org/s3cr", "https://hooks.example.org/…"),
+    ],
+)
+def test_no_more_of_a_webhooks_address_is_shown_than_tells_it_from_others(address: str, shown: str) -> None:
+    assert Route(way=Route.Way.WEBHOOK, address=address).shown == shown
 
 
 def test_a_name_that_points_inside_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:

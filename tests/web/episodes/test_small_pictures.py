@@ -50,6 +50,9 @@ def test_what_is_small_or_no_picture_stays_as_it_is() -> None:
     bomb = io.BytesIO()
     Image.new("1", (9000, 9000)).save(bomb, "PNG")
     assert shrink(bomb.getvalue()) is None
+    # One that its reader refuses to open at all, by an error of its own.
+    Image.new("1", (20_000, 20_000)).save(larger := io.BytesIO(), "PNG")
+    assert shrink(larger.getvalue()) is None
 
 
 def test_it_is_made_once_and_served_to_the_team_alone(

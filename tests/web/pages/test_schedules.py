@@ -43,6 +43,14 @@ def test_a_nightly_run_is_kept_and_not_started(as_runner: Client, nightly: RunSc
     assert AuditEntry.objects.get(action="schedule.created").actor == runner
 
 
+def test_a_time_at_the_end_of_the_calendar_is_refused_and_breaks_no_page(as_runner: Client) -> None:
+    far = {"when": "once", "at": "9999-12-31T23:30+00:00", "timezone": "Pacific/Kiritimati"}
+    answer = as_runner.post("/runs/new/", {**words_of(), **far})
+    assert answer.status_code == 422 and "9999-12-31 is too far away" in answer.content.decode()
+    assert not RunSchedule.objects.exists()
+    assert as_runner.get("/runs/schedules/").status_code == 200
+
+
 def test_when_its_time_comes_a_run_is_queued_and_the_next_time_is_set(nightly: RunSchedule, runner: User) -> None:
     due(nightly)
     assert start_due() == [nightly.pk]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from html import unescape
 
 import pytest
@@ -72,7 +73,10 @@ def test_words_and_switches_are_swept_by_lines_and_what_only_counts_for_another_
         ({"c.rollout.group_size": "1,000"}, "write 1000 for one number"),
         ({"c.rollout.group_size": "8,"}, "has 1 value; a sweep needs two or more"),
         ({"c.rollout.group_size": "8, 1"}, "with rollout.group_size = 1: rollout.group_size 1 is too small"),
-        ({"c.seed": ",".join(map(str, range(1, 66)))}, "65 = 65 runs are too many at once; a sweep has at most 64"),
+        ({"c.seed": ",".join(map(str, range(1, 66)))}, "seed has 65 values, too many at once; a sweep has at most 64"),
+        ({"c.seed": "1,2", "sweep": "optimizer.lr: " + ",".join(f"{n}e-6" for n in range(1, 34))}, "66 runs are too"),
+        ({"sweep": 'model.path: "a\\0b", c'}, "holds a character that no text has"),
+        ({"sweep": 'model.path: "a\\ud800b", c'}, "holds a character that no text has"),
         ({"sweep": "optimizer.lr"}, "has no values; write a line such as"),
         ({"sweep": "nothing.here: 1, 2"}, "is no setting that can be swept"),
         ({"sweep": "title: a, b"}, "is no setting that can be swept"),
@@ -92,6 +96,13 @@ def test_a_sweep_that_cannot_be_read_is_named_with_its_cure_and_nothing_starts(
     assert answer.status_code == 422 and message in page
     assert "<script>alert(1)" not in answer.content.decode()
     assert not Run.objects.exists() and not Sweep.objects.exists()
+
+
+def test_a_list_of_a_million_values_is_counted_and_not_compared(as_runner: Client) -> None:
+    began = time.process_time()
+    words = {**words_of(), "c.seed": ",".join(map(str, range(1, 1_000_000)))}
+    assert "too many at once" in as_runner.post("/runs/new/check/", words).content.decode()
+    assert time.process_time() - began < 20, "each beside every other would take hours"
 
 
 def test_a_sweep_is_started_whole_or_not_at_all(as_runner: Client, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,8 +18,9 @@ MAX_BYTES: Final = 15_000
 WIDTH: Final = 320
 """Pixels; twice what the widest list shows, for screens with small pixels."""
 QUALITIES: Final = (70, 50, 30)
-MOST_PIXELS: Final = 50_000_000
-"""A picture that claims to be larger is not decoded: a few bytes may claim to be gigabytes."""
+MOST_PIXELS: Final = 16_000_000
+"""A picture that claims to be larger is not decoded: a few bytes may claim to be gigabytes, and each of these takes
+seven bytes of memory while it is shrunk. The largest screens have 14.7 million."""
 _at_once = BoundedSemaphore(2)
 """Decoding is the only heavy work of the console; more at once would keep pages waiting."""
 
@@ -58,7 +59,7 @@ def shrink(data: bytes) -> bytes | None:
                 return None
             picture.draft("RGB", (WIDTH, WIDTH))
             small = picture.convert("RGB")
-    except (UnidentifiedImageError, OSError, ValueError):
+    except (Image.DecompressionBombError, UnidentifiedImageError, OSError, ValueError):
         return None
     small.thumbnail((WIDTH, WIDTH), Image.Resampling.LANCZOS, reducing_gap=2.0)
     while True:

@@ -84,7 +84,7 @@ def read_place(word: str, sort: Sequence[str]) -> Place | None:
         return None
     parts = parts_of(sort)
     known = place.sort == tuple(sort) and len(place.values) == len(parts) and place.at.tzinfo is not None
-    if not known or "\x00" in place.pk:
+    if not known or not _is_text(place.pk):
         return None
     return place if all(_fits(part, cell) for part, cell in zip(parts, place.values, strict=True)) else None
 
@@ -168,7 +168,7 @@ def _fits(part: Part, cell: object) -> bool:
     if cell is None:
         return True
     if part.form in ("text", "time"):
-        if not isinstance(cell, str) or "\x00" in cell:
+        if not isinstance(cell, str) or not _is_text(cell):
             return False
     elif not isinstance(cell, int | float) or isinstance(cell, bool) or not math.isfinite(cell):
         return False
@@ -177,6 +177,11 @@ def _fits(part: Part, cell: object) -> bool:
     except (ValueError, OverflowError):
         return False
     return True
+
+
+def _is_text(word: str) -> bool:
+    """Whether the database can be asked for it: JSON may hold halves of characters, and NUL."""
+    return "\x00" not in word and not any("\ud800" <= letter <= "\udfff" for letter in word)
 
 
 def _form_of(subject: Subject) -> str:
