@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from arpo_engine.contract.errors import DesktopLost
 from arpo_engine.desktops.desktop_client import DesktopClient
@@ -73,10 +72,14 @@ class AsItCameUp:
         return "; ".join(before.appeared_in(self._survey(machine)))
 
     def _survey(self, machine: Machine) -> Survey:
-        found = _json(_said(machine, ["python3", "-c", SCRIPT], self._timeout_s), machine)
-        return Survey(
-            windows=Counter(found["windows"]), processes=Counter(found["processes"]), files=dict(found["files"])
-        )
+        said = _said(machine, ["python3", "-I", "-S", "-c", SCRIPT], self._timeout_s)
+        try:
+            found = json.loads(said)
+            return Survey(
+                windows=Counter(found["windows"]), processes=Counter(found["processes"]), files=dict(found["files"])
+            )
+        except (ValueError, TypeError, KeyError) as error:
+            raise DesktopLost(f"{machine.name} cannot be looked over: it said {said[:100]!r}") from error
 
 
 class Unmarked:
@@ -103,11 +106,3 @@ def _said(machine: Machine, command: list[str], timeout_s: float) -> str:
     if done.get("returncode") not in (0, None):
         raise DesktopLost(f"{machine.name} cannot be looked over: {str(done.get('error')).strip()[-300:]}")
     return str(done.get("output", ""))
-
-
-def _json(text: str, machine: Machine) -> dict[str, Any]:
-    try:
-        found: dict[str, Any] = json.loads(text)
-    except ValueError as error:
-        raise DesktopLost(f"{machine.name} cannot be looked over: it said {text[:100]!r}") from error
-    return found

@@ -120,12 +120,14 @@ class FreshMachines:
             DesktopLost: none can be started, or the one that is there is not fresh; it is ended.
         """
         machine = self._waiting_one() or self._start()
-        self._refill()
         try:
             problem = self._freshness.problem(machine) if self._freshness is not None else ""
         except DesktopLost:
             machine.close()
             raise
+        finally:
+            # Only now, as an episode waits for the look, which a start beside it would make twice as long.
+            self._refill()
         if problem:
             machine.close()
             raise DesktopLost(f"{machine.name} is not fresh, though nobody should have used it ({problem})")

@@ -1,6 +1,7 @@
 """What is on a desktop now, as one line of JSON: windows, processes and files. Runs inside a desktop; knows no engine.
 
-Its text is sent there and carried out by the desktop's own Python, so it needs nothing but the standard library.
+Its text is sent there and carried out by the desktop's own Python, so it needs nothing but the standard library; an
+episode waits for it, so it imports little of that.
 """
 
 from __future__ import annotations
@@ -9,15 +10,16 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
-FOLDERS = (str(Path.home()), "/tmp", "/var/tmp", "/dev/shm")
+FOLDERS = (os.path.expanduser("~"), "/tmp", "/var/tmp", "/dev/shm")  # noqa: PTH111 - as light as it gets
 PASSED_OVER = (".cache", ".dbus", ".X11-unix", ".ICE-unix")
 """Folders that programs of the session itself write to whenever they like."""
 OWN_PREFIX = "script-"
 """Of the folder in which the desktop's server carries out this very script."""
 SERVER = "arpo_desktop"
 """In the command line of the server and of the interpreter that it keeps warm."""
+WARM = "arpo_desktop.warm"
+"""That interpreter. pyautogui asks other programs for the ways to take a picture while it is imported."""
 MOST_FILES = 5000
 
 
@@ -35,15 +37,14 @@ def processes() -> list[str]:
     mine, pid = set[int](), os.getpid()
     while pid > 1 and pid not in mine:
         mine.add(pid)
-        pid = int(_read(f"/proc/{pid}/stat").rpartition(")")[2].split()[1] or 0)
+        pid = int((_state(pid) or ("", "0"))[1])
     found = []
-    for name in (folder.name for folder in Path("/proc").iterdir()):
-        if not name.isdigit() or int(name) in mine:
+    for pid in [int(name) for name in os.listdir("/proc") if name.isdigit()]:  # noqa: PTH208
+        state, words = _state(pid), _read(f"/proc/{pid}/cmdline")
+        if pid in mine or not state or state[0] in "ZX" or not words or SERVER in words:
             continue
-        state = _read(f"/proc/{name}/stat").rpartition(")")[2].split()
-        words = _read(f"/proc/{name}/cmdline")
-        if state and state[0] not in "ZX" and words and SERVER not in words:
-            found.append(_read(f"/proc/{name}/comm").strip())
+        if WARM not in _read(f"/proc/{state[1]}/cmdline"):
+            found.append(_read(f"/proc/{pid}/comm").strip())
     return found
 
 
@@ -53,20 +54,26 @@ def files() -> dict[str, list[int]]:
     for top in FOLDERS:
         for folder, inner, names in os.walk(top):
             inner[:] = [name for name in inner if name not in PASSED_OVER and not name.startswith(OWN_PREFIX)]
-            for path in (Path(folder, name) for name in names):
+            for path in [f"{folder}/{name}" for name in names]:
                 try:
-                    about = path.lstat()
+                    about = os.lstat(path)
                 except OSError:
                     continue
-                found[str(path)] = [about.st_size, about.st_mtime_ns]
+                found[path] = [about.st_size, about.st_mtime_ns]
                 if len(found) >= MOST_FILES:
                     return found
     return found
 
 
+def _state(pid: int) -> list[str]:
+    """State and parent of a process first; nothing of one that has ended."""
+    return _read(f"/proc/{pid}/stat").rpartition(")")[2].split()
+
+
 def _read(path: str) -> str:
     try:
-        return Path(path).read_text(encoding="utf-8", errors="replace")
+        with open(path, encoding="utf-8", errors="replace") as file:  # noqa: PTH123
+            return file.read()
     except OSError:
         return ""
 

@@ -18,7 +18,7 @@ from arpo_engine.desktops.seats import Slot
 
 log = logging.getLogger(__name__)
 
-START_TIMEOUT_S = 180.0
+START_TIMEOUT_S = 240.0
 """Longest wait for a process to come up. Executors give up sooner by themselves; this holds for any of them."""
 NOT_NEEDED = "not started, as fewer desktops are needed now; it is started when episodes wait"
 
@@ -123,11 +123,11 @@ class Tides:
 
     def _grow(self, now: float) -> None:
         waiting = self._pool.waiting
-        missing = waiting - sum(slot.host.size for slot in self._pool.slots if slot.healing)
+        missing = waiting - sum(_usable(slot) for slot in self._pool.slots if slot.healing)
         for slot in self._pool.slots:
             rests = self._not_before.get(slot.host.name, now) > now
-            if missing > 0 and slot.asleep and not slot.draining and not rests:
-                missing -= slot.host.size
+            if missing > 0 and slot.asleep and not slot.draining and not rests and _usable(slot):
+                missing -= _usable(slot)
                 slot.asleep, slot.healing = False, True
                 slot.turn(DesktopPhase.STARTING, f"{waiting} episodes wait for a desktop")
                 self._pool.in_background(self._wake(slot, waiting))
@@ -173,3 +173,8 @@ class Tides:
 def _idles(slot: Slot) -> bool:
     """Whether nobody has any of its desktops, nor will soon: one that is prepared for a task is waited for."""
     return slot.runs and all(seat.phase is DesktopPhase.SPARE and not seat.task_id for seat in slot.seats)
+
+
+def _usable(slot: Slot) -> int:
+    """Desktops that episodes get once its process is there: those that no person took out."""
+    return sum(not seat.barred for seat in slot.seats)
