@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 from unittest.mock import patch
 
+from asgiref.sync import async_to_sync
 from django.conf import settings
 from django.core.handlers.wsgi import WSGIRequest
 from django.core.signals import got_request_exception
@@ -50,12 +51,16 @@ def ask(world: World, role: str, method: str, path: str, words: dict[str, str] |
     if world.sessions[role]:
         client.cookies[settings.SESSION_COOKIE_NAME] = world.sessions[role]
     before = rows_written()
-    with transaction.atomic(), failures() as errors:
+    with transaction.atomic(), failures() as errors, patch("django.test.client.store_rendered_templates", _not_kept):
         answer = getattr(client, method)(path, words or {})
         text = body_of(answer, errors)
         transaction.set_rollback(True)
     now = rows_written()
     return Answer(answer.status_code, text, errors, sorted(table for table in now if now[table] != before.get(table)))
+
+
+def _not_kept(*_: Any, **__: Any) -> None:
+    """The test client copies every context that a template is shown with; nobody asks for them here."""
 
 
 def rows_written() -> dict[str, int]:
@@ -90,10 +95,15 @@ def body_of(answer: HttpResponse, errors: list[str]) -> str:
     if not answer.streaming:
         return answer.content.decode(errors="replace")
     try:
-        return answer.getvalue().decode(errors="replace")
+        parts = async_to_sync(_all_parts)(answer) if answer.is_async else answer.streaming_content
+        return b"".join(parts).decode(errors="replace")
     except Exception as error:  # noqa: BLE001 (whatever a stream fails with is what is looked for)
         errors.append(f"in the stream: {error!r}"[:300])
         return ""
+
+
+async def _all_parts(answer: HttpResponse) -> list[bytes]:
+    return [part async for part in answer.streaming_content]
 
 
 def reads_words(world: World, role: str, method: str, path: str) -> bool:
