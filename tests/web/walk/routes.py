@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from django.forms import BaseForm
 from django.urls import URLPattern, URLResolver, get_resolver
 
 WEBAPP = Path(__file__).resolve().parents[3] / "webapp"
@@ -52,5 +53,14 @@ def _walk(above: URLResolver, pattern: str, space: str) -> Iterator[Route]:
 @cache
 def words_that_are_read() -> tuple[str, ...]:
     """Names of the query words and form fields that some view reads, found in the code: a new one is tried at once."""
+    all_routes()  # every view and with it every form is loaded
     found = {match["name"] for file in WEBAPP.rglob("*.py") for match in READS.finditer(file.read_text("utf-8"))}
-    return tuple(sorted(found))
+    fields = {name for form in _forms(BaseForm) for name in getattr(form, "base_fields", ())}
+    return tuple(sorted(found | fields))
+
+
+def _forms(above: type[BaseForm]) -> Iterator[type[BaseForm]]:
+    for form in above.__subclasses__():
+        if form.__module__.startswith("webapp."):
+            yield form
+        yield from _forms(form)

@@ -1,4 +1,4 @@
-"""A team with one of everything, people of every role, and a fingerprint of the database."""
+"""A team with one of everything, and people of every role, each signed in."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from django.db import connection
+from django.conf import settings
+from django.test import Client
 from django.utils import timezone
 
 from tests.web.builders import make_person, make_team
 from tests.web.pages.factories import rich_run
 from webapp.accounts.models import Membership, Role, Team, User
 from webapp.accounts.services import create_api_token
+from webapp.alerts.models import Alert
+from webapp.alerts.models import Route as AlertRoute
 from webapp.episodes.models import Episode, Frame, Group, StepNote
 from webapp.runs.models import Checkpoint, Run, SavedView
 from webapp.runs.planning_models import Sweep
@@ -24,16 +27,16 @@ SECRET = "Moonlight"
 """A word in the names of what belongs to the team; a stranger must never read it."""
 NOBODY = "nobody"
 ROLES = (NOBODY, "stranger", *Role.values, "console admin")
-PASSING_TABLES = ("django_session", "django_migrations")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class World:
     """The team's things, and who looks at them."""
 
     team: Team
     run: Run
-    people: dict[str, User | None]
+    sessions: dict[str, str]
+    """Each role's session key; empty for nobody."""
 
     def value(self, name: str, kind: str) -> Any:
         """What goes into a route's place of this name.
@@ -58,9 +61,18 @@ def make_world() -> World:
     blues, stranger = make_team("Blues")
     rich_run(stranger, blues, "Daylight run", steps=1)
     make_plans(team, admin, run)
+    make_alerts(team, run)
     above = User.objects.create_superuser("root", password="correct horse battery")
-    people = {NOBODY: None, "stranger": stranger, "runner": runner, "admin": admin, **others, "console admin": above}
-    return World(team=team, run=run, people=people)
+    people = {"stranger": stranger, "runner": runner, "admin": admin, **others, "console admin": above}
+    sessions = {NOBODY: "", **{role: sign_in(person) for role, person in people.items()}}
+    return World(team=team, run=run, sessions=sessions)
+
+
+def sign_in(person: User) -> str:
+    """The key of a session of theirs."""
+    client = Client()
+    client.force_login(person)
+    return client.cookies[settings.SESSION_COOKIE_NAME].value
 
 
 def make_plans(team: Team, admin: User, run: Run) -> None:
@@ -71,6 +83,14 @@ def make_plans(team: Team, admin: User, run: Run) -> None:
     create_schedule(owner=admin, team=team, name=f"{SECRET} schedule", tree=run.config, next_at=later)
     sweep = Sweep.objects.create(team=team, owner=admin, name=f"{SECRET} sweep", axes=[["seed", [1, 2]]])
     Run.objects.filter(pk=run.pk).update(sweep=sweep)
+
+
+def make_alerts(team: Team, run: Run) -> None:
+    """An alert of the run, and a way for it that leads to nobody."""
+    Alert.objects.create(team=team, run=run, kind="failed", text=f"{SECRET} stands still")
+    AlertRoute.objects.create(
+        team=team, way=AlertRoute.Way.EMAIL, label=f"{SECRET} mail", address="nobody@example.invalid"
+    )
 
 
 VALUES: dict[str, Callable[[World], Any]] = {
@@ -91,6 +111,7 @@ VALUES: dict[str, Callable[[World], Any]] = {
     "desktop_id": lambda world: 1,
     "action": lambda world: "drain",
     "secret": lambda world: "in_unknown",
+    "route_id": lambda world: world.team.alert_routes.get().pk,
     "note_id": lambda world: StepNote.objects.filter(episode__run=world.run).values_list("pk", flat=True)[0],
     "report_id": lambda world: "unknown",
     "number": lambda world: 1,
@@ -100,16 +121,3 @@ VALUES: dict[str, Callable[[World], Any]] = {
     "content_type_id": lambda world: 1,
 }
 """A line for each name that a place of a route has."""
-
-
-def fingerprint() -> dict[str, int]:
-    """A number for each table that changes when a row of it does."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
-        tables = sorted(name for (name,) in cursor.fetchall() if name not in PASSING_TABLES)
-        parts = [
-            f"SELECT '{table}', coalesce(sum(hashtextextended(t::text, 0)::numeric), 0) FROM \"{table}\" AS t"
-            for table in tables
-        ]
-        cursor.execute(" UNION ALL ".join(parts))
-        return {name: int(number) for name, number in cursor.fetchall()}

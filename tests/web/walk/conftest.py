@@ -1,0 +1,51 @@
+"""One world for the whole walk: made once, looked at by every test, taken back at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from django.db import transaction
+from django.test import override_settings
+from pytest_django import DjangoDbBlocker
+
+from tests.web.walk.world import World, make_world
+
+
+@pytest.fixture(scope="package")
+def standing_world(
+    django_db_setup: None,
+    django_db_blocker: DjangoDbBlocker,
+    valkey: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[World]:
+    """The world, in a transaction that is never committed; its frames and run folders are its own."""
+    folder = tmp_path_factory.mktemp("walk")
+    cheap = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    outermost = transaction.atomic()
+    outermost._from_testcase = True  # a durable block inside is no mistake of the product's
+    with (
+        django_db_blocker.unblock(),
+        override_settings(MEDIA_ROOT=folder / "media", RUNS_DIR=folder / "runs", PASSWORD_HASHERS=cheap),
+        outermost,
+    ):
+        yield make_world()
+        transaction.set_rollback(True)
+
+
+@pytest.fixture
+def own_folders() -> None:
+    """The standing world's folders are used; no test has its own."""
+
+
+@pytest.fixture
+def db(standing_world: World) -> Iterator[None]:
+    """What a test changes is taken back after it; pytest-django sorts the tests by this fixture's name."""
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)
+
+
+@pytest.fixture
+def world(standing_world: World, db: None) -> World:
+    return standing_world
