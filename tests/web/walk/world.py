@@ -91,6 +91,7 @@ VALUES: dict[str, Callable[[World], Any]] = {
     "desktop_id": lambda world: 1,
     "action": lambda world: "drain",
     "secret": lambda world: "in_unknown",
+    "route_id": lambda world: world.team.alert_routes.get().pk,
     "note_id": lambda world: StepNote.objects.filter(episode__run=world.run).values_list("pk", flat=True)[0],
     "report_id": lambda world: "unknown",
     "number": lambda world: 1,
