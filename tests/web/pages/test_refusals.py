@@ -20,7 +20,7 @@ def test_a_page_that_breaks_says_what_still_works(runner: User, monkeypatch: pyt
     def broken(*_: object) -> None:
         raise RuntimeError("broken on purpose")
 
-    monkeypatch.setattr("webapp.runs.views.listing.team_load_visible_to", broken)
+    monkeypatch.setattr("webapp.runs.views.listing.load_of", broken)
     browser = Client(raise_request_exception=False)
     browser.force_login(runner)
     answer = browser.get("/runs/")

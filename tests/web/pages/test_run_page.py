@@ -15,7 +15,7 @@ from webapp.runs.models import Run, RunStatus
 
 PARTS = (
     "", "head/", "timeline/", "measurements/", "selection/", "log/", "config/", "fidelity/", "fidelity.md",
-    "fidelity.json", "wall/", "replay/", "latest-episodes/", "groups/",
+    "fidelity.json", "wall/", "replay/", "replay/panel/", "latest-episodes/", "groups/",
     "episodes/", "metrics/", "charts/", "figure.json?chart=success", "episodes/a1-s1-g0-r1/",
 )  # fmt: skip
 
@@ -175,7 +175,7 @@ def test_a_run_before_its_first_step_explains_itself(as_runner: Client, runner: 
         "latest-episodes/": "No episode has ended yet",
         "groups/": "No groups yet",
         "metrics/": "No numbers yet",
-        "replay/": "No group has been rescued yet",
+        "replay/panel/": "No group has been rescued yet",
         "config/": "No checkpoint has been saved yet",
     }.items():
         assert words in as_runner.get(f"/runs/{made.pk}/{part}").content.decode(), part
