@@ -61,7 +61,7 @@ def test_a_query_that_cannot_be_read_is_told_with_its_place(client: Client, told
     assert answer.status_code == 422
     assert answer.json()["suggestion"] == "status"
     assert (answer.json()["start"], answer.json()["end"]) == (0, 6)
-    assert client.get("/api/v1/runs", {"before": "nothing"}).status_code == 404
+    assert client.get("/api/v1/runs", {"before": "\x00"}).status_code == 400
     assert client.get("/api/v1/runs", {"limit": 0}).status_code == 422
 
 

@@ -12,6 +12,7 @@ from tests.web.runs.test_sockets import scene
 from tests.web.sockets import Page
 from webapp.accounts.models import Membership
 from webapp.fleet import consumers
+from webapp.runs.team_socket import NOT_FOUND
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.asyncio, pytest.mark.usefixtures("valkey")]
 
@@ -67,4 +68,4 @@ async def test_who_left_the_team_hears_nothing_more(monkeypatch: pytest.MonkeyPa
 async def test_who_is_not_signed_in_is_turned_away() -> None:
     page = Page(AnonymousUser(), "/ws/fleet/")
     await page.open()
-    assert await page.close_code() == consumers.NOT_FOUND
+    assert await page.close_code() == NOT_FOUND

@@ -147,7 +147,7 @@ def test_a_query_that_cannot_be_read_shows_where_and_a_way_out(as_runner: Client
 
 
 @pytest.mark.parametrize(
-    "q", ["a" * 2000, '"', "step:..", "-", "tag:\U0001f600", "created:9999-12-31", "ran:1d..2d"]
+    "q", ["\x01", "a" * 2000, '"', "step:..", "-", "tag:\U0001f600", "created:9999-12-31", "ran:1d..2d"]
 )
 def test_hostile_queries_are_answered_in_words(as_runner: Client, run: Run, q: str) -> None:
     for path in ("/runs/", "/runs/count/", "/runs/export.csv"):
