@@ -85,7 +85,7 @@ def test_pages_show_every_run_once(
 
 
 def test_a_mangled_place_in_the_list_is_the_first_page(as_runner: Client, run: Run) -> None:
-    for word in ("nonsense", "e30=", "%00", "W10=", "W1siLWNyZWF0ZWQiXSwgWyJ4Il0sICJhIiwgIjIwMjYtMDEtMDEiXQ=="):
+    for word in ("nonsense", "e30=", "W10=", "W1siLWNyZWF0ZWQiXSwgWyJ4Il0sICJhIiwgIjIwMjYtMDEtMDEiXQ=="):
         assert rows(as_runner, f"/runs/?after={word}") == [run.pk]
 
 
