@@ -13,6 +13,7 @@ import plotly.graph_objects as go
 from webapp.analysis.curves import Band, Placed, band_of
 from webapp.analysis.figures import Drawn, described_as, thinned
 from webapp.analysis.strokes import Stroke
+from webapp.figure_text import as_label
 from webapp.metrics.axes import View
 from webapp.metrics.columns import Number
 
@@ -134,7 +135,7 @@ def _template(part: str, name: str, stroke: Stroke, percent: bool) -> dict[str, 
 
 
 def _styled(part: str, name: str, stroke: Stroke, percent: bool) -> dict[str, Any]:
-    return dict(_template(part, name, stroke, percent))
+    return dict(_template(part, as_label(name), stroke, percent))
 
 
 def _outline(band: Band) -> dict[str, list[float]]:

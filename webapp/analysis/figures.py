@@ -9,6 +9,7 @@ from typing import Any, Final
 import plotly.graph_objects as go
 
 from webapp.analysis.strokes import Stroke
+from webapp.figure_text import as_label
 
 SMALL: Final = {"font": {"size": 12}, "standoff": 4}
 MAX_TABLE_ROWS: Final = 12
@@ -52,7 +53,7 @@ def draw_history(lines: Sequence[NamedCounts]) -> Drawn:
         known = [(step, successes, tries) for step, successes, tries in line.counts if tries]
         figure.add_trace(
             go.Scatter(
-                name=line.name,
+                name=as_label(line.name),
                 x=[step for step, _, _ in known],
                 y=[successes / tries for _, successes, tries in known],
                 customdata=[[successes, tries] for _, successes, tries in known],

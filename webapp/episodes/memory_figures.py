@@ -9,11 +9,13 @@ import heapq
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from html import unescape
 from typing import Any
 
 import plotly.graph_objects as go
 
 from webapp.episodes.memory import History
+from webapp.figure_text import as_label
 from webapp.runs.rates import Rate
 
 COLUMNS = 300
@@ -114,8 +116,8 @@ def _stock(history: History, grid: Grid) -> list[go.Scatter | go.Bar]:
     colours = [*COLOURS[: len(named)], GREY]
     return [
         go.Scatter(
-            name=name, x=grid.steps, y=values, mode="lines", stackgroup="stock", line={"width": 1, "color": colour},
-            hovertemplate="%{y}",
+            name=as_label(name), x=grid.steps, y=values, mode="lines", stackgroup="stock",
+            line={"width": 1, "color": colour}, hovertemplate="%{y}",
         )
         for (name, values), colour in zip(rows.items(), colours, strict=False)
     ]  # fmt: skip
@@ -248,7 +250,7 @@ def _table(trace: go.Scatter | go.Bar) -> dict[str, Any]:
     chosen = points[::stride]
     if points and chosen[-1] is not points[-1]:
         chosen.append(points[-1])
-    return {"name": trace.name, "points": chosen, "odd": []}
+    return {"name": unescape(trace.name), "points": chosen, "odd": []}
 
 
 MEMORY_CHARTS: dict[str, MemoryChart] = {

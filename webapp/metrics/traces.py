@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import plotly.graph_objects as go
 
+from webapp.figure_text import as_label
 from webapp.metrics.axes import Ruler, View
 from webapp.metrics.charts import Chart, Line
 from webapp.metrics.columns import Columns, Curve, Number, finite_of, odd_words
@@ -98,21 +99,22 @@ class LineTraces:
 
 @lru_cache(maxsize=512)
 def _template(part: str, chart: Chart, line: Line) -> Trace:
+    name = as_label(line.name)
     hover = "%{y:.1%}" if chart.percent else "%{y:.4~g}"
     stroke = {"color": line.colour, "width": 2, "dash": line.dash}
-    quiet = {"showlegend": False, "hoverinfo": "skip", "mode": "lines", "legendgroup": line.name}
-    common = {"name": line.name, "hovertemplate": hover, "legendgroup": line.name}
+    quiet = {"showlegend": False, "hoverinfo": "skip", "mode": "lines", "legendgroup": name}
+    common = {"name": name, "hovertemplate": hover, "legendgroup": name}
     if part == "bar":
         trace = go.Bar(marker={"color": line.colour}, **common)
     elif part == "band":
         fill = {"fill": "toself", "fillcolor": _see_through(line.colour), "line": {"width": 0}}
-        trace = go.Scatter(name=f"{line.name}, least to greatest", **fill, **quiet)
+        trace = go.Scatter(name=f"{name}, least to greatest", **fill, **quiet)
     elif part == "raw":
-        trace = go.Scatter(name=f"{line.name}, raw", line={**stroke, "width": 1}, opacity=RAW_OPACITY, **quiet)
+        trace = go.Scatter(name=f"{name}, raw", line={**stroke, "width": 1}, opacity=RAW_OPACITY, **quiet)
     elif part == "odd":
         marker = {"symbol": "x", "size": 9, "color": line.colour, "line": {"width": 1, "color": "#000000"}}
         trace = go.Scatter(
-            name=f"{line.name}, not finite", mode="markers", marker=marker, legendgroup=line.name, showlegend=False,
+            name=f"{name}, not finite", mode="markers", marker=marker, legendgroup=name, showlegend=False,
             hovertemplate="%{text}",
         )  # fmt: skip
     else:

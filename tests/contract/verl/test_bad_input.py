@@ -30,6 +30,12 @@ def test_a_yaml_bomb_is_counted_and_not_lit() -> None:
     assert time.process_time() - begun < 2
 
 
+@pytest.mark.parametrize("text", ['title: "a\\0b"', 'title: "a\\ud800b"', '"a\\0": 1'])
+def test_a_character_that_no_database_stores_is_named_with_its_line(text: str) -> None:
+    with pytest.raises(ConfigError, match="line 1 holds a character that no text has"):
+        read_yaml(text)
+
+
 @pytest.mark.parametrize(
     ("word", "reason"),
     [

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import csv
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -85,6 +87,13 @@ def test_pages_show_every_run_once(
 def test_a_mangled_place_in_the_list_is_the_first_page(as_runner: Client, run: Run) -> None:
     for word in ("nonsense", "e30=", "%01", "W10=", "W1siLWNyZWF0ZWQiXSwgWyJ4Il0sICJhIiwgIjIwMjYtMDEtMDEiXQ=="):
         assert rows(as_runner, f"/runs/?after={word}") == [run.pk]
+
+
+@pytest.mark.parametrize(("cell", "pk"), [("\ud800", "a"), ("a", "\ud800")])
+def test_half_a_character_in_a_place_is_the_first_page(as_runner: Client, run: Run, cell: str, pk: str) -> None:
+    place = json.dumps([["preset"], [cell], pk, "2026-01-01T00:00:00+00:00"])
+    word = base64.urlsafe_b64encode(place.encode()).decode()
+    assert rows(as_runner, f"/runs/?sort=preset&after={word}") == [run.pk]
 
 
 def test_an_empty_list_offers_the_one_next_thing(as_runner: Client, as_viewer: Client) -> None:
