@@ -164,3 +164,20 @@ def test_a_machine_that_is_not_fresh_is_ended_and_the_next_one_is_given():
     assert machines.take().name == "machine-1"
     assert freshness.seen[:2] == ["machine-0", "machine-1"]
     machines.close()
+
+
+def test_the_next_spare_is_not_started_while_an_episode_waits_for_the_look_at_its_machine():
+    provider = Provider()
+    started: list[int] = []
+
+    class Watched(AsTold):
+        def problem(self, machine: Machine) -> str:
+            started.append(len(provider.made))
+            return super().problem(machine)
+
+    machines = FreshMachines(provider, 1, Watched())
+    machines.fill(START_S)
+    machines.take()
+    machines.fill(START_S)
+    assert (started, len(provider.made)) == ([1], 2)
+    machines.close()

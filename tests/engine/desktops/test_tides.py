@@ -144,6 +144,19 @@ def test_one_that_does_not_start_is_told_of_rests_and_is_given_up_in_the_end():
     assert "given up" in told[1]
 
 
+def test_desktops_that_a_person_took_out_are_not_started_for_those_that_wait():
+    async def work(pool, watch, rows, sink) -> None:
+        pool.slots[1].seats[0].barred = True
+        await pool.lease()
+        second = asyncio.create_task(pool.lease())
+        await until(lambda: pool.waiting == 1)
+        watch.look()
+        assert (await second).name == "fake-2/0"
+        assert [row.restarts for row in rows] == [0, 0, 1]
+
+    tidal(work)
+
+
 def test_bounds_are_those_of_the_config_and_all_by_default():
     assert PocketDesktopsConfig(count=6).least == 6
     assert PocketDesktopsConfig(count=6, min_count=2).least == 2

@@ -51,11 +51,13 @@ def test_desktops_reserve_their_place_and_give_it_back(cluster: Cluster):
 def test_desktops_of_a_dead_node_move_to_another_one(cluster: Cluster):
     async def main() -> None:
         west = cluster.add_node(num_cpus=1, resources={WEST: 8, "desktop": 8})
+        await soon(lambda: (free(EAST), free(WEST), free("desktop")) == (4, 8, 8))
         executor = RayExecutor()
         hosts = await executor.start_desktops(PocketDesktopsConfig(count=6, per_process=3))
         try:
-            assert (free(EAST), free(WEST), free("desktop")) == (1, 5, 5)
+            await soon(lambda: (free(EAST), free(WEST), free("desktop")) == (1, 5, 5))
             await asyncio.to_thread(cluster.remove_node, west)
+            await soon(lambda: not lives(WEST))
             (lost,) = [host for host in hosts if not await answers(host)]
             with pytest.raises(DesktopLost, match="no other has room"):
                 await executor_without_patience(lost)
@@ -114,11 +116,17 @@ async def answers(host) -> bool:
     return True
 
 
+def lives(name: str) -> bool:
+    """Whether Ray takes the node with this resource for one that is there."""
+    return any(node["Alive"] and name in node["Resources"] for node in ray.nodes())
+
+
 def free(name: str) -> float:
     return ray.available_resources().get(name, 0.0)
 
 
-async def soon(holds: Callable[[], bool], within_s: float = 30.0) -> None:
+async def soon(holds: Callable[[], bool], within_s: float = 90.0) -> None:
+    """Ray tells of what has changed after a while, and of a dead node after half a minute."""
     until = time.monotonic() + within_s
     while not holds():
         assert time.monotonic() < until, ray.available_resources()
