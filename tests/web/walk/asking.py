@@ -38,6 +38,8 @@ class Answer:
     """Exceptions that no view answered, those of a stream's later parts among them."""
     wrote: list[str]
     """Tables of which it wrote a row, also with a value that was there before."""
+    looked: bool
+    """Whether anything looked at its query, form, files or body; what looks at none of them is hurt by no words."""
 
     @property
     def broke(self) -> bool:
@@ -51,12 +53,18 @@ def ask(world: World, role: str, method: str, path: str, words: dict[str, str] |
     if world.sessions[role]:
         client.cookies[settings.SESSION_COOKIE_NAME] = world.sessions[role]
     before = rows_written()
-    with transaction.atomic(), failures() as errors, patch("django.test.client.store_rendered_templates", _not_kept):
+    with (
+        transaction.atomic(),
+        failures() as errors,
+        looks() as looked,
+        patch("django.test.client.store_rendered_templates", _not_kept),
+    ):
         answer = getattr(client, method)(path, words or {})
         text = body_of(answer, errors)
         transaction.set_rollback(True)
     now = rows_written()
-    return Answer(answer.status_code, text, errors, sorted(table for table in now if now[table] != before.get(table)))
+    wrote = sorted(table for table in now if now[table] != before.get(table))
+    return Answer(answer.status_code, text, errors, wrote, bool(looked))
 
 
 def _not_kept(*_: Any, **__: Any) -> None:
@@ -106,26 +114,23 @@ async def _all_parts(answer: HttpResponse) -> list[bytes]:
     return [part async for part in answer.streaming_content]
 
 
-def reads_words(world: World, role: str, method: str, path: str) -> bool:
-    """Whether anything looks at the query, form, files or body of this request.
+@contextmanager
+def looks() -> Iterator[list[str]]:
+    """What is looked at of the requests inside: query, form, files, body."""
+    looked: list[str] = []
+    with patch.multiple(WSGIRequest, **{name: _noted(name, looked) for name in ("GET", "POST", "FILES", "body")}):
+        yield looked
 
-    What does not look at them when there are none cannot be hurt by any.
-    """
-    looked = False
 
-    def seen(name: str) -> property:
-        real = WSGIRequest.__dict__.get(name) or HttpRequest.__dict__[name]
+def _noted(name: str, looked: list[str]) -> property:
+    real = WSGIRequest.__dict__.get(name) or HttpRequest.__dict__[name]
 
-        def look(self: WSGIRequest) -> Any:
-            nonlocal looked
-            looked = True
-            if isinstance(real, cached_property):
-                return self.__dict__.setdefault(name, real.func(self))
-            return real.__get__(self, type(self))
+    def look(request: WSGIRequest) -> Any:
+        looked.append(name)
+        if isinstance(real, cached_property):
+            if name not in request.__dict__:
+                request.__dict__[name] = real.func(request)
+            return request.__dict__[name]
+        return real.__get__(request, type(request))
 
-        return property(look, getattr(real, "__set__", None))
-
-    watched = {name: seen(name) for name in ("GET", "POST", "FILES", "body")}
-    with patch.multiple(WSGIRequest, **watched):
-        ask(world, role, method, path)
-    return looked
+    return property(look, getattr(real, "__set__", None))
