@@ -133,4 +133,10 @@ def _noted(name: str, looked: list[str]) -> property:
             return request.__dict__[name]
         return real.__get__(request, type(request))
 
-    return property(look, getattr(real, "__set__", None))
+    def put(request: WSGIRequest, value: Any) -> None:
+        if isinstance(real, cached_property):
+            request.__dict__[name] = value  # as it would without this property in the way
+        else:
+            real.__set__(request, value)
+
+    return property(look, put)
