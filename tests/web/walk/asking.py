@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 from unittest.mock import patch
 
 from asgiref.sync import async_to_sync
@@ -18,7 +18,7 @@ from django.conf import settings
 from django.core.handlers.wsgi import WSGIRequest
 from django.core.signals import got_request_exception
 from django.db import connection, transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.test import Client
 from django.utils.functional import cached_property
 
@@ -98,27 +98,28 @@ def failures() -> Iterator[list[str]]:
         got_request_exception.disconnect(note)
 
 
-def body_of(answer: HttpResponse, errors: list[str]) -> str:
+def body_of(answer: HttpResponse | StreamingHttpResponse, errors: list[str]) -> str:
     """The answer's text, whole; a stream that fails half way adds to the errors."""
-    if not answer.streaming:
+    if not isinstance(answer, StreamingHttpResponse):
         return answer.content.decode(errors="replace")
     try:
-        parts = async_to_sync(_all_parts)(answer) if answer.is_async else answer.streaming_content
-        return b"".join(parts).decode(errors="replace")
+        whole = async_to_sync(_whole)(answer) if answer.is_async else answer.getvalue()
     except Exception as error:  # noqa: BLE001 (whatever a stream fails with is what is looked for)
         errors.append(f"in the stream: {error!r}"[:300])
         return ""
+    return whole.decode(errors="replace")
 
 
-async def _all_parts(answer: HttpResponse) -> list[bytes]:
-    return [part async for part in answer.streaming_content]
+async def _whole(answer: StreamingHttpResponse) -> bytes:
+    return b"".join([part async for part in cast(AsyncIterator[bytes], answer.streaming_content)])
 
 
 @contextmanager
 def looks() -> Iterator[list[str]]:
     """What is looked at of the requests inside: query, form, files, body."""
     looked: list[str] = []
-    with patch.multiple(WSGIRequest, **{name: _noted(name, looked) for name in ("GET", "POST", "FILES", "body")}):
+    watched: dict[str, Any] = {name: _noted(name, looked) for name in ("GET", "POST", "FILES", "body")}
+    with patch.multiple(WSGIRequest, **watched):
         yield looked
 
 
