@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 from unittest.mock import patch
 
 from asgiref.sync import async_to_sync
@@ -18,7 +18,7 @@ from django.conf import settings
 from django.core.handlers.wsgi import WSGIRequest
 from django.core.signals import got_request_exception
 from django.db import connection, transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.test import Client
 from django.utils.functional import cached_property
 
@@ -38,6 +38,8 @@ class Answer:
     """Exceptions that no view answered, those of a stream's later parts among them."""
     wrote: list[str]
     """Tables of which it wrote a row, also with a value that was there before."""
+    looked: bool
+    """Whether anything looked at its query, form, files or body; what looks at none of them is hurt by no words."""
 
     @property
     def broke(self) -> bool:
@@ -51,12 +53,18 @@ def ask(world: World, role: str, method: str, path: str, words: dict[str, str] |
     if world.sessions[role]:
         client.cookies[settings.SESSION_COOKIE_NAME] = world.sessions[role]
     before = rows_written()
-    with transaction.atomic(), failures() as errors, patch("django.test.client.store_rendered_templates", _not_kept):
+    with (
+        transaction.atomic(),
+        failures() as errors,
+        looks() as looked,
+        patch("django.test.client.store_rendered_templates", _not_kept),
+    ):
         answer = getattr(client, method)(path, words or {})
         text = body_of(answer, errors)
         transaction.set_rollback(True)
     now = rows_written()
-    return Answer(answer.status_code, text, errors, sorted(table for table in now if now[table] != before.get(table)))
+    wrote = sorted(table for table in now if now[table] != before.get(table))
+    return Answer(answer.status_code, text, errors, wrote, bool(looked))
 
 
 def _not_kept(*_: Any, **__: Any) -> None:
@@ -90,42 +98,46 @@ def failures() -> Iterator[list[str]]:
         got_request_exception.disconnect(note)
 
 
-def body_of(answer: HttpResponse, errors: list[str]) -> str:
+def body_of(answer: HttpResponse | StreamingHttpResponse, errors: list[str]) -> str:
     """The answer's text, whole; a stream that fails half way adds to the errors."""
-    if not answer.streaming:
+    if not isinstance(answer, StreamingHttpResponse):
         return answer.content.decode(errors="replace")
     try:
-        parts = async_to_sync(_all_parts)(answer) if answer.is_async else answer.streaming_content
-        return b"".join(parts).decode(errors="replace")
+        whole = async_to_sync(_whole)(answer) if answer.is_async else answer.getvalue()
     except Exception as error:  # noqa: BLE001 (whatever a stream fails with is what is looked for)
         errors.append(f"in the stream: {error!r}"[:300])
         return ""
+    return whole.decode(errors="replace")
 
 
-async def _all_parts(answer: HttpResponse) -> list[bytes]:
-    return [part async for part in answer.streaming_content]
+async def _whole(answer: StreamingHttpResponse) -> bytes:
+    return b"".join([part async for part in cast(AsyncIterator[bytes], answer.streaming_content)])
 
 
-def reads_words(world: World, role: str, method: str, path: str) -> bool:
-    """Whether anything looks at the query, form, files or body of this request.
-
-    What does not look at them when there are none cannot be hurt by any.
-    """
-    looked = False
-
-    def seen(name: str) -> property:
-        real = WSGIRequest.__dict__.get(name) or HttpRequest.__dict__[name]
-
-        def look(self: WSGIRequest) -> Any:
-            nonlocal looked
-            looked = True
-            if isinstance(real, cached_property):
-                return self.__dict__.setdefault(name, real.func(self))
-            return real.__get__(self, type(self))
-
-        return property(look, getattr(real, "__set__", None))
-
-    watched = {name: seen(name) for name in ("GET", "POST", "FILES", "body")}
+@contextmanager
+def looks() -> Iterator[list[str]]:
+    """What is looked at of the requests inside: query, form, files, body."""
+    looked: list[str] = []
+    watched: dict[str, Any] = {name: _noted(name, looked) for name in ("GET", "POST", "FILES", "body")}
     with patch.multiple(WSGIRequest, **watched):
-        ask(world, role, method, path)
-    return looked
+        yield looked
+
+
+def _noted(name: str, looked: list[str]) -> property:
+    real = WSGIRequest.__dict__.get(name) or HttpRequest.__dict__[name]
+
+    def look(request: WSGIRequest) -> Any:
+        looked.append(name)
+        if isinstance(real, cached_property):
+            if name not in request.__dict__:
+                request.__dict__[name] = real.func(request)
+            return request.__dict__[name]
+        return real.__get__(request, type(request))
+
+    def put(request: WSGIRequest, value: Any) -> None:
+        if isinstance(real, cached_property):
+            request.__dict__[name] = value  # as it would without this property in the way
+        else:
+            real.__set__(request, value)
+
+    return property(look, put)

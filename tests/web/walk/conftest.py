@@ -22,12 +22,10 @@ def standing_world(
     """The world, in a transaction that is never committed; its frames and run folders are its own."""
     folder = tmp_path_factory.mktemp("walk")
     cheap = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    outermost = transaction.atomic()
-    outermost._from_testcase = True  # a durable block inside is no mistake of the product's
     with (
         django_db_blocker.unblock(),
         override_settings(MEDIA_ROOT=folder / "media", RUNS_DIR=folder / "runs", PASSWORD_HASHERS=cheap),
-        outermost,
+        transaction.atomic(),
     ):
         yield make_world()
         transaction.set_rollback(True)
