@@ -27,6 +27,12 @@ function startTheme() {
   });
 }
 
+// On a phone the tabs are wider than the screen; the one that is open is shown.
+function showTab() {
+  const tab = document.querySelector(".tabs [aria-current]");
+  if (tab) tab.parentElement.scrollLeft = tab.offsetLeft + tab.offsetWidth / 2 - tab.parentElement.clientWidth / 2;
+}
+
 function startDensity() {
   const root = document.documentElement;
   const button = document.querySelector("[data-toggle-density]");
@@ -90,6 +96,7 @@ function startDialogs() {
 }
 
 startTheme();
+showTab();
 startDensity();
 startMenus();
 startThumbnails();

@@ -11,7 +11,7 @@ from importlib.resources import files
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from tests.web.pages.browser import DESK, PHONE
 from tests.web.pages.in_browser.test_fleet_live import busy_fleet
@@ -29,8 +29,8 @@ GRAVE = ("serious", "critical")
 SIZES = {"desk": DESK, "phone": PHONE}
 NOT_OURS = "admin:"
 """Django's admin: its pages are Django's."""
-ASK = """async () => (await axe.run({ resultTypes: ["violations"] })).violations.flatMap(found => found.nodes.map(node =>
-  ({ rule: found.id, impact: found.impact, where: String(node.target), html: node.html, why: node.failureSummary })))"""
+ASK = """async () => (await axe.run({ resultTypes: ["violations"] })).violations.flatMap(found => found.nodes.map(
+  node => ({ rule: found.id, impact: found.impact, where: String(node.target), html: node.html, why: node.failureSummary })))"""
 
 
 @pytest.fixture
@@ -66,11 +66,30 @@ def test_nothing_serious_is_in_the_way_of_anybody(page: Page, world: World) -> N
 
 def test_a_fault_would_be_found(page: Page, world: World) -> None:
     page.goto("/runs/")
-    page.locator("h1").evaluate("it => it.insertAdjacentHTML('afterend', '<input><p class=faint>Hardly to be read</p>')")
+    page.locator("h1").evaluate(
+        "it => it.insertAdjacentHTML('afterend', '<input><p class=faint>Hardly read</p>')"
+    )
     page.locator(".faint").evaluate("it => { it.style.color = '#ccc'; it.style.background = '#ddd'; }")
     found = "\n".join(looked_over(page))
     assert "label" in found
     assert "color-contrast" in found
+
+
+def test_signing_in_is_in_nobodys_way(page: Page) -> None:
+    page.context.clear_cookies()
+    page.goto("/accounts/sign-in/")
+    assert not looked_over(page)
+
+
+def test_the_top_bar_and_the_tab_one_is_at_fit_a_phone(page: Page, world: World) -> None:
+    page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    page.goto(f"/runs/{world.run.pk}/artifacts/")
+    page.wait_for_load_state("networkidle")
+    expect(page.locator(".topbar .bell .count")).to_be_visible()
+    clipped = "bar => bar.scrollWidth - bar.clientWidth"
+    assert page.locator(".topbar nav").evaluate(clipped) <= 0
+    assert page.locator(".topbar").evaluate(clipped) <= 0
+    expect(page.locator(".tabs [aria-current=page]")).to_be_in_viewport(ratio=1)
 
 
 def pages_of(page: Page, world: World) -> list[str]:
