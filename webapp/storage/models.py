@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.utils import timezone
 
 from webapp.accounts.models import Team, User
 from webapp.runs.models import Run
+
+DELETED: Final = "storage.deleted"
+"""The action in the audit log of each deletion by the rules."""
 
 
 class TeamRetention(models.Model):

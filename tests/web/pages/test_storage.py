@@ -30,7 +30,8 @@ def old(rich: Run) -> Run:
     """It ended a hundred days ago and holds 2 GB in one screenshot."""
     Frame.objects.filter(run=rich).delete()
     Frame.objects.create(
-        run=rich, sha256="a" * 64, media_type="image/webp", width=8, height=6, size=2_000_000_000, stored_at=timezone.now()
+        run=rich, sha256="a" * 64, media_type="image/webp", width=8, height=6, size=2_000_000_000,
+        stored_at=timezone.now(),
     )  # fmt: skip
     ended = timezone.now() - timedelta(days=100)
     Run.objects.filter(pk=rich.pk).update(status=RunStatus.FINISHED, finished_at=ended, frames_bytes=2_000_000_000)

@@ -16,13 +16,13 @@ from webapp.accounts.models import AuditEntry, Team, User
 from webapp.api.ingest import ingest
 from webapp.episodes.models import Episode, Frame, Step, StepNote
 from webapp.episodes.services import store_frame
-from webapp.episodes.services.frames import frame_name
+from webapp.episodes.services.frames import delete_files, frame_name
 from webapp.metrics.models import Point
 from webapp.runs.models import Checkpoint, Run, RunEvent, RunStatus
 from webapp.runs.runfolder import run_dir
+from webapp.storage.facts import facts_of, plan_for, rules_of
 from webapp.storage.models import RunPin, TeamRetention
 from webapp.storage.plan import Rules
-from webapp.storage.selectors import plan_for, rules_of
 from webapp.storage.services import apply_rules, applying
 
 pytestmark = pytest.mark.django_db
@@ -141,7 +141,7 @@ def test_pinned_runs_young_runs_and_examples_keep_everything(old: Run) -> None:
 def test_a_run_that_is_resumed_between_the_plan_and_the_deletion_keeps_its_rest(
     old: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = applying.facts_of
+    real = facts_of
 
     def then_resumed(*words: Any) -> Any:
         found = real(*words)
@@ -248,7 +248,7 @@ def test_a_row_whose_folder_was_moved_aside_before_the_crash_goes_too(old: Run) 
 
 
 def test_a_crash_among_the_screenshots_loses_no_count(old: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    real, seen = applying.delete_files, []
+    real, seen = delete_files, []
 
     def crash_at_the_third(run_id: str, sha256: str) -> None:
         seen.append(sha256)

@@ -20,10 +20,7 @@ from webapp.episodes.models import Frame
 from webapp.episodes.services.frames import delete_files
 from webapp.runs.models import ENDED_STATUSES, Checkpoint, Run
 from webapp.runs.runfolder import run_dir
-from webapp.storage.folders import empty_aside, left_aside, set_aside
-from webapp.storage.plan import CheckpointFacts, Part, Plan, Removal, Rules, plan_run
-from webapp.storage.selectors import (
-    DELETED,
+from webapp.storage.facts import (
     bulky_events,
     due_runs,
     facts_of,
@@ -31,6 +28,9 @@ from webapp.storage.selectors import (
     stored_frames,
     thinnable_frames,
 )
+from webapp.storage.folders import empty_aside, left_aside, set_aside
+from webapp.storage.models import DELETED
+from webapp.storage.plan import CheckpointFacts, Part, Plan, Removal, Rules, plan_run
 
 CHUNK: Final = 500
 

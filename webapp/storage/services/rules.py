@@ -14,9 +14,9 @@ from webapp.accounts.services import record
 from webapp.runs.models import Run
 from webapp.runs.queue import enqueue
 from webapp.runs.services.control import locked, require_control
+from webapp.storage.facts import rules_of
 from webapp.storage.models import RunPin, TeamRetention
 from webapp.storage.plan import Rules
-from webapp.storage.selectors import rules_of
 
 DELETE_NOW: Final = "arpo.delete_by_rules"
 

@@ -16,10 +16,11 @@ from webapp.accounts.models import Role, Team
 from webapp.accounts.permissions import PermissionRefused, can_manage, require_role
 from webapp.runs.errors import RunRefused
 from webapp.runs.views.detail import visible_run
+from webapp.storage.facts import plan_for, rules_of
 from webapp.storage.forms import RulesForm
 from webapp.storage.models import TeamRetention
 from webapp.storage.plan import Rules
-from webapp.storage.selectors import MOST_LISTED, deletions_visible_to, holdings_visible_to, plan_for, rules_of
+from webapp.storage.selectors import MOST_LISTED, deletions_visible_to, holdings_visible_to
 from webapp.storage.services import RetentionRefused, ask_to_delete, pin_run, set_rules, unpin_run
 
 
