@@ -23,7 +23,7 @@ import requests
 ROOT = Path(__file__).resolve().parents[1]
 READY_WITHIN_S = 120.0
 VIEWER = "mira"
-"""A member of the made-up team (webapp/api/history/filling.py)."""
+"""A member of the made-up team (webapp/api/history/recipes.py)."""
 
 
 @dataclass(frozen=True, slots=True)

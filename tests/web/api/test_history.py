@@ -18,7 +18,8 @@ from tests.web.builders import make_run
 from webapp.accounts.models import Team, User
 from webapp.api.example import bundled_examples
 from webapp.api.history.copying import copy_run, models_of_a_run
-from webapp.api.history.filling import TEAM, fill_history
+from webapp.api.history.filling import fill_history
+from webapp.api.history.recipes import TEAM
 from webapp.api.history.variation import Variation, varied
 from webapp.episodes.models import Episode, Group, GroupMember, Step, Validation
 from webapp.metrics.models import Bucket, Point, Series

@@ -15,7 +15,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from django.db import transaction
 
@@ -27,6 +27,7 @@ from webapp.accounts.secrets import digest_of, make_secret
 from webapp.accounts.services import create_team
 from webapp.api.example import bundled_examples, unpack_example
 from webapp.api.history.copying import copy_run
+from webapp.api.history.recipes import PEOPLE, SETTINGS, TAGS, TEAM, VARIATIONS, WORDS
 from webapp.api.history.variation import Line, Variation, varied
 from webapp.api.ingest import ingest
 from webapp.api.spool import BATCH_LINES, ship_frames
@@ -35,24 +36,6 @@ from webapp.metrics.models import Series
 from webapp.runs.models import Run, RunAttempt, RunKind, RunStatus, new_run_id
 from webapp.runs.services.settings_index import index_settings
 
-TEAM: Final = "Desktop lab"
-PEOPLE: Final = (("mira", "Mira Okafor"), ("jonas", "Jonas Lindqvist"), ("wei", "Wei Zhang"), ("ana", "Ana Duarte"))
-VARIATIONS: Final = (
-    Variation(seed=1, last_step=60),
-    Variation(seed=2, last_step=60, kept_tasks=0.5, fault_share=0.03),
-    Variation(seed=3, last_step=44, outcome="stopped", reason="Stopped by Mira Okafor", kept_tasks=0.8),
-    Variation(seed=4, last_step=60, restarted_from=20, kept_tasks=0.7, fault_share=0.1),
-    Variation(seed=5, last_step=23, outcome="failed", reason="The loss is not a finite number (guard.max_returns 3)"),
-    Variation(seed=6, last_step=60, kept_tasks=0.35),
-)
-SETTINGS: Final[tuple[tuple[str, tuple[Any, ...]], ...]] = (
-    ("optimizer.lr", (1e-4, 2.5e-4, 5e-4, 1e-3)),
-    ("rollout.temperature", (0.7, 1.0, 1.2)),
-    ("algorithm.replay.enabled", (True, True, False)),
-    ("algorithm.clip.high", (0.2, 0.3)),
-    ("seed", (0, 1, 2, 3, 4)),
-)
-TAGS: Final = ("baseline", "ablation", "lr sweep", "no replay", "seed study", "paper", "nightly")
 YEAR: Final = timedelta(days=365)
 ARCHIVED_SHARE: Final = 0.05
 
@@ -232,7 +215,7 @@ class _Maker:
                 place = place[folder]
             if place[last] != value:
                 place[last] = value
-                words.append(f"{last if last != 'enabled' else 'replay'} {value}")
+                words.append(WORDS[path].format(value))
         data["title"] = ", ".join(words) or "Defaults"
         return parse_config(data), words
 
