@@ -100,6 +100,7 @@ INSTALLED_APPS = [
     "webapp.benchmarks",
     "webapp.analysis",
     "webapp.alerts",
+    "webapp.storage",
     "webapp.api",
     "webapp.supervisor",
 ]

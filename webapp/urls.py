@@ -12,6 +12,7 @@ urlpatterns = [
     path("api/v1/", include("webapp.api.urls")),
     path("", include("webapp.analysis.urls")),
     path("", include("webapp.alerts.urls")),
+    path("", include("webapp.storage.urls")),
     path("", include("webapp.episodes.urls")),
     path("", include("webapp.fleet.urls")),
     path("", include("webapp.metrics.urls")),

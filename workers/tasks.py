@@ -9,6 +9,7 @@ from webapp.alerts.services import routes_with_mail, send_due
 from webapp.alerts.watching import watch
 from webapp.runs import queue
 from webapp.runs.services import schedules
+from webapp.storage.services import DELETE_NOW
 from workers import housekeeping, imports, preflights, reconciler, schedule, scheduler
 
 schedule.install()
@@ -63,6 +64,11 @@ def start_due() -> None:
 @shared_task(name=schedule.TIDY_UP)
 def tidy_up() -> None:
     housekeeping.tidy_up()
+
+
+@shared_task(name=DELETE_NOW)
+def delete_by_rules(team_id: str, actor_id: str) -> None:
+    housekeeping.delete_now(team_id, actor_id)
 
 
 @shared_task(name=queue.ECHO, ignore_result=False)

@@ -1,0 +1,66 @@
+"""Deleting folders of a run such that a crash in the middle loses nothing else: moved aside first, then deleted.
+
+Knows paths; the rows are the caller's. Follows no link: what a link points at is never touched.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from django.conf import settings
+
+ASIDE: Final = ".discarded"
+"""The folder in a run's folder where what is being deleted lies until it is gone."""
+
+
+def real_folder(run_dir: Path, name: str) -> Path | None:
+    """The folder below the run's folder by this name; None when there is none, or when a link is on the way to it."""
+    parts = PurePosixPath(name).parts
+    if not parts or name.startswith("/") or "\x00" in name or ".." in parts or parts[0] == ASIDE:
+        return None
+    try:
+        if run_dir.resolve(strict=True).parent != Path(settings.RUNS_DIR).resolve(strict=True) or run_dir.is_symlink():
+            return None
+        path = run_dir
+        for part in parts:
+            path = path / part
+            if path.is_symlink():
+                return None
+        return path if path.is_dir() else None
+    except OSError:
+        return None
+
+
+def set_aside(run_dir: Path, names: tuple[str, ...], number: int) -> None:
+    """Move folders of the run out of the way, under a number by which a later pass finds whose they were.
+
+    Raises:
+        OSError: one cannot be moved.
+    """
+    target = run_dir / ASIDE / str(number)
+    for place, name in enumerate(names):
+        folder = real_folder(run_dir, name)
+        if folder is not None:
+            target.mkdir(parents=True, exist_ok=True)
+            folder.rename(target / f"{place}")
+
+
+def left_aside(run_dir: Path) -> list[int]:
+    """Numbers of what was set aside and is not deleted yet."""
+    aside = run_dir / ASIDE
+    if aside.is_symlink() or not aside.is_dir():
+        return []
+    return sorted(int(path.name) for path in aside.iterdir() if path.name.isdecimal() and path.name.isascii())
+
+
+def empty_aside(run_dir: Path) -> None:
+    """Delete what was set aside. Harmless when repeated; links in it are removed, never followed.
+
+    Raises:
+        OSError: something cannot be deleted.
+    """
+    aside = run_dir / ASIDE
+    if aside.is_dir() and not aside.is_symlink():
+        shutil.rmtree(aside)

@@ -1,0 +1,123 @@
+"""Deleting what is due, run by run. Each step looks again under the run's lock, so a run that goes on keeps everything.
+
+A crash at any place leaves what the next pass finishes: a file goes before its row, a checkpoint is moved aside before
+its row goes and deleted after it.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+from typing import Final
+
+from django.db import transaction
+from django.db.models import QuerySet, Sum
+from django.utils import timezone
+
+from webapp.accounts.models import Team, User
+from webapp.accounts.services import record
+from webapp.episodes.models import Frame
+from webapp.episodes.services.frames import delete_files
+from webapp.runs.models import ENDED_STATUSES, Checkpoint, Run
+from webapp.runs.runfolder import run_dir
+from webapp.storage.facts import (
+    bulky_events,
+    due_runs,
+    facts_of,
+    rules_of,
+    stored_frames,
+    thinnable_frames,
+)
+from webapp.storage.folders import empty_aside, left_aside, set_aside
+from webapp.storage.models import DELETED
+from webapp.storage.plan import CheckpointFacts, Part, Plan, Removal, Rules, plan_run
+
+CHUNK: Final = 500
+
+log = logging.getLogger(__name__)
+
+
+def apply_rules(team: Team, actor: User | None = None) -> int:
+    """Delete what is due by the team's rules; the bytes that were freed. Can be repeated at any time.
+
+    A run whose files cannot be deleted is left for the next pass and does not stop the others.
+    """
+    now, rules, freed = timezone.now(), rules_of(team), 0
+    for run in due_runs(team, rules, now):
+        try:
+            _finish(run)
+            freed += _tidy(run, rules, now, actor)
+        except OSError as error:
+            log.warning("storage could not be freed", extra={"run": run.pk, "error": str(error)})
+    return freed
+
+
+def _tidy(run: Run, rules: Rules, now: datetime, actor: User | None) -> int:
+    plan = plan_run(facts_of(run, rules, now), rules)
+    for due in plan.removals:
+        if due.part is Part.EVENTS:
+            _drop_events(run, rules, now)
+        elif due.part is Part.CHECKPOINTS:
+            for one in due.checkpoints:
+                _drop_checkpoint(run, one, rules, now)
+        else:
+            while _drop_some_frames(run, due.part, rules, now):
+                pass
+        left = _still_due(run, rules, now, due.part)
+        gone = due.amount.count - (left.amount.count if left else 0)
+        size = due.amount.size - (left.amount.size if left else 0)
+        if gone > 0:
+            record(
+                action=DELETED, subject=run, actor=actor, team=run.team, run=run.name, part=due.part.value,
+                count=gone, size=size,
+            )  # fmt: skip
+    return plan.size
+
+
+@transaction.atomic
+def _drop_events(run: Run, rules: Rules, now: datetime) -> None:
+    if _still_due(run, rules, now, Part.EVENTS, lock=True):
+        bulky_events(run).delete()
+
+
+@transaction.atomic
+def _drop_some_frames(run: Run, part: Part, rules: Rules, now: datetime) -> bool:
+    """A chunk of screenshots with their files; False when there is nothing more to do."""
+    if not _still_due(run, rules, now, part, lock=True):
+        return False
+    due: QuerySet[Frame] = stored_frames(run) if part is Part.FRAMES else thinnable_frames(run)
+    frames = list(due.order_by("pk")[:CHUNK])
+    for frame in frames:
+        delete_files(run.pk, frame.sha256)
+    Frame.objects.filter(pk__in=[frame.pk for frame in frames]).delete()
+    left = stored_frames(run).aggregate(size=Sum("size", default=0))["size"]
+    Run.objects.filter(pk=run.pk).update(frames_bytes=left)
+    return bool(frames)
+
+
+def _drop_checkpoint(run: Run, wanted: CheckpointFacts, rules: Rules, now: datetime) -> None:
+    with transaction.atomic():
+        # Whoever starts from this checkpoint holds its row meanwhile, and has a row of their own afterwards.
+        list(Checkpoint.objects.select_for_update().filter(pk=wanted.pk))
+        due = _still_due(run, rules, now, Part.CHECKPOINTS, lock=True)
+        if due is None or wanted.pk not in {one.pk for one in due.checkpoints}:
+            return
+        set_aside(run_dir(run.pk), wanted.paths, wanted.pk)
+        Checkpoint.objects.filter(pk=wanted.pk).delete()
+    empty_aside(run_dir(run.pk))
+
+
+def _finish(run: Run) -> None:
+    """What a pass that was cut short had moved aside is deleted, with its rows."""
+    folder = run_dir(run.pk)
+    if numbers := left_aside(folder):
+        Checkpoint.objects.filter(run=run, pk__in=numbers).delete()
+        empty_aside(folder)
+
+
+def _still_due(run: Run, rules: Rules, now: datetime, part: Part, *, lock: bool = False) -> Removal | None:
+    """What of this part is due at this moment; None also for a run that goes on, was pinned or is gone."""
+    rows = Run.objects.select_for_update() if lock else Run.objects.all()
+    row = rows.filter(pk=run.pk, status__in=ENDED_STATUSES, finished_at__isnull=False, is_example=False).first()
+    plan = plan_run(facts_of(row, rules, now), rules) if row else Plan()
+    return next((one for one in plan.removals if one.part is part), None)
