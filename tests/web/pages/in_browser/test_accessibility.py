@@ -30,7 +30,8 @@ SIZES = {"desk": DESK, "phone": PHONE}
 NOT_OURS = "admin:"
 """Django's admin: its pages are Django's."""
 ASK = """async () => (await axe.run({ resultTypes: ["violations"] })).violations.flatMap(found => found.nodes.map(
-  node => ({ rule: found.id, impact: found.impact, where: String(node.target), html: node.html, why: node.failureSummary })))"""
+  node => ({ rule: found.id, impact: found.impact, where: String(node.target), html: node.html,
+    why: node.failureSummary })))"""
 
 
 @pytest.fixture
@@ -66,9 +67,7 @@ def test_nothing_serious_is_in_the_way_of_anybody(page: Page, world: World) -> N
 
 def test_a_fault_would_be_found(page: Page, world: World) -> None:
     page.goto("/runs/")
-    page.locator("h1").evaluate(
-        "it => it.insertAdjacentHTML('afterend', '<input><p class=faint>Hardly read</p>')"
-    )
+    page.locator("h1").evaluate("it => it.insertAdjacentHTML('afterend', '<input><p class=faint>Hardly read</p>')")
     page.locator(".faint").evaluate("it => { it.style.color = '#ccc'; it.style.background = '#ddd'; }")
     found = "\n".join(looked_over(page))
     assert "label" in found
