@@ -16,9 +16,8 @@ from arpo_engine.contract.events import (
     MetricsLogged,
     RunEnded,
 )
-from arpo_engine.contract.outcomes import RunOutcome, Split
+from arpo_engine.contract.outcomes import RunOutcome, Split, is_solved
 from arpo_engine.contract.reporting import SPOOL_NAME, read_spool
-from arpo_engine.evaluation.attempts import SUCCESS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +86,7 @@ def read_practice(run_dir: Path) -> Practice:
                 clock.tick(line.at, sample.run_cpu_percent)
             case EpisodeStarted(split=Split.TRAIN) as begun:
                 tasks[begun.episode_id] = (begun.task_id, begun.group_id)
-            case EpisodeEnded() as ended if ended.episode_id in tasks and (ended.score or 0.0) > SUCCESS:
+            case EpisodeEnded() as ended if ended.episode_id in tasks and is_solved(ended.score):
                 task, group = tasks[ended.episode_id]
                 solved[group or ""] = True
                 fresh.add(task)

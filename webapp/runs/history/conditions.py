@@ -11,9 +11,10 @@ from math import ceil, floor
 from operator import and_
 from typing import Final
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from webapp.accounts.models import User
+from webapp.runs.access import runs_visible_to
 from webapp.runs.history import values
 from webapp.runs.history.comparisons import (
     ANY,
@@ -180,9 +181,14 @@ def _has(word: str, reading: Reading) -> Q:
         "tags": ~Q(tags=[]),
         "checkpoint": Q(pk__in=Checkpoint.objects.values("run_id")),
         "parent": Q(parent__isnull=False),
-        "children": Q(pk__in=Run.objects.filter(parent__isnull=False).values("parent_id")),
+        "children": Q(pk__in=_seen_by(reading).filter(parent__isnull=False).values("parent_id")),
         "faults": Q(faults_count__gt=0),
     }.get(word.lower(), EVERYTHING)
+
+
+def _seen_by(reading: Reading) -> QuerySet[Run]:
+    """Runs that the person may see: what another team cloned is not told."""
+    return runs_visible_to(reading.person) if reading.person else Run.objects.none()
 
 
 SPECIAL: Final[dict[str, Callable[[str, Reading], Q]]] = {
