@@ -58,7 +58,7 @@ def _mlflow(home: Path, place: Path, runs: int, points: int, compared: int, time
         api = f"{url}/ajax-api/2.0/mlflow"
         search: dict[str, Any] = {
             "experiment_ids": ["0"],
-            "filter": "metrics.key00 > 0.5 and attributes.status = 'FINISHED'",
+            "filter": "metrics.key00 > 0.3 and attributes.status = 'FINISHED'",
             "order_by": ["metrics.key01 DESC"],
             "max_results": PAGE,
         }
