@@ -7,9 +7,9 @@ from django.contrib.auth import login
 from django.contrib.auth.views import LoginView, LogoutView
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods, require_POST
 
+from webapp.accounts.addresses import own_address
 from webapp.accounts.decorators import signed_in
 from webapp.accounts.frame import TEAM_KEY
 from webapp.accounts.selectors import teams_visible_to
@@ -54,7 +54,4 @@ def switch_team(request: HttpRequest) -> HttpResponse:
         messages.error(request, "That team is not there, or you are no longer a member of it.")
     else:
         request.session[TEAM_KEY] = team.pk
-    back = request.POST.get("next", "")
-    if url_has_allowed_host_and_scheme(back, allowed_hosts={request.get_host()}):
-        return redirect(back)
-    return redirect("runs:list")
+    return redirect(own_address(request, request.POST.get("next", "")) or "runs:list")

@@ -7,9 +7,9 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
+from webapp.accounts.addresses import own_address
 from webapp.accounts.decorators import PersonRequest, signed_in
 from webapp.accounts.services import prefer
 from webapp.runs.counting import PARAMETER, PREFERENCE
@@ -29,9 +29,7 @@ def count_faults(request: PersonRequest) -> HttpResponse:
     prefer(person=request.user, name=PREFERENCE, value=word)
     # The page that asks may have changed its own address since it was written: the browser knows, the form does not.
     back = request.headers.get("Referer") or request.POST.get("next", "")
-    if not url_has_allowed_host_and_scheme(back, allowed_hosts={request.get_host()}):
-        back = reverse("runs:list")
-    return redirect(_with(back, word))
+    return redirect(_with(own_address(request, back) or reverse("runs:list"), word))
 
 
 def _with(address: str, word: str) -> str:
