@@ -1,4 +1,4 @@
-"""One world for the whole walk: made once, looked at by every test, taken back at the end."""
+"""One world for the whole walk: made once, looked at by every test, taken back before any other test begins."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pytest_django import DjangoDbBlocker
 from tests.web.walk.world import World, make_world
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")  # a folder without __init__ is no package: it would stand until the last test
 def standing_world(
     django_db_setup: None,
     django_db_blocker: DjangoDbBlocker,
