@@ -67,7 +67,6 @@ def console(*, runs: int, episodes: int, told: object = sys.stderr) -> Iterator[
         environment = _environment(data, postgres.url, valkey.url)
         os.environ.update(environment)
         _manage("migrate", "--verbosity", "0")
-        _manage("collectstatic", "--noinput", "--verbosity", "0")
         _manage("fill_history", "--runs", str(runs), "--episodes", str(episodes))
         port, web = _start_web(environment)
         try:
