@@ -29,6 +29,8 @@ GRAVE = ("serious", "critical")
 SIZES = {"desk": DESK, "phone": PHONE}
 NOT_OURS = "admin:"
 """Django's admin: its pages are Django's."""
+THEMED = """(theme) => matchMedia(`(prefers-color-scheme: ${theme})`).matches
+  && getComputedStyle(document.documentElement).colorScheme === theme"""
 PAINTED = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 """The page in its new colours: axe would else see the ink of one theme on the paper of the other."""
 ASK = """async () => (await axe.run({ resultTypes: ["violations"] })).violations.flatMap(found => found.nodes.map(
@@ -119,6 +121,7 @@ def looked_over(page: Page) -> list[str]:
         page.set_viewport_size(pixels)  # type: ignore[arg-type]
         for theme in ("light", "dark"):
             page.emulate_media(color_scheme=theme, reduced_motion="reduce")  # type: ignore[arg-type]
+            page.wait_for_function(THEMED, arg=theme)
             page.evaluate(PAINTED)
             found: list[dict[str, Any]] = page.evaluate(ASK)
             lines += [line_of(one, f"{size} {theme}") for one in found if one["impact"] in GRAVE]
