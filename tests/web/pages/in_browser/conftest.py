@@ -88,4 +88,5 @@ def page(browser: Browser, server: WebServer, person: User, problems: list[str],
 
 def _is_a_problem(said: ConsoleMessage) -> bool:
     """A picture may be asked for a moment before its bytes have come; the page asks again."""
-    return said.type == "error" and "/frames/" not in said.location["url"]
+    where = said.location["url"]
+    return said.type == "error" and "/frames/" not in where and "/thumbs/" not in where

@@ -14,7 +14,7 @@ from webapp.runs.models import Run, RunStatus
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("valkey", "frames_of_the_server")]
 
 
-def test_a_query_is_written_with_the_keyboard_alone(page: Page, person: User, team: Team) -> None:
+def test_a_query_is_written_with_the_keyboard_alone(page: Page, person: User, team: Team, problems: list[str]) -> None:
     for number in range(3):
         titled_run(person, team, f"Run {number}", seed=number)
     page.goto("/runs/")
@@ -37,6 +37,8 @@ def test_a_query_is_written_with_the_keyboard_alone(page: Page, person: User, te
     expect(page.locator("#offers")).to_be_hidden()
     page.get_by_role("link", name="Without seed:2").click()
     expect(page.locator("#runs tbody tr")).to_have_count(3)
+    assert all("422" in problem for problem in problems)  # the query with a fault in it is answered so
+    problems.clear()
 
 
 def test_rows_are_selected_by_boxes_keys_and_shift_and_a_stop_is_taken_back(
