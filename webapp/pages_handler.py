@@ -1,4 +1,4 @@
-"""Django's door for HTTP, with all that is not asynchronous in one piece: a page's middleware and its view go to a thread
+"""Django's door for HTTP, with all that is not asynchronous in one piece: middleware and view go to a thread
 together and come back once.
 
 Django hands each middleware to a thread and back by itself, and each view: fifteen times for one request, which costs
@@ -35,7 +35,7 @@ class PagesHandler(ASGIHandler):
         debug: bool = False,
         name: str | None = None,
     ) -> Callable[..., Any]:
-        """What is asynchronous stays so: it is the outermost part, which the loop runs. What is not goes to a thread."""
+        """What is asynchronous stays so, as the outermost part that the loop runs; the rest goes to a thread."""
         if not is_async and method_is_async:
             return method
         adapted: Callable[..., Any] = super().adapt_method_mode(is_async, method, method_is_async, debug, name)
