@@ -180,7 +180,7 @@ def test_any_setting_and_metric_is_a_column(as_runner: Client, rich: Run) -> Non
     page = text(as_runner, "/runs/?cols=optimizer.lr,metric.validation/held_out_success,note&sort=-optimizer.lr,name")
     assert ">optimizer.lr ↓<sup>1</sup></a>" in page
     assert "0.2917" in page
-    assert 'data-also="?' in page
+    assert 'data-also="-optimizer.lr,-name"' in page
     assert "held_out_success" in page
     chooser = text(as_runner, "/runs/columns/?cols=optimizer.lr,success")
     assert chooser.index('value="optimizer.lr" checked') < chooser.index('value="success" checked')
