@@ -31,8 +31,8 @@ EVERY_ADDRESS: Final = frozenset({"0.0.0.0", "::", ""})
 SOCKETS: Final = ("--ws-per-message-deflate", "false")
 """Small messages to many pages: compressing each for each costs more than it saves, in time and in memory."""
 LEAN: Final = {"MALLOC_ARENA_MAX": "2", "MALLOC_TRIM_THRESHOLD_": "131072"}
-"""For the C library of the web server, which gives each request a thread: few heaps for all of them, and what a batch of
-screenshots took goes back to the system instead of staying for the next one."""
+"""For the C library of the web server, which gives each request a thread: few heaps for all of them, and what a batch
+of screenshots took goes back to the system instead of staying for the next one."""
 STOP_ORDER: Final = ("beat", "worker", "ray", "web", "valkey", "postgres")
 """Ray before the web, so that the last events of a run that is cut off still arrive."""
 
@@ -159,7 +159,7 @@ class Stack:
         return Program(
             name=name,
             argv=(sys.executable, "-m", *module_and_words),
-            env=dict(given or self.environment()),
+            env=given or self.environment(),
             cwd=BASE_DIR,
             stop_within_s=15.0,
         )

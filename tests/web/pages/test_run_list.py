@@ -198,6 +198,17 @@ def test_the_usual_list_costs_few_queries_however_many_runs(
     assert len(ROW.findall(page)) == 12
 
 
+def test_a_full_page_is_below_sixty_kilobytes(as_runner: Client, rich: Run, team: Team) -> None:
+    rich.refresh_from_db()
+    for number in range(pages.PAGE_SIZE + 1):
+        rich.pk, rich.name, rich.tags = f"run{number:09}", f"lr 1e-{number}, clip 0.2", ["baseline", "paper"]
+        rich.status, rich.sparkline = RunStatus.FINISHED, [0.1, 0.35, 0.3, 0.8] * 15
+        rich.save(force_insert=True)
+    page = as_runner.get("/runs/?q=status:finished&sort=name").content
+    assert len(ROW.findall(page.decode())) == pages.PAGE_SIZE
+    assert len(page) < 60_000
+
+
 def test_a_row_is_small(as_runner: Client, rich: Run) -> None:
     page = text(as_runner, "/runs/")
     row = re.search(r'<tr class="linked".*?</tr>', page, re.DOTALL)

@@ -32,6 +32,7 @@ register = template.Library()
 SPARK_POINTS: Final = 14
 """More numbers than that do not show in a curve of 72 pixels, and each is sent for every row."""
 SPARK_WIDTH, SPARK_HEIGHT = 72, 20
+"""In pixels, as table.css has it: the curve needs no scale of its own."""
 LONGEST_TEXT: Final = 60
 LONGEST_NOTE: Final = 200
 SHORT_NAME: Final = 40
@@ -140,10 +141,8 @@ def small_curve(values: list[float | None]) -> str:
     ]
     # Each point from the one before it: shorter than all of them from the corner.
     line = " ".join(f"{x - left}{y - above:+}" for (left, above), (x, y) in pairwise(points))
-    return (
-        f'<svg class="spark" viewBox="0 0 {SPARK_WIDTH} {SPARK_HEIGHT}" role="img" '
-        f'aria-label="{finite[0]:.0%} to {finite[-1]:.0%}"><path d="M0 {points[0][1]}l{line}"/></svg>'
-    )
+    ends = f"{finite[0]:.0%} to {finite[-1]:.0%}"
+    return f'<svg class="spark" role="img" aria-label="{ends}"><path d="M0 {points[0][1]}l{line}"/></svg>'
 
 
 def _success(run: Run) -> str:
