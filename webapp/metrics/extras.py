@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import plotly.graph_objects as go
 
+from webapp.figure_style import GREEN, ORANGE, PURPLE, SKY, VERMILLION
 from webapp.metrics.axes import Ruler
 from webapp.metrics.columns import Columns
 from webapp.metrics.marks import Mark, MarkKind
@@ -17,16 +18,16 @@ from webapp.metrics.marks import Mark, MarkKind
 GAP_FACTOR: Final = 6.0
 """A distance so many times the usual one is a gap."""
 MOST_GAPS: Final = 50
-GREY: Final = "rgba(128,128,128,0.14)"
+SHADE: Final = "rgba(128,128,128,0.14)"
 LOWEST_ROW: Final = 0.03
 ROW: Final = 0.055
 """Heights of the marks in the plot, from below: each kind has a row, so that none hides another."""
 SYMBOLS: Final[dict[MarkKind, tuple[str, str]]] = {
-    "checkpoint": ("square", "#56B4E9"),
-    "evaluation": ("diamond", "#009E73"),
-    "replay": ("circle", "#CC79A7"),
-    "restart": ("triangle-right", "#E69F00"),
-    "alert": ("triangle-up", "#D55E00"),
+    "checkpoint": ("square", SKY),
+    "evaluation": ("diamond", GREEN),
+    "replay": ("circle", PURPLE),
+    "restart": ("triangle-right", ORANGE),
+    "alert": ("triangle-up", VERMILLION),
 }
 """A shape and a colour for each kind; the shape alone tells them apart."""
 STANDING: Final = ("restart", "alert")
@@ -51,7 +52,7 @@ def shade(layout: dict[str, Any], gaps: Sequence[Span]) -> list[str]:
         layout["shapes"].append(
             {
                 "type": "rect", "xref": "x", "yref": "paper", "x0": begin, "x1": end, "y0": 0, "y1": 1,
-                "fillcolor": GREY, "line": {"width": 0}, "layer": "below",
+                "fillcolor": SHADE, "line": {"width": 0}, "layer": "below",
             }
         )  # fmt: skip
     return [f"{len(spans)} gap{'' if len(spans) == 1 else 's'} shaded"] if spans else []

@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 import pytest
 
 from webapp.episodes.words import action_icon, action_words
+from webapp.figure_style import run_colour
 from webapp.runs.config_tree import differences, flatten, set_path
 from webapp.runs.schema_form import form_fields, form_sections
-from webapp.runs.templatetags.console import ago, duration, number, run_colour, signed, sparkline, success, with_code
+from webapp.runs.templatetags.console import ago, duration, number, signed, sparkline, success, with_code
 from webapp.runs.timeline import describe
 
 

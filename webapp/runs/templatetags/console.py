@@ -14,14 +14,13 @@ from django.utils import timezone
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString
 
+from webapp.figure_style import run_colour
 from webapp.runs.models import RunEvent
 from webapp.runs.timeline import TimelineLine, describe
 
 register = template.Library()
 
 STATUS_WORDS = ("queued", "preparing", "running", "stopping", "paused", "finished", "stopped", "failed", "lost")
-OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#B8A800")
-"""Colours that colour-blind people tell apart; the yellow is darkened so that it shows on white."""
 SPARK_WIDTH, SPARK_HEIGHT = 72.0, 20.0
 
 
@@ -151,11 +150,6 @@ def run_swatch(run_id: str) -> SafeString:
         '<rect width="10" height="10" rx="3" fill="{}"/></svg>',
         run_colour(run_id),
     )
-
-
-def run_colour(run_id: str) -> str:
-    """A colour that is worked out from the id alone, so that it never changes."""
-    return OKABE_ITO[sum(ord(letter) * (place + 1) for place, letter in enumerate(run_id)) % len(OKABE_ITO)]
 
 
 @register.filter

@@ -16,12 +16,13 @@ from django.urls import reverse
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString
 
+from webapp.figure_style import OKABE_ITO, run_colour
 from webapp.runs.history.fields import Field, Kind, Measure, Setting, is_numeric, subject_of
 from webapp.runs.history.groups import Band
 from webapp.runs.history.pages import RunsPage, Value
 from webapp.runs.history.state import ViewState
 from webapp.runs.models import Run, RunStatus
-from webapp.runs.templatetags.console import OKABE_ITO, duration, icon, number, run_colour, running_time
+from webapp.runs.templatetags.console import duration, icon, number, running_time
 from webapp.runs.templatetags.console import success as success_of
 
 register = template.Library()
