@@ -41,23 +41,9 @@ def status(word: str) -> SafeString:
 
 
 @register.filter
-def success(successes: int, attempts: int | None) -> str:
-    """ "37.5 % (27/72)"; never a percentage without its denominator."""
-    if not attempts:
-        return "–"
-    return f"{100 * successes / attempts:.1f} % ({successes}/{attempts})"
-
-
-@register.filter
 def percent(share: float | None) -> str:
     """ "37.5 %" of a share in [0, 1]."""
     return "–" if share is None else f"{100 * share:.1f} %"
-
-
-@register.filter
-def interval(ends: tuple[float, float] | None) -> str:
-    """ "30.1 – 45.2 %" of two shares."""
-    return "–" if ends is None else f"{100 * ends[0]:.1f} – {100 * ends[1]:.1f} %"
 
 
 @register.filter

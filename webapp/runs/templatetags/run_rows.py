@@ -22,8 +22,8 @@ from webapp.runs.history.groups import Band
 from webapp.runs.history.pages import RunsPage, Value
 from webapp.runs.history.state import ViewState
 from webapp.runs.models import Run, RunStatus
+from webapp.runs.rates import Rate
 from webapp.runs.templatetags.console import duration, icon, number, running_time
-from webapp.runs.templatetags.console import success as success_of
 
 register = template.Library()
 
@@ -143,11 +143,13 @@ def small_curve(values: list[float | None]) -> str:
 
 
 def _success(run: Run) -> str:
-    return f'<td class="num" data-label="success">{success_of(run.successes, run.attempts_count)}</td>'
+    rate = Rate(successes=run.successes, attempts=run.attempts_count)
+    return f'<td class="num" data-label="success">{rate.text}</td>'
 
 
 def _held_out(run: Run) -> str:
-    return f'<td class="num" data-label="held-out">{success_of(run.held_out_successes, run.held_out_attempts)}</td>'
+    rate = Rate(successes=run.held_out_successes, attempts=run.held_out_attempts)
+    return f'<td class="num" data-label="held-out">{rate.text}</td>'
 
 
 def _ran(run: Run) -> str:
