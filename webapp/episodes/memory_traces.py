@@ -14,6 +14,7 @@ from typing import Final
 
 import plotly.graph_objects as go
 
+from webapp.counted import counted
 from webapp.episodes.memory import History
 from webapp.figure_style import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILLION
 from webapp.figure_text import as_label
@@ -59,7 +60,7 @@ def stock(history: History, grid: Grid) -> list[go.Scatter | go.Bar]:
     rows = {task: _alive(history, grid, {task}) for task in named}
     rest = set(sizes) - set(named)
     if rest:
-        rows[f"{len(rest)} other tasks"] = _alive(history, grid, rest)
+        rows[counted(len(rest), "other task")] = _alive(history, grid, rest)
     colours = [*TASK_COLOURS[: len(named)], GREY]
     return [
         go.Scatter(

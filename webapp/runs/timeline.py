@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from arpo_engine.contract.selection import Choice
+from webapp.counted import counted
 
 Data = dict[str, Any]
 
@@ -53,7 +54,7 @@ def _moved(data: Data) -> TimelineLine:
 
 
 def _started(data: Data) -> TimelineLine:
-    text = f"The engine started: {data.get('total_steps', 0)} steps, {data.get('desktops', 0)} desktops"
+    text = f"The engine started: {counted(data.get('total_steps', 0), 'step')}, {counted(data.get('desktops', 0), 'desktop')}"
     if data.get("resumed_from_step") is not None and data.get("run_kind") == "evaluate":
         text = "The engine goes on from what earlier attempts have finished"
     elif data.get("resumed_from_step") is not None:
@@ -107,8 +108,12 @@ def _preflight_failed(data: Data) -> TimelineLine:
 
 def _selected(data: Data) -> TimelineLine:
     choice = Choice.model_validate(data.get("choice"))
-    words = f"{len(choice.chosen)} of {len(choice.tasks)} training tasks are practised"
-    made = ", as chosen before" if data.get("kept") else f", chosen by {choice.rule.attempts} tries of each"
+    words = f"Practised: {len(choice.chosen)} of {counted(len(choice.tasks), 'training task')}"
+    made = (
+        ", as chosen before"
+        if data.get("kept")
+        else f", chosen by {counted(choice.rule.attempts, 'try', 'tries')} of each"
+    )
     return TimelineLine(icon="gauge", text=words + made, tone="plain" if choice.chosen else "bad")
 
 

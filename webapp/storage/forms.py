@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from django import forms
 
+from webapp.counted import counted
 from webapp.storage.plan import Rules
 
 MOST_DAYS: Final = 36500
@@ -42,7 +43,7 @@ class RulesForm(forms.Form):
         if thin is not None and drop is not None and thin >= drop:
             self.add_error(
                 "thin_days",
-                f"All screenshots go after {drop} days, so thinning after {thin} does nothing; thin earlier, or "
+                f"All screenshots go after {counted(drop, 'day')}, so thinning after {thin} does nothing; thin earlier, or "
                 "delete later.",
             )
         return found

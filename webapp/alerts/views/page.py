@@ -31,6 +31,7 @@ from webapp.alerts.services import (
     set_rule,
     try_route,
 )
+from webapp.counted import counted
 from webapp.runs.views.detail import visible_run
 
 
@@ -146,7 +147,8 @@ def mute(request: PersonRequest, run_id: str) -> HttpResponse:
         messages.error(request, str(refusal))
     else:
         messages.success(
-            request, f"Alerts of {run.name} are not sent for {hours} hours." if hours else "They are sent again."
+            request,
+            f"Alerts of {run.name} are not sent for {counted(hours, 'hour')}." if hours else "They are sent again.",
         )
     return redirect("runs:detail", run.pk)
 
