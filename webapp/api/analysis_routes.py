@@ -165,10 +165,8 @@ def _chosen(request: HttpRequest, words: list[str], *, least: int) -> Chosen:
     if not chosen.runs:
         raise HttpError(404, "None of these runs is there that you can see; check the ids and your team.")
     if not least <= len(chosen.runs) <= MOST_RUNS:
-        raise HttpError(
-            422,
-            f"{counted(len(chosen.runs), 'run')} that you can see {'is' if len(chosen.runs) == 1 else 'are'} named; give {least} to {MOST_RUNS}.",
-        )
+        named = f"{counted(len(chosen.runs), 'run')} {'is' if len(chosen.runs) == 1 else 'are'} named that you can see"
+        raise HttpError(422, f"{named}; give {least} to {MOST_RUNS}.")
     return chosen
 
 

@@ -54,7 +54,8 @@ def _moved(data: Data) -> TimelineLine:
 
 
 def _started(data: Data) -> TimelineLine:
-    text = f"The engine started: {counted(data.get('total_steps', 0), 'step')}, {counted(data.get('desktops', 0), 'desktop')}"
+    steps, desktops = counted(data.get("total_steps", 0), "step"), counted(data.get("desktops", 0), "desktop")
+    text = f"The engine started: {steps}, {desktops}"
     if data.get("resumed_from_step") is not None and data.get("run_kind") == "evaluate":
         text = "The engine goes on from what earlier attempts have finished"
     elif data.get("resumed_from_step") is not None:
@@ -108,12 +109,10 @@ def _preflight_failed(data: Data) -> TimelineLine:
 
 def _selected(data: Data) -> TimelineLine:
     choice = Choice.model_validate(data.get("choice"))
-    words = f"Practised: {len(choice.chosen)} of {counted(len(choice.tasks), 'training task')}"
-    made = (
-        ", as chosen before"
-        if data.get("kept")
-        else f", chosen by {counted(choice.rule.attempts, 'try', 'tries')} of each"
-    )
+    verb = "is" if len(choice.tasks) == 1 else "are"
+    words = f"{len(choice.chosen)} of {counted(len(choice.tasks), 'training task')} {verb} practised"
+    tries = counted(choice.rule.attempts, "try", "tries")
+    made = ", as chosen before" if data.get("kept") else f", chosen by {tries} of each"
     return TimelineLine(icon="gauge", text=words + made, tone="plain" if choice.chosen else "bad")
 
 

@@ -43,8 +43,8 @@ class RulesForm(forms.Form):
         if thin is not None and drop is not None and thin >= drop:
             self.add_error(
                 "thin_days",
-                f"All screenshots go after {counted(drop, 'day')}, so thinning after {thin} does nothing; thin earlier, or "
-                "delete later.",
+                f"All screenshots go after {counted(drop, 'day')}, so thinning after {thin} does nothing; thin "
+                "earlier, or delete later.",
             )
         return found
 
