@@ -10,7 +10,8 @@ import pytest
 from webapp.counted import counted
 
 TEMPLATES = Path(__file__).resolve().parent.parent.parent / "templates"
-COUNT = re.compile(r"\{\{ [\w.]+(?:\|length|\.count|_count|\.tries|\.total|\.tokens|\.size) \}\}(?:</b>)? [a-z-]+s\b(?!\{)")
+NUMBER = r"[\w.]+(?:\|length|\.count|_count|\.tries|\.total|\.tokens|\.size)"
+COUNT = re.compile(rf"\{{\{{ {NUMBER} \}}\}}(?:</b>)? [a-z-]+s\b(?!\{{)")
 NEVER_ONE = {
     "{{ chosen.runs|length }} runs": "two or more are compared; the matrix says it when there are more than twenty",
     "{{ groups.groups|length }} groups": "said when there are more than a hundred",
