@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from tests.web.builders import EPOCH, envelopes, episode, frame_of, make_attempt, make_run, one_step, picture, started
@@ -22,7 +24,7 @@ from webapp.runs.models import Checkpoint, Run, RunEvent, RunStatus
 from webapp.runs.runfolder import run_dir
 from webapp.storage.facts import facts_of, plan_for, rules_of
 from webapp.storage.models import RunPin, TeamRetention
-from webapp.storage.plan import Rules
+from webapp.storage.plan import Part, Rules
 from webapp.storage.services import apply_rules, applying
 
 pytestmark = pytest.mark.django_db
@@ -106,6 +108,50 @@ def test_thinning_keeps_first_last_failing_and_noted_steps_and_the_scored_deskto
     entry = AuditEntry.objects.get(action="storage.deleted")
     assert (entry.object_id, entry.data["count"]) == (old.pk, 2)
     assert apply_rules(old.team) == 0, "the second time there is nothing left to thin"
+
+
+def test_a_note_or_a_pin_that_comes_while_screenshots_go_keeps_what_is_left(
+    old: Run, runner: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Screenshots go some at a time; between two of them people go on working."""
+    rule(old, thin_days=10)
+    due = {frame_of(SHOTS[place]).sha256: place for place in (1, 2, 3, 4)}
+    following = list(Frame.objects.filter(run=old, sha256__in=due).order_by("pk").values_list("sha256", flat=True))
+    noted, gone = due[following[1]], []
+
+    def meanwhile(run_id: str, sha256: str) -> None:
+        delete_files(run_id, sha256)
+        gone.append(sha256)
+        if len(gone) == 1:
+            StepNote.objects.create(episode=old.episodes.get(), index=noted, author=runner, text="look")
+        else:
+            RunPin.objects.create(run=old)
+
+    monkeypatch.setattr(applying, "CHUNK", 1)
+    monkeypatch.setattr(applying, "delete_files", meanwhile)
+    apply_rules(old.team)
+    assert gone == [following[0], following[2]]
+    assert shown(old) == sorted({0, 5, 6, noted, due[following[3]]})
+    old.refresh_from_db()
+    assert old.frames_bytes == sum(frame.size for frame in Frame.objects.filter(run=old))
+
+
+def test_a_dry_run_of_many_runs_asks_no_more_often_than_one_of_one(
+    old: Run, runner: User, team: Team, django_assert_max_num_queries: Any
+) -> None:
+    rules = Rules(event_days=5, thin_days=10, frame_days=200, checkpoint_days=10)
+    save(old, 1), save(old, 2)
+    with CaptureQueriesContext(connection) as asked:
+        alone = plan_for(team, rules, timezone.now())
+    for number in range(5):
+        other = aged(make_run(runner, team, name=f"other {number}"))
+        save(other, 1), save(other, 2)
+        aged(make_run(runner, team, name=f"young {number}"), days=1)
+    with django_assert_max_num_queries(len(asked)):
+        together = plan_for(team, rules, timezone.now())
+    assert {one for one in together.removals if one.run_id == old.pk} == set(alone.removals)
+    assert {one.part for one in alone.removals} == {Part.THIN, Part.CHECKPOINTS, Part.EVENTS}
+    assert together.runs == 6 and "young" not in str(together)
 
 
 def test_a_screenshot_that_another_step_shows_stays(old: Run) -> None:

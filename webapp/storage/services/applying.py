@@ -7,11 +7,13 @@ its row goes and deleted after it.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
 from django.db import transaction
-from django.db.models import QuerySet, Sum
+from django.db.models import F, QuerySet
+from django.db.models.functions import Greatest
 from django.utils import timezone
 
 from webapp.accounts.models import Team, User
@@ -24,12 +26,14 @@ from webapp.storage.facts import (
     bulky_events,
     due_runs,
     facts_of,
+    is_of_age,
+    noted_steps,
     rules_of,
     stored_frames,
     thinnable_frames,
 )
 from webapp.storage.folders import empty_aside, left_aside, set_aside
-from webapp.storage.models import DELETED
+from webapp.storage.models import DELETED, RunPin
 from webapp.storage.plan import CheckpointFacts, Part, Plan, Removal, Rules, plan_run
 
 CHUNK: Final = 500
@@ -61,8 +65,7 @@ def _tidy(run: Run, rules: Rules, now: datetime, actor: User | None) -> int:
             for one in due.checkpoints:
                 _drop_checkpoint(run, one, rules, now)
         else:
-            while _drop_some_frames(run, due.part, rules, now):
-                pass
+            _drop_frames(run, due.part, rules, now)
         left = _still_due(run, rules, now, due.part)
         gone = due.amount.count - (left.amount.count if left else 0)
         size = due.amount.size - (left.amount.size if left else 0)
@@ -77,22 +80,35 @@ def _tidy(run: Run, rules: Rules, now: datetime, actor: User | None) -> int:
 @transaction.atomic
 def _drop_events(run: Run, rules: Rules, now: datetime) -> None:
     if _still_due(run, rules, now, Part.EVENTS, lock=True):
-        bulky_events(run).delete()
+        bulky_events([run.pk]).delete()
+
+
+def _drop_frames(run: Run, part: Part, rules: Rules, now: datetime) -> None:
+    """Screenshots with their files, some at a time. Which ones is found out once: it takes a look at every step."""
+    due = stored_frames([run.pk]) if part is Part.FRAMES else thinnable_frames([run.pk])
+    ids = list(due.order_by("pk").values_list("pk", flat=True))
+    for begin in range(0, len(ids), CHUNK):
+        if not _drop_some_frames(run, part, rules, now, ids[begin : begin + CHUNK]):
+            return
 
 
 @transaction.atomic
-def _drop_some_frames(run: Run, part: Part, rules: Rules, now: datetime) -> bool:
-    """A chunk of screenshots with their files; False when there is nothing more to do."""
-    if not _still_due(run, rules, now, part, lock=True):
+def _drop_some_frames(run: Run, part: Part, rules: Rules, now: datetime, some: Sequence[int]) -> bool:
+    """These, unless the run may not lose them any more; False when it may not."""
+    row = _locked(run)
+    days = rules.frame_days if part is Part.FRAMES else rules.thin_days
+    if row is None or days is None or RunPin.objects.filter(run=row).exists() or not is_of_age(row, days, now):
         return False
-    due: QuerySet[Frame] = stored_frames(run) if part is Part.FRAMES else thinnable_frames(run)
-    frames = list(due.order_by("pk")[:CHUNK])
-    for frame in frames:
+    frames = stored_frames([run.pk]).filter(pk__in=some)
+    if part is Part.THIN:  # somebody may have written a note meanwhile
+        frames = frames.exclude(sha256__in=list(noted_steps(run).values_list("frame", flat=True)))
+    going = list(frames)
+    for frame in going:
         delete_files(run.pk, frame.sha256)
-    Frame.objects.filter(pk__in=[frame.pk for frame in frames]).delete()
-    left = stored_frames(run).aggregate(size=Sum("size", default=0))["size"]
-    Run.objects.filter(pk=run.pk).update(frames_bytes=left)
-    return bool(frames)
+    Frame.objects.filter(pk__in=[frame.pk for frame in going]).delete()
+    freed = sum(frame.size for frame in going)
+    Run.objects.filter(pk=run.pk).update(frames_bytes=Greatest(F("frames_bytes") - freed, 0))
+    return True
 
 
 def _drop_checkpoint(run: Run, wanted: CheckpointFacts, rules: Rules, now: datetime) -> None:
@@ -117,7 +133,15 @@ def _finish(run: Run) -> None:
 
 def _still_due(run: Run, rules: Rules, now: datetime, part: Part, *, lock: bool = False) -> Removal | None:
     """What of this part is due at this moment; None also for a run that goes on, was pinned or is gone."""
-    rows = Run.objects.select_for_update() if lock else Run.objects.all()
-    row = rows.filter(pk=run.pk, status__in=ENDED_STATUSES, finished_at__isnull=False, is_example=False).first()
+    row = _locked(run) if lock else _ended(Run.objects.all(), run)
     plan = plan_run(facts_of(row, rules, now), rules) if row else Plan()
     return next((one for one in plan.removals if one.part is part), None)
+
+
+def _locked(run: Run) -> Run | None:
+    """The run's row for as long as the transaction lasts; None for one that goes on or is gone."""
+    return _ended(Run.objects.select_for_update(), run)
+
+
+def _ended(rows: QuerySet[Run], run: Run) -> Run | None:
+    return rows.filter(pk=run.pk, status__in=ENDED_STATUSES, finished_at__isnull=False, is_example=False).first()
