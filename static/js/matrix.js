@@ -121,7 +121,7 @@ document.addEventListener("click", (event) => {
   }
 });
 /** Runs that the page had ticked by itself make room for those that are asked for; what a person ticked stays. */
-document.getElementById("q").addEventListener("input", () => {
+document.getElementById("q")?.addEventListener("input", () => {
   for (const box of document.querySelectorAll("input[data-usual]")) {
     box.checked = false;
     delete box.dataset.usual;
