@@ -1,4 +1,4 @@
-"""Who decides what comes next in an episode: its agent alone, or a person beside it. Between two turns a guide is asked.
+"""Who decides what comes next in an episode: its agent alone, or a person beside it, who is asked between two turns.
 
 Knows the course of an episode; knows no lease, no generator and no console.
 """
