@@ -206,6 +206,18 @@ def test_out_of_steps_it_holds_and_says_so_and_a_person_goes_on() -> None:
     assert trajectory.ended_by is EndedBy.FINISHED
 
 
+def test_another_instruction_gives_the_agent_its_steps_again() -> None:
+    async def script(tryout: Tryout) -> None:
+        await tryout.until(lambda: "tryout.max_steps" in tryout.now.note)
+        tryout.say(Instruct, text="and now this")
+        tryout.say(OneStep)
+        await tryout.until(lambda: len(tryout.steps) == 2)
+        tryout.say(Finish)
+
+    _, trajectory, _ = play(script, "click", "click", max_steps=1, goes=True)
+    assert len(trajectory.steps) == 2
+
+
 def test_an_unreadable_reply_does_nothing_and_another_one_may_be_asked_for() -> None:
     async def script(tryout: Tryout) -> None:
         await tryout.until(lambda: tryout.now.state == "holding")
