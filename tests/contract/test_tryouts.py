@@ -1,4 +1,4 @@
-"""What a person may say to a try-out: each direction crosses the wire, and what no hand would do is refused in words."""
+"""What people may say to a try-out: each direction crosses the wire, and what no hand would do is refused in words."""
 
 from __future__ import annotations
 

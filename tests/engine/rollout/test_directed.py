@@ -128,7 +128,7 @@ def test_a_reply_under_way_is_dropped_when_somebody_takes_over(said: type) -> No
         await tryout.until(lambda: any(not step.by for step in tryout.steps))
         tryout.say(Finish)
 
-    tryout, trajectory, _ = play(script, "click")
+    _, trajectory, _ = play(script, "click")
     assert len(trajectory.steps) == 1
     assert trajectory.steps[0].prompt_ids == (1, 1, 1)  # as if nobody had been asked before
 
@@ -291,7 +291,7 @@ def test_a_restart_ends_the_episode_without_a_score_and_says_what_comes() -> Non
         assert tryout.now.refused.startswith("there is no task 't9'")
         tryout.say(Restart, task="t2", instruction="")
 
-    tryout, trajectory, parting = play(script)
+    _, trajectory, parting = play(script)
     assert (trajectory.ended_by, trajectory.score, trajectory.note) == (EndedBy.CANCELLED, None, "begun anew by anna")
     assert (parting.kind, parting.task_id, parting.instruction) == ("again", "t2", "")
 
