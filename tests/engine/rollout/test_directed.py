@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 
 import pytest
 
 from arpo_engine.contract.actions import Click, Fail, Finished, Several, TypeText
 from arpo_engine.contract.errors import ContextFull, DesktopLost, GeneratorLost
+from arpo_engine.contract.events import EpisodeStarted
 from arpo_engine.contract.outcomes import EndedBy, Fault
 from arpo_engine.contract.tryouts import Act, Finish, Go, Hold, Instruct, OneStep, Restart
 from arpo_engine.desktops.host import Act as Ask
@@ -282,6 +284,23 @@ def test_a_stop_ends_it_whatever_it_is_at(thinks: bool) -> None:
     tryout, trajectory, parting = play(script, "click")
     assert (trajectory.ended_by, trajectory.score, parting.kind) == (EndedBy.CANCELLED, None, "stopped")
     assert tryout.generator.dropped == int(thinks)
+
+
+def test_a_stop_is_heard_while_a_desktop_is_still_being_made_ready() -> None:
+    async def main() -> Tryout:
+        tryout, never = Tryout(), asyncio.Event()
+        tryout.desktops.wait = lambda index, request: never
+        course = asyncio.ensure_future(tryout.guide.through(tryout.plan, tryout.runner.run))
+        await tryout.until(lambda: any(isinstance(event, EpisodeStarted) for event in tryout.sink.events))
+        tryout.halted = True
+        with pytest.raises(asyncio.CancelledError):
+            await course
+        await tryout.pool.close()
+        return tryout
+
+    tryout = asyncio.run(main())
+    assert [event.ended_by for event in tryout.ended] == [EndedBy.CANCELLED]
+    assert {event.state for event in tryout.told} == {"starting"}
 
 
 def test_a_restart_ends_the_episode_without_a_score_and_says_what_comes() -> None:
