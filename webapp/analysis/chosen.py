@@ -15,7 +15,7 @@ from webapp.analysis.models import SeenTask
 from webapp.runs.access import runs_of_team_visible_to, runs_visible_to
 from webapp.runs.history.language import parse
 from webapp.runs.history.pages import narrowed
-from webapp.runs.models import RUN_ID_LENGTH, Run
+from webapp.runs.models import RUN_ID_LENGTH, Run, RunKind
 
 MOST_RUNS: Final = 20
 RECENT: Final = 8
@@ -81,7 +81,8 @@ def with_found_visible_to(person: Person, team: Team, chosen: Chosen, query: str
 
 def runs_with_tries_visible_to(person: Person, team: Team, limit: int = OFFERED) -> list[Run]:
     """The team's newest runs that tried any task, and the example when the team has none."""
-    tried = runs_visible_to(person).filter(Exists(SeenTask.objects.filter(run=OuterRef("pk"))), archived_at=None)
+    seen = Exists(SeenTask.objects.filter(run=OuterRef("pk")))
+    tried = runs_visible_to(person).filter(seen, archived_at=None).exclude(kind=RunKind.TRY)
     own = (
         tried.filter(team=team, is_example=False)
         .defer("config")

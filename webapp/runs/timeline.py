@@ -56,7 +56,9 @@ def _moved(data: Data) -> TimelineLine:
 def _started(data: Data) -> TimelineLine:
     steps, desktops = counted(data.get("total_steps", 0), "step"), counted(data.get("desktops", 0), "desktop")
     text = f"The engine started: {steps}, {desktops}"
-    if data.get("resumed_from_step") is not None and data.get("run_kind") == "evaluate":
+    if data.get("run_kind") == "try":
+        text = "The engine started: one agent on one desktop, as people direct it"
+    elif data.get("resumed_from_step") is not None and data.get("run_kind") == "evaluate":
         text = "The engine goes on from what earlier attempts have finished"
     elif data.get("resumed_from_step") is not None:
         text = f"The engine goes on from the checkpoint of step {data['resumed_from_step']}"
