@@ -12,7 +12,7 @@ from webapp.accounts.models import Team
 from webapp.accounts.permissions import Person
 from webapp.analysis.models import SeenTask
 from webapp.runs.access import runs_visible_to
-from webapp.runs.models import RUN_ID_LENGTH, Run
+from webapp.runs.models import RUN_ID_LENGTH, Run, RunKind
 
 MOST_RUNS: Final = 20
 RECENT: Final = 8
@@ -56,7 +56,8 @@ def runs_named_visible_to(person: Person, ids: list[str]) -> Chosen:
 
 def runs_with_tries_visible_to(person: Person, team: Team, limit: int = OFFERED) -> list[Run]:
     """The team's newest runs that tried any task, and the example when the team has none."""
-    tried = runs_visible_to(person).filter(Exists(SeenTask.objects.filter(run=OuterRef("pk"))), archived_at=None)
+    seen = Exists(SeenTask.objects.filter(run=OuterRef("pk")))
+    tried = runs_visible_to(person).filter(seen, archived_at=None).exclude(kind=RunKind.TRY)
     own = (
         tried.filter(team=team, is_example=False)
         .defer("config")

@@ -149,6 +149,8 @@ class Step(models.Model):
     weight_version = models.PositiveIntegerField(default=0)
     generate_s = models.FloatField(default=0.0)
     act_s = models.FloatField(default=0.0)
+    by = models.CharField(max_length=200, blank=True, default="", db_default="")
+    """The person who acted in a try-out; empty: the agent."""
     at = models.DateTimeField()
 
     class Meta:

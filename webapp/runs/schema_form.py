@@ -60,6 +60,7 @@ UNION_STORIES = {
 """What a section is for whose settings are a choice between parts; the parts describe themselves at the choice."""
 ONLY_FOR_KIND = {
     "evaluation": ("evaluate",),
+    "tryout": ("try",),
     "algorithm": ("train",),
     "reward": ("train",),
     "optimizer": ("train",),

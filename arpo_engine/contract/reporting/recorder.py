@@ -27,6 +27,7 @@ from arpo_engine.contract.reporting.reporter import Reporter
 from arpo_engine.contract.reporting.sinks import PixelArray
 from arpo_engine.contract.reporting.spool import SPOOL_NAME, Spool
 from arpo_engine.contract.secrets import redactor
+from arpo_engine.contract.tryouts import Direction
 
 log = logging.getLogger(__name__)
 
@@ -83,6 +84,11 @@ class RunRecorder:
     def orders(self) -> Sequence[DesktopOrder]:
         """What the console wants done to desktops; nothing without one."""
         return self._reporter.orders if self._reporter else ()
+
+    @property
+    def directions(self) -> Sequence[Direction]:
+        """What people said to a try-out; nothing without a console."""
+        return self._reporter.directions if self._reporter else ()
 
     def emit(self, event: Event) -> None:
         """Record an event; never blocks and never raises."""

@@ -27,6 +27,7 @@ from arpo_engine.contract.reporting.console import (
 from arpo_engine.contract.reporting.frames import FRAMES_NAME, read_frame
 from arpo_engine.contract.reporting.outbox import Batch, Outbox
 from arpo_engine.contract.reporting.spool import Spool
+from arpo_engine.contract.tryouts import Direction
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +55,7 @@ class Reporter:
         """Nothing is sent before `start`."""
         self.directive = Directive.RUN
         self.orders: Sequence[DesktopOrder] = ()
+        self.directions: Sequence[Direction] = ()
         self._spool = spool
         self._client = client
         self._outbox = Outbox(spool.path, f"{client.host}:{client.port}{client.base}")
@@ -187,6 +189,7 @@ class Reporter:
             log.info("the console wants the run to %s", answer.directive.value.replace("_", " "))
         self.directive = answer.directive
         self.orders = tuple(answer.orders)
+        self.directions = tuple(answer.directions)
         for sha256 in answer.missing_frames:
             if sha256 not in self._unavailable:
                 self._wanted[sha256] = None

@@ -98,6 +98,7 @@ def _marks(run: Run) -> str:
         [
             '<b class="chip odd">example</b>' if run.is_example else "",
             '<b class="chip accent">evaluation</b>' if run.kind == "evaluate" else "",
+            '<b class="chip accent">try-out</b>' if run.kind == "try" else "",
             *(f'<b class="chip">{escape(tag)}</b>' for tag in run.tags),
             f'<b class="chip" title="{note}">note</b>' if note else "",
         ]

@@ -16,6 +16,7 @@ TOGGLES: Final = (
     ("Starred", "is:starred"),
     ("Failed", "status:failed,lost"),
     ("Archived", "is:archived"),
+    ("Try-outs", "kind:try"),
 )
 
 
