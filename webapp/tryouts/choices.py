@@ -20,7 +20,7 @@ from webapp.accounts.models import Team
 from webapp.accounts.permissions import Person
 from webapp.episodes.models import Episode, Validation
 from webapp.runs.access import runs_of_team_visible_to
-from webapp.runs.models import Checkpoint, Run
+from webapp.runs.models import Checkpoint
 from webapp.runs.rates import Rate
 
 MOST_CHECKPOINTS: Final = 60

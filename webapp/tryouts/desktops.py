@@ -13,8 +13,8 @@ from django.core.cache import cache
 from arpo_engine.contract.config import RunConfig
 from webapp.accounts.models import Team, User
 from webapp.runs.preflight import KEEP_S, Report, preflight_by_id, request_preflight
-from webapp.tryouts.configuring import DESKTOPS
 from webapp.tryouts.choices import SHIPPED, shipped_sets
+from webapp.tryouts.configuring import DESKTOPS
 
 ALWAYS: Final = "pocket"
 """Needs nothing but the engine, so nothing has to be looked at."""

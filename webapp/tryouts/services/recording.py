@@ -1,4 +1,4 @@
-"""What an engine's events mean for its try-out, and the directions that it gets with its next answer. Called by ingest."""
+"""What an engine's events mean for its try-out, and what it is directed with its next answer. Called by ingest."""
 
 from __future__ import annotations
 

@@ -89,7 +89,9 @@ def words_of(posted: QueryDict) -> dict[str, Any]:
         try:
             words["action"] = orjson.loads(text)
         except orjson.JSONDecodeError as error:
-            raise TryoutRefused("The action is no JSON; it looks like {\"kind\": \"click\", \"x\": 3, \"y\": 4}.", 422) from error
+            raise TryoutRefused(
+                'The action is no JSON; it looks like {"kind": "click", "x": 3, "y": 4}.', 422
+            ) from error
     return words
 
 

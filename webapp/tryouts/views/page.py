@@ -17,7 +17,7 @@ def tryout(request: PersonRequest, run_id: str) -> HttpResponse:
     """The page."""
     row = visible_tryout(request, run_id)
     context = {
-        "section": "try",
+        "section": "runs",
         "tryout": row,
         "run": row.run,
         "standing": standing_of(request.user, row),

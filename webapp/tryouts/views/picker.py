@@ -25,7 +25,7 @@ def picker(request: PersonRequest) -> HttpResponse:
     """Show the choices, or start the try-out."""
     team = current_team(request)
     if team is None:
-        return render(request, "runs/no_team.html", {"section": "try"})
+        return render(request, "runs/no_team.html", {"section": "runs"})
     if request.method == "POST":
         return _start(request, team)
     return _page(request, team, _chosen(request, team, request.GET))
@@ -80,7 +80,8 @@ def _chosen(request: PersonRequest, team: Team, words: QueryDict) -> Chosen:
 
 def _page(request: PersonRequest, team: Team, chosen: Chosen, status: int = 200) -> HttpResponse:
     context = {
-        "section": "try",
+        "section": "runs",
+        "tab": "try",
         "chosen": chosen,
         "weights": weights_visible_to(request.user, team),
         "kinds": kinds(),
