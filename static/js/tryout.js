@@ -140,15 +140,7 @@ function count() {
 function showMouse(has) {
   part("frame-box").toggleAttribute("data-mine", has);
   screen.box.toggleAttribute("data-mine", has);
-  screen.box.tabIndex = has ? 0 : -1;
-  if (has) {
-    screen.box.setAttribute("role", "application");
-    screen.box.setAttribute("aria-label", "The desktop's screen: keys go to it. Escape twice gives them back.");
-    screen.draw(null);
-  } else {
-    screen.box.removeAttribute("role");
-    screen.box.removeAttribute("aria-label");
-  }
+  if (has) screen.draw(null);
   part("mouse-line").hidden = !has;
   const button = root.querySelector("[data-take]");
   button.setAttribute("aria-pressed", String(has));

@@ -102,9 +102,7 @@ def config_of(chosen: Chosen, sets: list[TaskSet]) -> RunConfig | None:
     """The config of a choice; None where something is wrong, which is in its `errors` then."""
     tasks = next((one for one in sets if one.source == chosen.source), None)
     if tasks is None:
-        chosen.errors["source"] = (
-            f"{chosen.source[:80]!r} is no set of tasks known here; choose one of the list"
-        )
+        chosen.errors["source"] = f"{chosen.source[:80]!r} is no set of tasks known here; choose one of the list"
     elif tasks.pocket and chosen.desktop != "pocket":
         chosen.errors["source"] = f"the tasks of {tasks.title} begin only on pocket desktops; choose other tasks"
     elif tasks.shipped and not tasks.pocket and chosen.desktop == "pocket":

@@ -32,11 +32,17 @@ export class Mouse {
     box.addEventListener("wheel", mine(this.turned), { passive: false });
     box.addEventListener("dragstart", (event) => event.preventDefault());
     document.addEventListener("keydown", (event) => this.has && this.key(event), true);
+    // Text comes as input, not as keys: so do accents, input methods and phones bring it.
+    this.typing = screen.root.querySelector("[data-part=typing]");
+    this.typing.addEventListener("input", (event) => event.isComposing || this.entered());
+    this.typing.addEventListener("compositionend", () => this.entered());
+    this.typing.addEventListener("paste", (event) => event.preventDefault());
   }
 
   take() {
     this.has = true;
-    this.screen.box.focus({ preventScroll: true });
+    this.typing.hidden = false;
+    this.typing.focus({ preventScroll: true });
     this.onChange(true);
   }
 
@@ -45,13 +51,14 @@ export class Mouse {
     this.sendTyped();
     this.sendClick();
     this.has = false;
+    this.typing.hidden = true;
     clearTimeout(this.escape?.timer);
     this.escape = null;
     this.onChange(false);
   }
 
   pressed(event) {
-    this.screen.box.focus({ preventScroll: true });
+    this.typing.focus({ preventScroll: true });
     this.screen.box.setPointerCapture?.(event.pointerId);
     this.down = { ...this.screen.placeOf(event), pageX: event.clientX, pageY: event.clientY, button: event.button };
   }
@@ -115,26 +122,35 @@ export class Mouse {
   }
 
   key(event) {
-    if (event.target.closest?.("button, a, input, textarea, select, dialog")) {
+    if (event.target !== this.typing) {
       if (event.key === "Escape") this.give();
       return;
     }
     event.stopPropagation();
-    if (["Control", "Shift", "Alt", "Meta", "AltGraph", "Dead", "Process", "Unidentified"].includes(event.key)) return;
-    event.preventDefault();
+    if (event.isComposing) return;
     if (event.key === "Escape" && !event.ctrlKey && !event.altKey && !event.metaKey) {
+      event.preventDefault();
       this.escaped();
       return;
     }
-    this.sendEscape();
-    const typed = event.key.length === 1 && !event.metaKey && (event.ctrlKey === event.altKey); // AltGr is both
-    if (typed) this.type(event.key);
-    else this.press(event);
+    const isText = event.key.length === 1 && !event.metaKey && event.ctrlKey === event.altKey; // AltGr is both
+    if (isText) return;
+    const name = KEYS[event.key] ?? (event.key.length === 1 || /^F\d+$/.test(event.key) ? event.key.toLowerCase() : "");
+    if (!name) return; // a modifier alone, a dead key, a key of media
+    event.preventDefault();
+    this.press(event, name);
   }
 
-  type(letter) {
+  entered() {
+    const text = this.typing.value;
+    this.typing.value = "";
+    if (text) this.type(text);
+  }
+
+  type(text) {
+    this.sendEscape();
     this.sendClick();
-    this.typed += letter;
+    this.typed += text;
     clearTimeout(this.typeTimer);
     if (this.typed.length >= MOST_TYPED) this.sendTyped();
     else this.typeTimer = setTimeout(() => this.sendTyped(), TYPED_MS);
@@ -147,9 +163,8 @@ export class Mouse {
     if (text) this.act({ kind: "type", text });
   }
 
-  press(event) {
-    const name = KEYS[event.key] ?? (/^F\d+$/.test(event.key) ? event.key.toLowerCase() : event.key.toLowerCase());
-    if (name.length > 1 && !KEYS[event.key] && !/^f\d+$/.test(name)) return;
+  press(event, name) {
+    this.sendEscape();
     this.sendClick();
     this.sendTyped();
     const held = [event.ctrlKey && "ctrl", event.altKey && "alt", event.shiftKey && "shift", event.metaKey && "win"];
