@@ -155,13 +155,11 @@ class TryoutChanged(Wire):
     """The screen now; None where it did not change since the last such event."""
 
 
-def on_screen(action: SingleAction, screen: tuple[int, int]) -> SingleAction:
+def on_screen(action: Action, screen: tuple[int, int]) -> Action:
     """The action with every place on the screen (width, height): the nearest pixel of it."""
-    places = dict.fromkeys(("x", "to_x"), screen[0]) | dict.fromkeys(("y", "to_y"), screen[1])
-    found = {name: side for name, side in places.items() if name in type(action).model_fields}
-    return action.model_copy(
-        update={name: min(max(getattr(action, name), 0), side - 1) for name, side in found.items()}
-    )
+    if isinstance(action, Several):
+        return Several(actions=tuple(_placed(one, screen) for one in action.actions))
+    return _placed(action, screen)
 
 
 def _excess(action: SingleAction) -> str:
@@ -203,3 +201,9 @@ def _without_controls(text: str) -> str:
     if found is not None:
         raise ValueError(f"the text holds the character U+{ord(found):04X}, which no keyboard types; leave it out")
     return text
+
+
+def _placed(action: SingleAction, screen: tuple[int, int]) -> SingleAction:
+    sides = {"x": screen[0], "to_x": screen[0], "y": screen[1], "to_y": screen[1]}
+    named = [name for name in sides if name in type(action).model_fields]
+    return action.model_copy(update={name: min(max(getattr(action, name), 0), sides[name] - 1) for name in named})
