@@ -42,7 +42,8 @@ const look = throttled(async () => {
     if (answer.ok) show(await answer.json());
     else if (answer.status === 404) trouble("This try-out is not there any more: nobody kept it, or you left its team.");
   } catch {
-    trouble("The console cannot be reached; what you see is from before. It is asked again by itself.");
+    put("sentence", "The console cannot be reached; what you see is from before. It is asked again by itself.");
+    part("sentence").classList.add("warned");
   }
 }, LOOK_EVERY_MS);
 
@@ -70,12 +71,11 @@ function showState() {
   holder.dataset.state = state;
   holder.replaceChildren(icon(ended ? status : standing.icon), " ", part("word"));
   put("word", ended ? status[0].toUpperCase() + status.slice(1) : word);
-  put("sentence", ended || !state ? reason : sentence);
+  put("sentence", silent && !ended ? silence(silent) : ended || !state ? reason : sentence);
+  part("sentence").classList.toggle("warned", Boolean(silent) && !ended);
   put("no-screen-words", ended ? "No screenshot is here." : reason || sentence);
   const bad = ended && status === "failed";
-  if (bad) trouble(`It failed: ${reason} Begin another one when the cause is mended; what was recorded is still here.`, "bad");
-  else if (silent) trouble(`Nothing was heard of the engine for ${duration(silent)}; what you see is from before. What you direct waits for it.`);
-  else trouble("");
+  trouble(bad ? `It failed: ${reason} Begin another one when the cause is mended; what was recorded is still here.` : "");
   part("frame-box").toggleAttribute("data-stale", Boolean(silent) && !ended);
   put("instruction", standing.instruction || "The task's own.");
   part("judged").hidden = standing.judged;
@@ -122,10 +122,14 @@ function put(name, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
-function trouble(words, tone = "warn") {
+/** Said where a sentence stands anyway: nothing may move under somebody's mouse. */
+function silence(seconds) {
+  return `Nothing was heard of the engine for ${duration(seconds)}; what you see is from before. What you direct waits for it.`;
+}
+
+function trouble(words) {
   const banner = part("trouble");
   banner.hidden = !words;
-  banner.className = `banner ${tone}`;
   const line = banner.querySelector("p");
   if (line.textContent !== words) line.textContent = words;
 }
@@ -141,7 +145,7 @@ function showMouse(has) {
   part("frame-box").toggleAttribute("data-mine", has);
   screen.box.toggleAttribute("data-mine", has);
   if (has) screen.draw(null);
-  part("mouse-line").hidden = !has;
+  part("mouse-line").toggleAttribute("data-off", !has);
   const button = root.querySelector("[data-take]");
   button.setAttribute("aria-pressed", String(has));
   if (!has) button.focus({ preventScroll: true });

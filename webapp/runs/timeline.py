@@ -141,6 +141,13 @@ def _alert_over(data: Data) -> TimelineLine:
     return TimelineLine(icon="bell", text=f"Over: {data.get('title', '')}", tone="good")
 
 
+def _control(data: Data) -> TimelineLine:
+    before = data.get("before")
+    return TimelineLine(
+        icon="key", text=f"{data.get('by', '')} took over the control{f' from {before}' if before else ''}"
+    )
+
+
 TELLERS: dict[str, Callable[[Data], TimelineLine]] = {
     "StatusChanged": _status,
     "PauseRequested": _pause,
@@ -157,4 +164,5 @@ TELLERS: dict[str, Callable[[Data], TimelineLine]] = {
     "PreflightFailed": _preflight_failed,
     "AlertRaised": _alert,
     "AlertEnded": _alert_over,
+    "TryoutControl": _control,
 }

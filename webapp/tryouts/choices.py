@@ -71,10 +71,13 @@ class TaskSet:
         return self.source.rstrip("/").rpartition("/")[2] or self.source
 
 
-def weights_visible_to(person: Person, team: Team) -> list[Weights]:
-    """The team's newest checkpoints that a try-out can begin with."""
+def weights_visible_to(person: Person, team: Team, wanted: str = "") -> list[Weights]:
+    """The team's newest checkpoints that a try-out can begin with; the one of the id `wanted` also if it is older."""
     rows = Checkpoint.objects.filter(run__in=runs_of_team_visible_to(person, team), run__is_example=False)
-    newest = list(rows.exclude(export_path="").select_related("run").order_by("-saved_at")[:MOST_CHECKPOINTS])
+    usable = rows.exclude(export_path="").select_related("run").order_by("-saved_at")
+    newest = list(usable[:MOST_CHECKPOINTS])
+    if wanted.isascii() and wanted.isdigit() and len(wanted) < 19 and all(str(row.pk) != wanted for row in newest):
+        newest += list(usable.filter(pk=int(wanted)))
     measured = _measured({row.run_id for row in newest})
     return [_weights(row, measured) for row in newest]
 

@@ -6,13 +6,14 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from webapp.accounts.models import Role, User
 from webapp.accounts.permissions import require_role
 from webapp.accounts.services import record
 from webapp.bulk import clean_text
-from webapp.runs.models import Run
+from webapp.runs.models import ENDED_STATUSES, Run, RunKind
 from webapp.runs.services.control import locked
 from webapp.tryouts.models import Tryout
 from webapp.tryouts.services.directing import TryoutRefused
@@ -50,8 +51,13 @@ def unkeep(*, run: Run, actor: User, ip: str | None = None) -> None:
         record(action="tryout.not_kept", subject=run, actor=actor, team=run.team, ip=ip)
 
 
+def runs_due(now: datetime) -> QuerySet[Run]:
+    """Runs of try-outs that nobody kept and that ended a day ago."""
+    loose = Tryout.objects.filter(kept_at=None).values("run")
+    ended = Run.objects.filter(status__in=ENDED_STATUSES, finished_at__lte=now - STAYS_FOR, is_example=False)
+    return ended.filter(kind=RunKind.TRY, pk__in=loose).select_related("team")
+
+
 def is_due(run: Run, now: datetime) -> bool:
     """Whether a run is a try-out that nobody kept and that ended a day ago."""
-    if run.is_example or not run.has_ended or run.finished_at is None or run.finished_at > now - STAYS_FOR:
-        return False
-    return Tryout.objects.filter(run=run, kept_at=None).exists()
+    return runs_due(now).filter(pk=run.pk).exists()

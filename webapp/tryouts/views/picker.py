@@ -74,7 +74,7 @@ def _start(request: PersonRequest, team: Team) -> HttpResponse:
 
 
 def _chosen(request: PersonRequest, team: Team, words: QueryDict) -> Chosen:
-    weights = weights_visible_to(request.user, team)
+    weights = weights_visible_to(request.user, team, words.get("checkpoint", ""))
     return read_chosen(words.dict(), weights, task_sets_visible_to(request.user, team))
 
 
@@ -83,7 +83,7 @@ def _page(request: PersonRequest, team: Team, chosen: Chosen, status: int = 200)
         "section": "runs",
         "tab": "try",
         "chosen": chosen,
-        "weights": weights_visible_to(request.user, team),
+        "weights": weights_visible_to(request.user, team, str(chosen.checkpoint.pk) if chosen.checkpoint else ""),
         "kinds": kinds(),
         "agents": [(name, words) for name, (words, _) in AGENTS.items()],
         "tryouts": tryouts_visible_to(request.user, team),

@@ -1,4 +1,4 @@
-"""What only a browser can tell of a try-out: the mouse and the keyboard go to the desktop, and come back to the page."""
+"""What only a browser can tell of a try-out: mouse and keyboard go to the desktop, and come back to the page."""
 
 from __future__ import annotations
 
