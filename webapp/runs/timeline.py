@@ -142,10 +142,8 @@ def _alert_over(data: Data) -> TimelineLine:
 
 
 def _control(data: Data) -> TimelineLine:
-    before = data.get("before")
-    return TimelineLine(
-        icon="key", text=f"{data.get('by', '')} took over the control{f' from {before}' if before else ''}"
-    )
+    text = f"{data.get('by', '')} took over the control"
+    return TimelineLine(icon="key", text=f"{text} from {data['before']}" if data.get("before") else text)
 
 
 TELLERS: dict[str, Callable[[Data], TimelineLine]] = {
