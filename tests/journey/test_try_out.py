@@ -54,7 +54,7 @@ def test_a_try_out_is_begun_watched_directed_and_scored(console: Console, page: 
     page.get_by_role("button", name="End it").click()
     expect(page.locator("[data-part=state]")).to_contain_text("Finished", timeout=DONE_MS)
 
-    folder = evidence.run_folder(console.data)
+    folder = console.data / "runs" / page.url.rstrip("/").rpartition("/")[2]
     (ended,) = evidence.events(folder, "EpisodeEnded")
     assert ended["score"] is not None
     told = evidence.events(folder, "EpisodeStepTaken")
