@@ -153,8 +153,7 @@ class Directed:
                 return await self._by_hand(said, course, hands)
             case Instruct():
                 course.instruct(said.text)
-                if self._stuck is EndedBy.CONTEXT_FULL:
-                    self._stuck, self._note = None, ""
+                self._stuck, self._note = None, ""
             case Restart():
                 return self._again(said, course)
             case Finish():

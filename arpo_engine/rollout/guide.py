@@ -1,4 +1,4 @@
-"""Who decides what comes next in an episode: its agent alone, or a person beside it. Between two turns a guide is asked.
+"""Who decides what comes next in an episode: its agent alone, or a person beside it, who is asked between two turns.
 
 Knows the course of an episode; knows no lease, no generator and no console.
 """
@@ -27,7 +27,7 @@ class Course:
     told: int = 0
     """Steps that were told, people's among them."""
     actions: int = 0
-    """Of the agent, carried out or tried; a reply may hold several."""
+    """Of the agent, carried out or tried, since it was told what to do; a reply may hold several."""
     last_action: SingleAction | None = None
     format_reward: float = 0.0
     seen: Observation | None = None
@@ -52,6 +52,7 @@ class Course:
         seed = seed_of(self.plan.seed, "instruct", self.told)
         self.plan = replace(self.plan, task=task, seed=seed, judged=self.plan.judged and own)
         self.forgotten = len(self.steps)
+        self.actions = 0
         self.begins_anew = True
 
 

@@ -9,8 +9,8 @@ from arpo_engine.contract.outcomes import EndedBy
 from arpo_engine.contract.tryouts import Restart
 
 HELD = {
-    EndedBy.OUT_OF_STEPS: "the agent has taken all the actions that it may take (tryout.max_steps); go on by hand, "
-    "finish, or restart",
+    EndedBy.OUT_OF_STEPS: "the agent has taken all the actions that it may take (tryout.max_steps); give it another "
+    "instruction, go on by hand, finish, or restart",
     EndedBy.CONTEXT_FULL: "the agent's context is full; give it another instruction, which begins a new one, go on by "
     "hand, finish, or restart",
     EndedBy.UNREADABLE_REPLY: "the agent's reply could not be read, and nothing was done; step asks for another one",

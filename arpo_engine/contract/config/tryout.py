@@ -27,4 +27,5 @@ class TryoutConfig(Strict):
     top_p: float = Field(1.0, gt=0, le=1)
     """Sample from the likeliest tokens that together have this probability."""
     max_steps: int | None = Field(None, ge=1)
-    """Actions that the agent may take in an episode; what you do yourself is not counted. None: rollout.max_steps."""
+    """Actions that the agent may take for one instruction; what you do yourself is not counted. None:
+    rollout.max_steps."""
