@@ -149,15 +149,19 @@ def _base(chosen: Chosen) -> dict[str, Any] | None:
     tree["agent"] = AGENTS[chosen.agent][1]
     if chosen.model == "path":
         if not chosen.path:
-            chosen.errors["path"] = "is empty; give a folder where runs run, or a name of the hub such as owner/model"
+            chosen.errors["path"] = (
+                "the folder or name is empty; give a folder where runs run, or a name of the hub: owner/model"
+            )
             return None
         tree["model"] |= {"path": chosen.path}
         tree["generator"] = {"kind": chosen.sampler, "max_new_tokens": 500}
         return tree
     if not chosen.server or not chosen.server_model:
         empty = "server" if not chosen.server else "server_model"
-        cures = {"server": "give its address up to /v1", "server_model": "give the model's name at the server"}
-        chosen.errors[empty] = f"is empty; {cures[empty]}"
+        chosen.errors[empty] = {
+            "server": "the server's address is empty; give it up to /v1",
+            "server_model": "the model's name at the server is empty; the server lists it at /v1/models",
+        }[empty]
         return None
     server = {"base_urls": [chosen.server], "model": chosen.server_model, "api_key_env": chosen.key_env}
     tree["generator"] = {"kind": "openai", **server}

@@ -26,9 +26,9 @@ FIELDS = {"instruct": ("text",), "restart": ("task", "instruction")}
 
 @require_POST
 @signed_in
-def direct(request: PersonRequest, run_id: str) -> HttpResponse:
+def direct(request: PersonRequest, try_id: str) -> HttpResponse:
     """Send a direction; the answer is how the try-out stands, with the direction among what is on its way."""
-    tryout = visible_tryout(request, run_id)
+    tryout = visible_tryout(request, try_id)
     try:
         words = words_of(request.POST)
         services.direct(run=tryout.run, actor=request.user, words=words, ip=_ip(request))
@@ -41,9 +41,9 @@ def direct(request: PersonRequest, run_id: str) -> HttpResponse:
 
 @require_POST
 @signed_in
-def take_over(request: PersonRequest, run_id: str) -> HttpResponse:
+def take_over(request: PersonRequest, try_id: str) -> HttpResponse:
     """Have the control from now on."""
-    tryout = visible_tryout(request, run_id)
+    tryout = visible_tryout(request, try_id)
     try:
         said = services.take_over(run=tryout.run, actor=request.user, ip=_ip(request))
     except PermissionRefused as refusal:
@@ -55,9 +55,9 @@ def take_over(request: PersonRequest, run_id: str) -> HttpResponse:
 
 @require_POST
 @signed_in
-def keep(request: PersonRequest, run_id: str) -> HttpResponse:
+def keep(request: PersonRequest, try_id: str) -> HttpResponse:
     """Keep it in the history with a note, or let it go with time again."""
-    tryout = visible_tryout(request, run_id)
+    tryout = visible_tryout(request, try_id)
     try:
         if request.POST.get("keep") == "no":
             services.unkeep(run=tryout.run, actor=request.user, ip=_ip(request))

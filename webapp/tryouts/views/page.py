@@ -13,9 +13,9 @@ from webapp.tryouts.selectors import standing_of, tryout_visible_to
 
 @require_safe
 @signed_in
-def tryout(request: PersonRequest, run_id: str) -> HttpResponse:
+def tryout(request: PersonRequest, try_id: str) -> HttpResponse:
     """The page."""
-    row = visible_tryout(request, run_id)
+    row = visible_tryout(request, try_id)
     context = {
         "section": "runs",
         "tryout": row,
@@ -28,16 +28,16 @@ def tryout(request: PersonRequest, run_id: str) -> HttpResponse:
 
 @require_safe
 @signed_in
-def state(request: PersonRequest, run_id: str) -> JsonResponse:
+def state(request: PersonRequest, try_id: str) -> JsonResponse:
     """How it stands now."""
-    response = JsonResponse(standing_of(request.user, visible_tryout(request, run_id)))
+    response = JsonResponse(standing_of(request.user, visible_tryout(request, try_id)))
     response["Cache-Control"] = "no-store"
     return response
 
 
-def visible_tryout(request: PersonRequest, run_id: str) -> Tryout:
+def visible_tryout(request: PersonRequest, try_id: str) -> Tryout:
     """The try-out of the address, for somebody who may see it."""
-    row = tryout_visible_to(request.user, run_id)
+    row = tryout_visible_to(request.user, try_id)
     if row is None:
         raise Http404("There is no such try-out, or it belongs to a team that you are not in.")
     return row
