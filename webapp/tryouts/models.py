@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from datetime import timedelta
+from typing import ClassVar, Final
 
 from django.db import models
 from django.utils import timezone
 
 from webapp.accounts.models import User
 from webapp.runs.models import Run
+
+STAYS_FOR: Final = timedelta(days=1)
+"""After its end, unless somebody keeps it."""
 
 
 class Tryout(models.Model):

@@ -15,8 +15,7 @@ from webapp.episodes.models import Episode, Step
 from webapp.episodes.words import action_icon, action_words, outcome_of
 from webapp.runs.access import run_visible_to, runs_visible_to
 from webapp.runs.models import Run, RunAttempt, RunKind
-from webapp.tryouts.models import Direction, Tryout
-from webapp.tryouts.services.keeping import STAYS_FOR
+from webapp.tryouts.models import STAYS_FOR, Direction, Tryout
 from webapp.tryouts.words import direction_words, state_words
 
 STALE_AFTER_S: Final = 5.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from django.db import transaction
@@ -15,10 +15,9 @@ from webapp.accounts.services import record
 from webapp.bulk import clean_text
 from webapp.runs.models import ENDED_STATUSES, Run, RunKind
 from webapp.runs.services.control import locked
-from webapp.tryouts.models import Tryout
+from webapp.tryouts.models import STAYS_FOR, Tryout
 from webapp.tryouts.services.directing import TryoutRefused
 
-STAYS_FOR: Final = timedelta(days=1)
 MOST_LETTERS: Final = 2000
 
 
