@@ -3,7 +3,7 @@
 const WHOLE = /^-?\d+$/;
 const FIELDS = {
   click: ["place"], double: ["place"], right: ["place"], middle: ["place"], move: ["place"], drag: ["place", "to"],
-  up: ["place"], down: ["place"], type: ["text"], keys: ["keys"], wait: [],
+  up: ["place"], down: ["place"], type: ["text"], keys: ["keys"], wait: [], fail: [],
 };
 
 /** Let the form send actions; what is missing gets the focus. */
@@ -29,6 +29,7 @@ export function startByHand(form, act) {
       case "down": return { kind: "scroll", ...place, direction: "down" };
       case "type": return { kind: "type", text: field("text").value };
       case "keys": return { kind: "hotkey", keys: keysOf(field("keys").value) };
+      case "fail": return { kind: "fail" };
       default: return { kind: "wait" };
     }
   }

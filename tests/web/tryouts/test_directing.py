@@ -36,7 +36,7 @@ def test_a_click_reaches_the_engine_once_and_is_settled_when_it_says_so(runner: 
     again, _ = ingest(engine.attempt, [])
 
     assert [(one.number, one.kind, one.by) for one in answer.directions] == [(1, "act", "ruth")]
-    assert answer.directions[0].action.model_dump() == {"kind": "click", "x": 30, "y": 20, "button": "left", "count": 1}  # type: ignore[union-attr]
+    assert answer.directions[0].action.model_dump() == {"kind": "click", "x": 30, "y": 20, "button": "left", "count": 1}
     assert again.directions == answer.directions
     engine.say(changed(taken=1))
     settled, _ = ingest(engine.attempt, [])

@@ -7,7 +7,7 @@ from django.db import transaction
 from arpo_engine.contract.config import RunConfig
 from webapp.accounts.models import Team, User
 from webapp.runs.errors import RunRefused
-from webapp.runs.models import Checkpoint, Run, RunKind
+from webapp.runs.models import Checkpoint, Run
 from webapp.runs.services.creation import MadeBy, create_run
 from webapp.tryouts.models import Tryout
 
@@ -25,7 +25,7 @@ def start_tryout(
         PermissionRefused: the person is no runner of the team, or may not use that model or server.
         RunRefused: it is no config of a try-out.
     """
-    if config.kind != RunKind.TRY:
+    if config.kind != "try":
         raise RunRefused(f"The settings are of a run of kind {config.kind}; a try-out has kind try.")
     run = create_run(
         owner=owner,
