@@ -101,7 +101,9 @@ class VllmGenerator:
         try:
             said = await self._fleet.ask(prompt.episode_id, lambda held: self._asking(prompt, sampling, context, held))
         except asyncio.CancelledError:
+            # Nobody knows how much of it the engine has heard, so it is told everything with the next turn.
             context.ids, context.frames = before
+            self._fleet.forget(prompt.episode_id)
             raise
         context.ids += said.ids
         self._read += said.prompt_tokens

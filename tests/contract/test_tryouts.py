@@ -1,4 +1,4 @@
-"""What a person may say to a try-out: each direction crosses the wire, and what no hand would do is refused in words."""
+"""What people may say to a try-out: each direction crosses the wire, and what no hand would do is refused in words."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SAID = [
     OneStep(number=3, by="anna"),
     Act(number=4, by="anna", action=TypeText(text="Grüße, 世界 🎉\n")),
     Act(number=5, by="anna", action=Several(actions=(Click(x=1, y=2), TypeText(text="a")))),
-    Instruct(number=6, by="anna", text="Öffne den Ordner"),
+    Instruct(number=6, by="anna", text="Öffne die Datei 世界"),
     Restart(number=7, by="anna", task="t", instruction=""),
     Finish(number=8, by="anna"),
 ]

@@ -54,7 +54,9 @@ def _moved(data: Data) -> TimelineLine:
 
 def _started(data: Data) -> TimelineLine:
     text = f"The engine started: {data.get('total_steps', 0)} steps, {data.get('desktops', 0)} desktops"
-    if data.get("resumed_from_step") is not None and data.get("run_kind") == "evaluate":
+    if data.get("run_kind") == "try":
+        text = "The engine started: one agent on one desktop, as people direct it"
+    elif data.get("resumed_from_step") is not None and data.get("run_kind") == "evaluate":
         text = "The engine goes on from what earlier attempts have finished"
     elif data.get("resumed_from_step") is not None:
         text = f"The engine goes on from the checkpoint of step {data['resumed_from_step']}"

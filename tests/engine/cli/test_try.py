@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 import signal
 import subprocess
@@ -186,8 +185,8 @@ def test_a_click_on_the_page_is_seen_on_its_screen_within_a_moment(tmp_path: Pat
         waits.append(time.monotonic() - begun)
     page.say("finish")
     assert engine.wait(60) == 0
-    print("seconds from a click to its screenshot:", json.dumps([round(wait, 2) for wait in waits]))
-    assert sorted(waits)[1] < 3.0  # about 0.4 s on a machine with nothing else to do
+    # Measured: 0.2 to 0.4 s, with a load of 8 on two cores; a heartbeat of all other runs would be 5 s.
+    assert sorted(waits)[1] < 3.0, f"seconds from a click to its screenshot: {waits}"
     assert [event["event"]["by"] for _, event in sorted(console.events.items()) if "by" in event["event"]] == [
         "anna"
     ] * 3

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 
 import pytest
 
 from arpo_engine.contract.actions import Click, Fail, Finished, Several, TypeText
 from arpo_engine.contract.errors import ContextFull, DesktopLost, GeneratorLost
+from arpo_engine.contract.events import EpisodeStarted
 from arpo_engine.contract.outcomes import EndedBy, Fault
 from arpo_engine.contract.tryouts import Act, Finish, Go, Hold, Instruct, OneStep, Restart
 from arpo_engine.desktops.host import Act as Ask
@@ -128,7 +130,7 @@ def test_a_reply_under_way_is_dropped_when_somebody_takes_over(said: type) -> No
         await tryout.until(lambda: any(not step.by for step in tryout.steps))
         tryout.say(Finish)
 
-    tryout, trajectory, _ = play(script, "click")
+    _, trajectory, _ = play(script, "click")
     assert len(trajectory.steps) == 1
     assert trajectory.steps[0].prompt_ids == (1, 1, 1)  # as if nobody had been asked before
 
@@ -284,6 +286,23 @@ def test_a_stop_ends_it_whatever_it_is_at(thinks: bool) -> None:
     assert tryout.generator.dropped == int(thinks)
 
 
+def test_a_stop_is_heard_while_a_desktop_is_still_being_made_ready() -> None:
+    async def main() -> Tryout:
+        tryout, never = Tryout(), asyncio.Event()
+        tryout.desktops.wait = lambda index, request: never
+        course = asyncio.ensure_future(tryout.guide.through(tryout.plan, tryout.runner.run))
+        await tryout.until(lambda: any(isinstance(event, EpisodeStarted) for event in tryout.sink.events))
+        tryout.halted = True
+        with pytest.raises(asyncio.CancelledError):
+            await course
+        await tryout.pool.close()
+        return tryout
+
+    tryout = asyncio.run(main())
+    assert [event.ended_by for event in tryout.ended] == [EndedBy.CANCELLED]
+    assert {event.state for event in tryout.told} == {"starting"}
+
+
 def test_a_restart_ends_the_episode_without_a_score_and_says_what_comes() -> None:
     async def script(tryout: Tryout) -> None:
         tryout.say(Restart, task="t9")
@@ -291,7 +310,7 @@ def test_a_restart_ends_the_episode_without_a_score_and_says_what_comes() -> Non
         assert tryout.now.refused.startswith("there is no task 't9'")
         tryout.say(Restart, task="t2", instruction="")
 
-    tryout, trajectory, parting = play(script)
+    _, trajectory, parting = play(script)
     assert (trajectory.ended_by, trajectory.score, trajectory.note) == (EndedBy.CANCELLED, None, "begun anew by anna")
     assert (parting.kind, parting.task_id, parting.instruction) == ("again", "t2", "")
 
