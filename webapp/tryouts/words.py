@@ -14,7 +14,7 @@ STATES: Final[dict[str, tuple[str, str, str]]] = {
     "thinking": ("wait", "Thinking", "The agent looks at the screen and decides."),
     "acting": ("click", "Acting", "An action is carried out."),
     "scoring": ("gauge", "Scoring", "The task's evaluator looks at the desktop."),
-    "over": ("finished", "Over", "The try-out has ended."),
+    "over": ("finished", "Episode over", "Start over on a fresh desktop, or end the try-out."),
 }
 """Icon, word and a sentence of each state that the engine tells."""
 CUT: Final = 80

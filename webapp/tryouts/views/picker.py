@@ -75,7 +75,7 @@ def _start(request: PersonRequest, team: Team) -> HttpResponse:
 
 def _chosen(request: PersonRequest, team: Team, words: QueryDict) -> Chosen:
     weights = weights_visible_to(request.user, team, words.get("checkpoint", ""))
-    return read_chosen({name: words[name] for name in words}, weights, task_sets_visible_to(request.user, team))
+    return read_chosen({name: str(words[name]) for name in words}, weights, task_sets_visible_to(request.user, team))
 
 
 def _page(request: PersonRequest, team: Team, chosen: Chosen, status: int = 200) -> HttpResponse:

@@ -118,7 +118,7 @@ def test_escape_once_is_a_key_and_twice_gives_the_mouse_back(page: Page, person:
     assert len(given()) == 1
 
 
-def test_everything_can_be_done_without_a_mouse(page: Page, person: User, team: Team) -> None:
+def test_everything_can_be_done_without_a_mouse(page: Page, problems: list[str], person: User, team: Team) -> None:
     engine = begun(person, team)
     page.goto(f"/try/{engine.run.pk}/")
     live(page)
@@ -131,6 +131,7 @@ def test_everything_can_be_done_without_a_mouse(page: Page, person: User, team: 
     page.get_by_label("x", exact=True).fill("900")
     page.get_by_role("button", name="Do it").press("Enter")
     expect(page.get_by_text("x is 900, and the screen has 224 pixels")).to_be_visible()
+    problems.clear()  # the browser's own words for an answer of 422
     page.get_by_label("Do", exact=True).select_option("keys")
     page.get_by_role("button", name="Do it").press("Enter")
     expect(page.locator("#hand-keys")).to_be_focused()
@@ -216,6 +217,26 @@ def test_it_ends_is_kept_and_an_engine_that_falls_silent_is_told_of(page: Page, 
     assert Tryout.objects.get().note == "It loops at the dialog"
 
 
+def test_what_is_chosen_shows_its_fields_and_tasks_that_fit(page: Page, person: User, team: Team) -> None:
+    page.goto("/try/")
+    expect(page.get_by_label("Address")).to_be_hidden()
+    page.get_by_role("radio", name="A server").check()
+    expect(page.get_by_label("Address")).to_be_visible()
+    expect(page.get_by_label("Speaks as")).to_be_visible()
+    page.get_by_role("radio", name="The shipped model").check()
+    expect(page.get_by_label("Speaks as")).to_be_hidden()
+    page.get_by_role("radio", name="Real applications, here").check()
+    expect(page.get_by_label("Tasks")).to_have_value("configs/tasks/desk_basics")
+    expect(page.get_by_label("Task", exact=True).locator("optgroup[label=gimp]")).to_be_attached()
+    page.get_by_role("radio", name="Pocket").check()
+    expect(page.get_by_label("Tasks")).to_have_value("configs/tasks/pocket")
+    page.get_by_label("Words of your own").fill("Open Mail")
+    page.get_by_role("button", name="Try it").click()
+    expect(page.get_by_role("heading", level=1, name="Try: the shipped model")).to_be_visible()
+    expect(page.get_by_role("button", name="One step")).to_be_disabled()
+    expect(page.locator("[data-part=sentence]")).to_have_text("Waiting for a free place")
+
+
 def test_the_pages_fit_a_phone_and_a_desk_in_light_and_dark(page: Page, person: User, team: Team) -> None:
     engine = begun(person, team)
     for index in range(4):
@@ -225,7 +246,7 @@ def test_the_pages_fit_a_phone_and_a_desk_in_light_and_dark(page: Page, person: 
     for name, size in (("phone", PHONE), ("desk", DESK)):
         page.set_viewport_size(size)  # type: ignore[arg-type]
         for theme in ("light", "dark"):
-            page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+            page.emulate_media(color_scheme=theme)
             for what, address in (("live", f"/try/{engine.run.pk}/"), ("begin", "/try/")):
                 page.goto(address)
                 page.wait_for_load_state("networkidle")
