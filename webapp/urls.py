@@ -13,6 +13,7 @@ urlpatterns = [
     path("", include("webapp.analysis.urls")),
     path("", include("webapp.alerts.urls")),
     path("", include("webapp.storage.urls")),
+    path("", include("webapp.tryouts.urls")),
     path("", include("webapp.episodes.urls")),
     path("", include("webapp.fleet.urls")),
     path("", include("webapp.metrics.urls")),

@@ -101,6 +101,7 @@ def _step(run: Run, step: Step, pictures: dict[str, Picture]) -> dict[str, Any]:
         "version": step.weight_version,
         "generate_s": step.generate_s,
         "act_s": step.act_s,
+        "by": step.by,
     }
 
 

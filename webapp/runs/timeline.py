@@ -147,6 +147,11 @@ def _alert_over(data: Data) -> TimelineLine:
     return TimelineLine(icon="bell", text=f"Over: {data.get('title', '')}", tone="good")
 
 
+def _control(data: Data) -> TimelineLine:
+    text = f"{data.get('by', '')} took over the control"
+    return TimelineLine(icon="key", text=f"{text} from {data['before']}" if data.get("before") else text)
+
+
 TELLERS: dict[str, Callable[[Data], TimelineLine]] = {
     "StatusChanged": _status,
     "PauseRequested": _pause,
@@ -163,4 +168,5 @@ TELLERS: dict[str, Callable[[Data], TimelineLine]] = {
     "PreflightFailed": _preflight_failed,
     "AlertRaised": _alert,
     "AlertEnded": _alert_over,
+    "TryoutControl": _control,
 }

@@ -25,6 +25,7 @@ EVENT_DAYS: Final = 30
 FRAME_DAYS: Final = 90
 BULKY_KINDS: Final = (
     "EpisodeStarted", "EpisodeStepTaken", "EpisodeEnded", "MetricsLogged", "HostSampled", "StepFinished", "LogWritten",
+    "TryoutChanged", "TryoutDirected",
 )  # fmt: skip
 """Kinds that the page needs while a run is live; the timeline's own kinds stay."""
 

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from tests.web.builders import make_person, make_team
 from tests.web.pages.factories import rich_run
+from tests.web.pages.tryouts import begun
 from webapp.accounts.models import Membership, Role, Team, User
 from webapp.accounts.services import create_api_token
 from webapp.alerts.models import Alert
@@ -22,6 +23,7 @@ from webapp.runs.models import Checkpoint, Run, SavedView
 from webapp.runs.planning_models import Sweep
 from webapp.runs.services.schedules import create_schedule
 from webapp.runs.services.team_presets import save_preset
+from webapp.tryouts.models import Tryout
 
 SECRET = "Moonlight"
 """A word in the names of what belongs to the team; a stranger must never read it."""
@@ -63,6 +65,7 @@ def make_world() -> World:
     rich_run(stranger, blues, "Daylight run", steps=1)
     make_plans(team, admin, run)
     make_alerts(team, run)
+    begun(runner, team, instruction=f"{SECRET} words")
     above = User.objects.create_superuser("root", password="correct horse battery")
     people = {"stranger": stranger, "runner": runner, "admin": admin, **others, "console admin": above}
     sessions = {NOBODY: "", **{role: sign_in(person) for role, person in people.items()}}
@@ -98,6 +101,7 @@ VALUES: dict[str, Callable[[World], Any]] = {
     "view_id": lambda world: SavedView.objects.values_list("pk", flat=True)[0],
     "which": lambda world: "views",
     "run_id": lambda world: world.run.pk,
+    "try_id": lambda world: Tryout.objects.get(run__team=world.team).run_id,
     "key": lambda world: Episode.objects.filter(run=world.run).values_list("key", flat=True)[0],
     "group_key": lambda world: Group.objects.filter(run=world.run).values_list("key", flat=True)[0],
     "sha256": lambda world: Frame.objects.filter(run=world.run).values_list("sha256", flat=True)[0],
