@@ -13,6 +13,7 @@ import plotly.graph_objects as go
 from webapp.analysis.curves import Band, Placed, band_of
 from webapp.analysis.figures import described_as
 from webapp.analysis.strokes import Stroke
+from webapp.counted import counted
 from webapp.drawn import Drawn
 from webapp.figure_style import LEGEND, thinned
 from webapp.figure_text import as_label
@@ -73,7 +74,7 @@ def draw_groups(subject: Subject, lines: Sequence[RunLine], view: View) -> Drawn
     table = []
     for name, placed in members.items():
         band = band_of(placed)
-        label = f"{name} ({len(placed)} run{'' if len(placed) == 1 else 's'})"
+        label = f"{name} ({counted(len(placed), 'run')})"
         if len(placed) > 1:
             traces.append({**_styled("band", label, strokes[name], subject.percent), **_outline(band)})
         told = [[spread, runs] for spread, runs in zip(band.spread, band.runs, strict=True)]

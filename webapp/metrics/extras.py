@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import plotly.graph_objects as go
 
+from webapp.counted import counted
 from webapp.figure_style import GREEN, ORANGE, PURPLE, SKY, VERMILLION
 from webapp.metrics.axes import Ruler
 from webapp.metrics.columns import Columns
@@ -55,7 +56,7 @@ def shade(layout: dict[str, Any], gaps: Sequence[Span]) -> list[str]:
                 "fillcolor": SHADE, "line": {"width": 0}, "layer": "below",
             }
         )  # fmt: skip
-    return [f"{len(spans)} gap{'' if len(spans) == 1 else 's'} shaded"] if spans else []
+    return [f"{counted(len(spans), 'gap')} shaded"] if spans else []
 
 
 def add_marks(

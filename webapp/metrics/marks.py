@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, NamedTuple
 
+from webapp.counted import counted
 from webapp.metrics.columns import Curve
 from webapp.metrics.series import StepRange
 from webapp.runs.models import Run, RunEvent
@@ -78,7 +79,7 @@ def _rescues(curve: Curve) -> list[Mark]:
 
 def _rescued(groups: float, first: int, last: int) -> str:
     number = round(groups)
-    what = f"replay rescued {number} group{'' if number == 1 else 's'}"
+    what = f"replay rescued {counted(number, 'group')}"
     return what if first == last else f"{what} in steps {first} to {last}"
 
 

@@ -41,7 +41,7 @@ class Preset:
         if self.config is None:
             return ""
         limits = self.config.limits
-        steps = f"{limits.steps} step{'' if limits.steps == 1 else 's'}"
+        steps = counted(limits.steps, "step")
         return f"at most {limits.minutes:g} min, {steps}" if limits.minutes else steps
 
     def tree(self) -> dict[str, Any]:

@@ -126,7 +126,7 @@ def _rescued(data: Data) -> TimelineLine:
     text = f"Replay rescued {data.get('task_id')} at step {data.get('step', 0)} with a success of step "
     text += f"{source.get('source_step')}, {source.get('source_episode_id')}"
     if source.get("age_steps") is not None:
-        text += f", {source['age_steps']} step{'' if source['age_steps'] == 1 else 's'} old"
+        text += f", {counted(source['age_steps'], 'step')} old"
     if source.get("advantage_before") is not None and first.get("advantage") is not None:
         text += f": advantage {_signed(source['advantage_before'])} → {_signed(first['advantage'])}"
     if len(injected) > 1:

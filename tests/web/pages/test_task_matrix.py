@@ -198,7 +198,7 @@ def test_a_query_that_finds_no_run_says_so_and_leads_back(as_runner: Client, old
 
 @pytest.mark.parametrize(
     ("query", "words"),
-    [("status:<b>", "&lt;b&gt;"), ("succes>0.5", "Use success"), ('"open', "This query cannot be read"),
+    [("status:<b>", "&lt;b&gt;"), ("helt_out>0.5", "Use held_out"), ('"open', "This query cannot be read"),
      ("step:nine", "This query cannot be read"), ("x" * 1200, "This query cannot be read")],
 )  # fmt: skip
 def test_a_query_that_cannot_be_read_is_answered_with_the_place_and_the_cure(

@@ -14,6 +14,7 @@ from arpo_engine.contract.config import RunConfig, explain
 from webapp.accounts.models import Role, Team, User
 from webapp.accounts.permissions import PermissionRefused, require_role
 from webapp.accounts.services import record
+from webapp.counted import counted
 from webapp.runs.cron import CronError, parse_cron, zone_of
 from webapp.runs.errors import RunRefused
 from webapp.runs.grid import Axis, GridError, as_data, cells, from_data
@@ -173,7 +174,7 @@ def _missed(schedule: RunSchedule, was_due: datetime, now: datetime) -> str:
     if (now - was_due).total_seconds() <= LATE_S:
         return ""
     more = parse_cron(schedule.cron).missed_between(was_due, now, zone_of(schedule.zone)) if schedule.cron else 0
-    times = "That time" if not more else f"That and {more} time{'' if more == 1 else 's'} after it"
+    times = "That time" if not more else f"That and {counted(more, 'time')} after it"
     due = f" It was due at {was_due:%Y-%m-%d %H:%M} UTC."
     return f"{due} {times} passed while the console was away, which is made up for by one start."
 

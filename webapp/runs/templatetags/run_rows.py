@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from webapp.counted import counted
 from webapp.runs.history.fields import is_numeric, subject_of
 from webapp.runs.history.groups import Band
 from webapp.runs.history.pages import RunsPage
@@ -60,7 +61,7 @@ def band(of: Band, share: bool = False) -> str:
         return DASH
     scale, unit = (100.0, " %") if share else (1.0, "")
     sd = "" if of.sd is None else f" ± {number(of.sd * scale)}"
-    return f"{number(of.mean * scale)}{sd}{unit} ({of.runs} run{'' if of.runs == 1 else 's'})"
+    return f"{number(of.mean * scale)}{sd}{unit} ({counted(of.runs, 'run')})"
 
 
 @register.simple_tag
