@@ -77,7 +77,8 @@ class TryoutView:
             self._say(f"not done: {event.refused}")
         if event.state in ("holding", "over"):
             note = f" ({event.note})" if event.note else ""
-            self._once(f"{event.state}{note}; the screen is {self._screen}")
+            screen = f"; the screen is {self._screen}" if self._screen.exists() else ""
+            self._once(f"{event.state}{note}{screen}")
         else:
             self._said = ""
 

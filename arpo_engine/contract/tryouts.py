@@ -26,6 +26,7 @@ from arpo_engine.contract.actions import (
 )
 from arpo_engine.contract.base import Wire
 from arpo_engine.contract.frame_refs import FrameRef
+from arpo_engine.contract.keys import Key
 
 FARTHEST: Final = 100_000
 """Pixels from the screen's corner, either way; a place off the screen is taken for the nearest one on it."""
@@ -135,7 +136,7 @@ class TryoutChanged(Wire):
     state: TryoutState
     taken: int = 0
     """Highest number of a direction that was taken, carried out or refused."""
-    episode_id: str = ""
+    episode_id: Key | Literal[""] = ""
     task_id: str = ""
     step: int = 0
     """Steps of the episode so far, people's among them."""

@@ -44,7 +44,7 @@ async def run_tryout(
     Raises:
         TaskError: there is no such task.
     """
-    config = _with_one_desktop(config)
+    config = config.as_it_runs()
     first = _first_task(config)
     async with open_context(config, run_dir=run_dir, attempt=attempt, sink=sink, executor=executor) as context:
         tasks = {task.id: task for task in (*context.train_tasks, *context.held_out_tasks)}
@@ -73,11 +73,6 @@ async def run_tryout(
             task = tasks[parting.task_id or first.id]
             words = _words(plan, task, parting)
             first, plan = task, _plan(config, attempt, plan.step + 1, task, words)
-
-
-def _with_one_desktop(config: RunConfig) -> RunConfig:
-    desktops = config.desktops.model_copy(update={"count": 1, "min_count": None})
-    return config.model_copy(update={"desktops": desktops})
 
 
 def _first_task(config: RunConfig) -> Task:

@@ -12,7 +12,18 @@ from arpo_engine.contract.actions import Click, Drag, Several, TypeText
 from arpo_engine.contract.config import parse_config
 from arpo_engine.contract.errors import ConfigError
 from arpo_engine.contract.events import IngestAnswer
-from arpo_engine.contract.tryouts import Act, Direction, Finish, Go, Hold, Instruct, OneStep, Restart, on_screen
+from arpo_engine.contract.tryouts import (
+    Act,
+    Direction,
+    Finish,
+    Go,
+    Hold,
+    Instruct,
+    OneStep,
+    Restart,
+    TryoutChanged,
+    on_screen,
+)
 
 SAID = [
     Hold(number=1, by="anna"),
@@ -30,6 +41,12 @@ DIRECTION: TypeAdapter[Direction] = TypeAdapter(Direction)
 def test_every_direction_crosses_the_wire() -> None:
     answer = IngestAnswer(directive="run", last_seq=0, directions=SAID)
     assert IngestAnswer.model_validate_json(answer.model_dump_json()).directions == SAID
+
+
+@pytest.mark.parametrize("name", ["a/b", "..", "x" * 81, "a b"])
+def test_an_episode_that_no_address_could_hold_is_refused(name: str) -> None:
+    with pytest.raises(ValidationError, match="can stand in an address"):
+        TryoutChanged(state="holding", episode_id=name)
 
 
 def test_an_older_console_says_nothing() -> None:

@@ -79,6 +79,13 @@ class RunConfig(Strict):
             return "oracle"
         return self.generator.model if isinstance(self.generator, OpenAiGeneratorConfig) else self.model.path
 
+    def as_it_runs(self) -> Self:
+        """The same run with what its kind needs of it: a try-out has one desktop, however many the config names."""
+        if self.kind != "try":
+            return self
+        desktops = self.desktops.model_copy(update={"count": 1, "min_count": None})
+        return self.model_copy(update={"desktops": desktops})
+
     @field_validator("agent", mode="before")
     @classmethod
     def _agent_of_old(cls, value: Any) -> Any:

@@ -66,6 +66,8 @@ class Work:
     """Episodes of tasks.selection before the first step; None where the tasks cannot be counted."""
     measured: int | None
     """Episodes of validation, or of an evaluation; None where the tasks cannot be counted."""
+    directed: bool = False
+    """As many episodes as a person who directs them wants."""
 
     @property
     def episodes(self) -> int:
@@ -142,6 +144,7 @@ def work_of(config: RunConfig, shape: ModelShape | None, tasks: TaskCounts | Non
         rollouts=rollouts,
         tries=_tries(config, tasks),
         measured=_measured(config, tasks),
+        directed=config.kind == "try",
     )
 
 
