@@ -112,6 +112,12 @@ def test_what_does_not_fit_is_told_and_nothing_is_started(as_runner: Client, wor
     assert not Run.objects.exists()
 
 
+def test_an_empty_form_starts_nothing(as_runner: Client) -> None:
+    answer = as_runner.post("/try/")
+    assert answer.status_code == 422 and "Nothing is chosen" in answer.text
+    assert not Run.objects.exists()
+
+
 def test_hostile_words_are_shown_as_words(as_runner: Client) -> None:
     hostile = "<script>alert(1)</script>\x00{{7*7}}"
     answer = start(as_runner, model="path", path=hostile, instruction=hostile, source=hostile)

@@ -61,6 +61,8 @@ def _start(request: PersonRequest, team: Team) -> HttpResponse:
     chosen = _chosen(request, team, request.POST)
     try:
         require_role(request.user, team, Role.RUNNER, "try a policy out")
+        if "model" not in request.POST:
+            chosen.errors["model"] = "nothing is chosen; say whose weights are to be tried"
         config = config_of(chosen, task_sets_visible_to(request.user, team))
         if config is None:
             return _page(request, team, chosen, status=422)
