@@ -101,6 +101,7 @@ INSTALLED_APPS = [
     "webapp.analysis",
     "webapp.alerts",
     "webapp.storage",
+    "webapp.films",
     "webapp.api",
     "webapp.supervisor",
 ]

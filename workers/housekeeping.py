@@ -1,4 +1,4 @@
-"""What goes with time: what each team's rules of storage (`webapp.storage`) say, and spent links."""
+"""What goes with time: what each team's rules of storage (`webapp.storage`) say, spent links, and old films."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import logging
 from django.utils import timezone
 
 from webapp.accounts.models import SignInLink, Team, User
+from webapp.films.services import delete_expired
 from webapp.storage.services import apply_rules
 
 log = logging.getLogger(__name__)
@@ -16,8 +17,9 @@ def tidy_up() -> None:
     """Everything that is due; each part can be repeated at any time."""
     freed = sum(apply_rules(team) for team in Team.objects.all())
     links, _ = SignInLink.objects.filter(expires_at__lt=timezone.now()).delete()
-    if freed or links:
-        log.info("tidied up", extra={"freed_bytes": freed, "links": links})
+    films = delete_expired()
+    if freed or links or films:
+        log.info("tidied up", extra={"freed_bytes": freed, "links": links, "films": films})
 
 
 def delete_now(team_id: str, actor_id: str) -> None:

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from webapp.episodes.words import action_icon, action_words
+from arpo_engine.contract.action_words import action_words
+from webapp.episodes.words import action_icon
 from webapp.runs.config_tree import differences, flatten, set_path
 from webapp.runs.schema_form import form_fields, form_sections
 from webapp.runs.templatetags.console import ago, duration, number, run_colour, signed, sparkline, success, with_code

@@ -25,7 +25,7 @@ from webapp.runs.starting import WHENS, Starting, read_starting
 from webapp.runs.team_presets import locked_for, presets_visible_to
 from webapp.runs.views.kept_form import keep_words, kept_words, take_kept_words
 from webapp.runs.views.start import start
-from webapp.runs.views.task_list import tasks_of, with_tasks
+from webapp.runs.views.task_list import tasks_of, with_all_frames, with_tasks
 
 
 def new_run(request: HttpRequest) -> HttpResponse:
@@ -50,7 +50,8 @@ def _new_run(request: PersonRequest) -> HttpResponse:
         form = RunForm.from_post(kept, locked_for(request.user, origin.team_preset, origin.begins_at))
         return form_page(request, team, origin, form, starting=starting, notice=notice)
     origin = origin_of(request.user, team, request.GET)
-    form = RunForm(with_tasks(origin.tree, tasks_of(request)), tags=", ".join(origin.run.tags) if origin.run else "")
+    tree = with_all_frames(request, with_tasks(origin.tree, tasks_of(request)))
+    form = RunForm(tree, tags=", ".join(origin.run.tags) if origin.run else "")
     tries = Starting(tries_text=str(origin.run.tries)) if origin.run else Starting()
     return form_page(request, team, origin, form, starting=tries)
 
