@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 
 from arpo_engine.filming.kinds import FilmKind
 from arpo_engine.filming.making import make_film
@@ -28,5 +29,6 @@ def draw(film_id: str) -> None:
         services.give_up(film, f"It cannot be written: {error.strerror or error}; free disk space on the console.")
         return
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink()
     services.conclude(film, facts)

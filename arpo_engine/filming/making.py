@@ -20,6 +20,21 @@ STEP_MS: Final = 1200
 END_MS: Final = 3600
 
 
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One try at a file that is small enough."""
+
+    width: float
+    """Of the width that it may have."""
+    pictures: float
+    """Of the pictures that it may have."""
+    rough: int
+    """As the writers take it."""
+
+
+WAYS: Final = (Way(1.0, 1.0, 0), Way(0.75, 1.0, 1), Way(0.5, 0.5, 2), Way(0.4, 0.2, 2))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """What a film may grow to."""
@@ -66,16 +81,26 @@ def make_film(
         OSError: the file cannot be written.
     """
     limits = limits or Limits()
-    ways = ((1.0, 1.0, 0), (0.75, 1.0, 1), (0.5, 0.5, 2), (0.4, 0.2, 2))
-    for share, part, rough in ways:
-        layout = layout_of(reel, max(2, int(limits.width * share)))
-        shown = moments(reel.length, max(3, int(limits.pictures * part)))
-        sheets = _sheets(reel, layout, shown, progress)
-        durations = [STEP_MS] * (len(shown) - 1) + [END_MS]
-        write = write_webp if kind is FilmKind.WEBP else write_mp4
-        write(sheets, layout.size, durations, target, rough)
+    layout, shown = _write(reel, target, kind, limits, WAYS[0], progress)
+    for way in WAYS[1:]:
         if target.stat().st_size <= limits.size:
             break
+        layout, shown = _write(reel, target, kind, limits, way, progress)
+    return _facts(reel, layout, shown, target)
+
+
+def _write(
+    reel: Reel, target: Path, kind: FilmKind, limits: Limits, way: Way, progress: Callable[[int, int], None]
+) -> tuple[Layout, list[int]]:
+    layout = layout_of(reel, max(2, int(limits.width * way.width)))
+    shown = moments(reel.length, max(3, int(limits.pictures * way.pictures)))
+    durations = [STEP_MS] * (len(shown) - 1) + [END_MS]
+    write = write_webp if kind is FilmKind.WEBP else write_mp4
+    write(_sheets(reel, layout, shown, progress), layout.size, durations, target, way.rough)
+    return layout, shown
+
+
+def _facts(reel: Reel, layout: Layout, shown: list[int], target: Path) -> FilmFacts:
     return FilmFacts(
         width=layout.size[0],
         height=layout.size[1],

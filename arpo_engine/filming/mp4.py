@@ -47,7 +47,8 @@ def _write(
         stream.codec_context.thread_count = 1
         at = 0
         for sheet, duration in zip(sheets, durations, strict=True):
-            frame = av.VideoFrame.from_image(sheet).reformat(format="yuv420p")
+            pixels = sheet.convert("RGBA").tobytes()
+            frame = av.VideoFrame.from_bytes(pixels, *size).reformat(format="yuv420p")
             for _ in range(max(1, round(duration * RATE / 1000))):
                 frame.pts, at = at, at + 1
                 container.mux(stream.encode(frame))

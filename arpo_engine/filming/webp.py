@@ -19,7 +19,7 @@ class _Reels(Image.Image):
     def __init__(self, sheets: Iterator[Image.Image], size: tuple[int, int], count: int) -> None:
         super().__init__()
         self._sheets, self._mode, self._size = sheets, "RGB", size
-        self.im = Image.core.new("RGB", size)
+        self.im = Image.new("RGB", size).im
         self.n_frames = count
         self._at = -1
 

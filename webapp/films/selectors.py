@@ -6,20 +6,13 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from webapp.accounts.permissions import Person
-from webapp.episodes.models import Episode
-from webapp.films.models import Film, FilmState
+from webapp.films.models import Film
 from webapp.runs.access import runs_visible_to
 
 
 def film_visible_to(person: Person, film_id: int) -> Film | None:
     """One film; None when it is gone, and when one of its runs is not the person's to see."""
     return _films(person).filter(pk=film_id).first()
-
-
-def film_of(left: Episode, right: Episode | None, kind: str) -> Film | None:
-    """The film of these that is there, or is being made; one that could not be made is none."""
-    kept = Film.objects.filter(expires_at__gt=timezone.now()).exclude(state=FilmState.FAILED)
-    return kept.filter(left=left, right=right, kind=kind).order_by("-pk").first()
 
 
 def _films(person: Person) -> QuerySet[Film]:

@@ -22,7 +22,6 @@ from webapp.accounts.services import record
 from webapp.episodes.models import Episode, Step
 from webapp.episodes.services.frames import MIN_FREE_BYTES
 from webapp.films.models import Film, FilmState
-from webapp.films.selectors import film_of
 from webapp.runs.access import run_visible_to
 from webapp.runs.queue import DRAW_FILM, enqueue
 
@@ -57,7 +56,7 @@ def request_film(*, actor: User, episodes: Sequence[Episode], kind: FilmKind, ip
         _require_whole(actor, episode)
     # One question of the same person at a time, so that a double click makes one film.
     User.objects.select_for_update().get(pk=actor.pk)
-    if (there := film_of(left, right, kind)) is not None:
+    if (there := _film_of(left, right, kind)) is not None:
         return there
     waiting = Film.objects.filter(maker=actor, state__in=(FilmState.WAITING, FilmState.DRAWING)).count()
     if waiting >= AT_ONCE:
@@ -132,6 +131,12 @@ def delete_expired() -> int:
     for path in gone:
         path.unlink(missing_ok=True)
     return len(gone)
+
+
+def _film_of(left: Episode, right: Episode | None, kind: FilmKind) -> Film | None:
+    """The film of these that is there, or is being made; one that could not be made is none."""
+    kept = Film.objects.filter(expires_at__gt=timezone.now()).exclude(state=FilmState.FAILED)
+    return kept.filter(left=left, right=right, kind=kind).order_by("-pk").first()
 
 
 def _folder() -> Path:

@@ -32,9 +32,7 @@ def shot(shade: int, size: tuple[int, int] = (224, 168), action: Action | None =
     return Shot(size=size, picture=lambda: data, action=action, did="click 1, 2", thought=thought)
 
 
-def side(
-    who: str = "First steps, step 1", steps: int = 3, size: tuple[int, int] = (224, 168), thought: str = ""
-) -> Side:
+def side(who: str = "Old, step 1", steps: int = 3, size: tuple[int, int] = (224, 168), thought: str = "") -> Side:
     shots = tuple(shot(number, size, thought=thought) for number in range(steps))
     return Side(who=who, shots=shots, final=shot(9, size), outcome="solved", tone="good", score=1.0)
 
@@ -63,7 +61,7 @@ def mp4(of: Reel, folder: Path, limits: Limits | None = None) -> tuple[FilmFacts
     facts = make_film(of, folder / "film.mp4", FilmKind.MP4, limits)
     with av.open(str(folder / "film.mp4")) as film:
         stream = film.streams.video[0]
-        frames = [np.asarray(frame.to_image().convert("RGB"), dtype=np.int16) for frame in film.decode(stream)]
+        frames = [np.asarray(frame.to_ndarray(format="rgb24"), dtype=np.int16) for frame in film.decode(stream)]
         return facts, frames, stream.codec_context.name
 
 
@@ -111,7 +109,8 @@ def test_of_two_hundred_steps_some_are_left_out_and_it_is_said(tmp_path: Path) -
         reel(side(steps=200)),
         tmp_path / "film",
         FilmKind.WEBP,
-        progress=lambda done, total: heard.append((done, total)),
+        Limits(width=400),
+        lambda done, total: heard.append((done, total)),
     )
     assert facts.steps == 200 and facts.every == 2 and facts.pictures <= 120
     assert heard[-1] == (facts.pictures, facts.pictures) and len(heard) == facts.pictures
@@ -127,16 +126,16 @@ def test_first_last_and_end_are_always_shown() -> None:
 
 def test_a_film_that_would_be_too_large_is_made_smaller(tmp_path: Path) -> None:
     random = np.random.default_rng(7)
-    noise = [random.integers(0, 255, (400, 640, 3), dtype=np.uint8) for _ in range(4)]
+    noise = [random.integers(0, 255, (240, 320, 3), dtype=np.uint8) for _ in range(4)]
 
     def noisy(number: int) -> Shot:
         drawn = io.BytesIO()
         Image.fromarray(noise[number % 4]).save(drawn, "PNG")
-        return replace(shot(0, (640, 400)), picture=drawn.getvalue)
+        return replace(shot(0, (320, 240)), picture=drawn.getvalue)
 
-    loud = reel(replace(side(steps=0), shots=tuple(noisy(number) for number in range(12)), final=noisy(3)))
-    free = make_film(loud, tmp_path / "free.webp", FilmKind.WEBP)
-    bound = make_film(loud, tmp_path / "bound.webp", FilmKind.WEBP, Limits(size=free.size // 2))
+    loud = reel(replace(side(steps=0), shots=tuple(noisy(number) for number in range(5)), final=noisy(3)))
+    free = make_film(loud, tmp_path / "free.webp", FilmKind.WEBP, Limits(width=700))
+    bound = make_film(loud, tmp_path / "bound.webp", FilmKind.WEBP, Limits(width=700, size=free.size // 2))
     assert bound.size <= free.size // 2 and bound.width < free.width
 
 
@@ -186,9 +185,8 @@ def test_what_has_no_place_is_a_label_at_the_foot(tmp_path: Path, action: Action
 
 def test_a_place_far_outside_of_the_screen_breaks_nothing(tmp_path: Path) -> None:
     far = Drag(x=-(10**12), y=10**15, to_x=10**18, to_y=-5)
-    facts, _, _ = webp(
-        reel(replace(side(), shots=(shot(1, action=far), shot(2, action=Click(x=10**9, y=0))))), tmp_path
-    )
+    shots = (shot(1, action=far), shot(2, action=Click(x=10**9, y=0)))
+    facts, _, _ = webp(reel(replace(side(), shots=shots)), tmp_path)
     assert facts.pictures == 3
 
 
