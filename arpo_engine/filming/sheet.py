@@ -60,7 +60,8 @@ def layout_of(reel: Reel, width: int) -> Layout:
     head = 0
     if said := wrapped(reel.instruction, BIG, inner, HEAD_LINES):
         head = round(len(said) * BIG * LINE) + MARGIN
-    foot = round((2 + THOUGHT_LINES) * SMALL * LINE) + MARGIN
+    thoughts = (wrapped(shot.thought, SMALL, pane[0], THOUGHT_LINES) for side in reel.sides for shot in side.shots)
+    foot = round((2 + max(map(len, thoughts), default=0)) * SMALL * LINE) + MARGIN
     size = (inner + 2 * MARGIN, head + pane[1] + foot + MARGIN)
     return Layout(pane, head, foot, (size[0] + size[0] % 2, size[1] + size[1] % 2))
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from django.db.models import Count, Q
+from django.db.models import Count, Exists, OuterRef, Q
 
 from arpo_engine.contract.outcomes import SOLVED_ABOVE, Split
 from webapp.accounts.permissions import Person
@@ -136,11 +136,16 @@ def tasks_tried(person: Person, run: Run) -> list[str]:
 
 
 def likely_task(person: Person, run: Run) -> str:
-    """The task that was solved last with screenshots; any other where none was; empty where none was tried."""
-    episodes = Episode.objects.filter(run__in=runs_visible_to(person), run=run)
-    solved = episodes.filter(score__gt=SOLVED_ABOVE).exclude(final_frame="").order_by("-pk").first()
-    newest = solved or episodes.order_by("-pk").first()
-    return newest.task_id if newest else ""
+    """A task that shows something: solved last of those that failed before, with screenshots; else any that was tried.
+
+    Empty where none was tried.
+    """
+    episodes = Episode.objects.filter(run__in=runs_visible_to(person), run=run).order_by("-pk")
+    seen = episodes.exclude(final_frame="")
+    solved = seen.filter(score__gt=SOLVED_ABOVE)
+    before = seen.filter(task_id=OuterRef("task_id"), step__lt=OuterRef("step"), score__lte=SOLVED_ABOVE)
+    found = solved.filter(Exists(before)).first() or solved.first() or episodes.first()
+    return found.task_id if found else ""
 
 
 def runs_offered(person: Person, run: Run) -> list[Run]:

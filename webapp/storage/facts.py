@@ -5,6 +5,7 @@ Knows no person: services decide by it under a lock, and who may look is the sel
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -16,9 +17,9 @@ from webapp.episodes.models import Episode, Frame, Step, StepNote
 from webapp.runs.models import ENDED_STATUSES, Checkpoint, Run, RunEvent
 from webapp.runs.planning_models import RunSchedule
 from webapp.runs.runfolder import run_dir
-from webapp.storage.folders import real_folder
+from webapp.storage.folders import amount_of, real_folder
 from webapp.storage.models import RunPin, TeamRetention
-from webapp.storage.plan import Amount, CheckpointFacts, Plan, Rules, RunFacts, plan_of
+from webapp.storage.plan import Amount, CheckpointFacts, Plan, Rules, RunFacts, folder_is_due, plan_of
 
 EVENT_DAYS: Final = 30
 FRAME_DAYS: Final = 90
@@ -47,6 +48,7 @@ def rules_of(team: Team) -> Rules:
         frame_days=row.frame_days,
         checkpoint_days=row.checkpoint_days,
         keep_last=row.keep_last,
+        folder_days=row.folder_days,
     )
 
 
@@ -57,10 +59,12 @@ def plan_for(team: Team, rules: Rules, now: datetime) -> Plan:
 
 def due_runs(team: Team, rules: Rules, now: datetime) -> QuerySet[Run]:
     """Runs that ended long enough ago for some rule; never one that may still go on, and no example."""
-    if rules.first_day is None:
-        return Run.objects.none()
-    before = now - timedelta(days=rules.first_day)
-    ended = Run.objects.filter(team=team, status__in=ENDED_STATUSES, finished_at__lt=before, is_example=False)
+    old = Q(pk__in=())
+    if rules.first_day is not None:
+        old |= Q(finished_at__lt=now - timedelta(days=rules.first_day))
+    if rules.folder_days is not None:
+        old |= Q(archived_at__lt=now - timedelta(days=rules.folder_days), finished_at__isnull=False)
+    ended = Run.objects.filter(old, team=team, status__in=ENDED_STATUSES, is_example=False)
     return ended.defer("config").order_by("pk")
 
 
@@ -68,7 +72,8 @@ def facts_of(run: Run, rules: Rules, now: datetime) -> RunFacts:
     """What an ended run holds, as far as one of the rules looks at it."""
     assert run.finished_at is not None, "only runs that ended have an age"
     age = (now - run.finished_at) / timedelta(days=1)
-    return RunFacts(
+    archived = (now - run.archived_at) / timedelta(days=1) if run.archived_at else None
+    facts = RunFacts(
         run_id=run.pk,
         name=run.name,
         age_days=age,
@@ -77,7 +82,11 @@ def facts_of(run: Run, rules: Rules, now: datetime) -> RunFacts:
         thinnable=_amount(thinnable_frames(run)) if rules.thin_days is not None else Amount(),
         events=bulky_events(run).count() if rules.event_days is not None else 0,
         checkpoints=_checkpoints(run) if rules.checkpoint_days is not None else (),
+        archived_days=archived,
     )
+    if not folder_is_due(facts, rules):
+        return facts
+    return replace(facts, folder=Amount(*amount_of(run_dir(run.pk))), folder_needed_by=_folder_needed_by(run))
 
 
 def bulky_events(run: Run) -> QuerySet[RunEvent]:
@@ -105,6 +114,16 @@ def thinnable_frames(run: Run) -> QuerySet[Frame]:
 def _amount(frames: QuerySet[Frame]) -> Amount:
     found = frames.aggregate(count=Count("pk"), size=Sum("size", default=0))
     return Amount(found["count"], found["size"])
+
+
+def _folder_needed_by(run: Run) -> str:
+    """A run that has not ended, or a schedule, that begins with weights of this run's folder."""
+    ours = Q(from_checkpoint__run=run) | Q(config__model__path__startswith=f"{run_dir(run.pk)}/")
+    live = Run.objects.exclude(status__in=ENDED_STATUSES).filter(ours).values_list("name", flat=True).first()
+    if live is not None:
+        return f"the run {live}"
+    plan = RunSchedule.objects.filter(ours).values_list("name", flat=True).first()
+    return f"the schedule {plan}" if plan is not None else ""
 
 
 def _checkpoints(run: Run) -> tuple[CheckpointFacts, ...]:
