@@ -83,7 +83,7 @@ def _side(request: PersonRequest, name: str, run: Run, task_id: str, spots: list
     checkpoint = checkpoint_near(request.user, run, asked)
     spot = taken.spot if taken else None
     evaluate = ""
-    if checkpoint is not None and task_id and can_run(request.user, run.team):
+    if checkpoint is not None and task_id and not run.is_example and can_run(request.user, run.team):
         chosen = {"evaluate": checkpoint.pk, "tasks": keep_tasks(request, [task_id]), "frames": "all"}
         evaluate = f"{reverse('runs:new')}?{urlencode(chosen)}"
     return SidePage(
