@@ -116,6 +116,7 @@ def _start_web(environment: dict[str, str]) -> tuple[int, subprocess.Popen[bytes
     until = time.monotonic() + READY_WITHIN_S
     while not _answers(port):
         if web.poll() is not None or time.monotonic() > until:
+            web.kill()
             raise SystemExit("the console's web server did not start; see above")
         time.sleep(0.1)
     return port, web
@@ -124,7 +125,7 @@ def _start_web(environment: dict[str, str]) -> tuple[int, subprocess.Popen[bytes
 def _answers(port: int) -> bool:
     try:
         return requests.get(f"http://127.0.0.1:{port}/healthz", timeout=5).ok
-    except requests.ConnectionError:
+    except (requests.ConnectionError, requests.Timeout):  # not there yet, or busy with beginning
         return False
 
 

@@ -17,6 +17,7 @@ from arpo_engine.contract.agreement import FIRST_VERSION
 from arpo_engine.contract.base import Wire
 from arpo_engine.contract.figures import Report
 from arpo_engine.contract.fleet import DesktopOrder, DesktopSeen, MachineSeen, OrderOutcome
+from arpo_engine.contract.keys import Key
 from arpo_engine.contract.outcomes import Directive, EndedBy, Fault, RunOutcome, Split
 from arpo_engine.contract.selection import Choice
 
@@ -101,8 +102,8 @@ class EpisodeStarted(Wire):
     """A desktop was leased and a task begins on it."""
 
     kind: Literal["EpisodeStarted"] = "EpisodeStarted"
-    episode_id: str
-    group_id: str | None = None
+    episode_id: Key
+    group_id: Key | None = None
     task_id: str
     instruction: str
     infeasible: bool = False
@@ -112,7 +113,7 @@ class EpisodeStarted(Wire):
     step: int
     """Training step in which it was collected."""
     desktop: str
-    retry_of: str | None = None
+    retry_of: Key | None = None
     """The episode that was lost to a fault and is run again as this one."""
     evaluator: str = ""
     """How it will be scored, in the words of the task's evaluator; empty from an older engine."""
@@ -122,7 +123,7 @@ class EpisodeStepTaken(Wire):
     """The agent saw `frame`, said `raw_text`, and did `action` (None: the reply was unreadable)."""
 
     kind: Literal["EpisodeStepTaken"] = "EpisodeStepTaken"
-    episode_id: str
+    episode_id: Key
     index: int = Field(ge=0)
     frame: FrameRef | None = None
     """None: not sampled under the frame settings; the step is still recorded."""
@@ -142,7 +143,7 @@ class EpisodeEnded(Wire):
     """An episode is over. Only one without a fault has a score, and only one with a score has a reward."""
 
     kind: Literal["EpisodeEnded"] = "EpisodeEnded"
-    episode_id: str
+    episode_id: Key
     ended_by: EndedBy
     fault: Fault | None = None
     note: str = ""
@@ -159,10 +160,10 @@ class EpisodeEnded(Wire):
 class Injection(Wire):
     """Where a replayed member of a group came from."""
 
-    source_episode_id: str
+    source_episode_id: Key
     source_step: int
     source_weight_version: int
-    replaced_episode_id: str
+    replaced_episode_id: Key
     """The failed sibling whose place it took."""
     age_steps: int | None = None
     """Training steps since it was collected; unknown to older engines."""
@@ -173,7 +174,7 @@ class Injection(Wire):
 class GroupMember(Wire):
     """One trajectory of a group as it is trained on. `advantage` is None where there is none (a fault)."""
 
-    episode_id: str
+    episode_id: Key
     reward: float | None
     advantage: float | None
     injected: Injection | None = None
@@ -185,7 +186,7 @@ class GroupCollected(Wire):
     """All rollouts of one task in one step, after replay."""
 
     kind: Literal["GroupCollected"] = "GroupCollected"
-    group_id: str
+    group_id: Key
     step: int
     task_id: str
     members: list[GroupMember]
@@ -200,9 +201,9 @@ class ReplayChanged(Wire):
     kind: Literal["ReplayChanged"] = "ReplayChanged"
     step: int
     size: int
-    admitted: dict[str, list[str]] = Field(default_factory=dict)
+    admitted: dict[str, list[Key]] = Field(default_factory=dict)
     """Task id to the episodes that were remembered."""
-    evicted: dict[str, list[str]] = Field(default_factory=dict)
+    evicted: dict[str, list[Key]] = Field(default_factory=dict)
     stock: dict[str, int] = Field(default_factory=dict)
     """Task id to the number of successes now remembered for it; only tasks whose number changed."""
 
@@ -289,7 +290,7 @@ class FaultNoticed(Wire):
 
     kind: Literal["FaultNoticed"] = "FaultNoticed"
     fault: Fault
-    episode_id: str | None = None
+    episode_id: Key | None = None
     desktop: str | None = None
     message: str
 

@@ -178,3 +178,25 @@ def test_numbers_so_large_that_their_sum_is_infinite_are_finite_all_the_same() -
 def test_a_value_that_is_no_number_is_refused_by_its_type() -> None:
     with pytest.raises(ValidationError, match="valid number"):
         wire.MetricsLogged(step=1, values={"a": "many"})  # type: ignore[dict-item]
+
+
+@pytest.mark.parametrize("key", ["a1-s1-g0-r0", "a1-s1-g0-r0~2", "s1.task.0", "é" * 80])
+def test_an_episode_is_named_by_what_can_stand_in_an_address(key: str) -> None:
+    assert begun(key).episode_id == key
+
+
+@pytest.mark.parametrize(
+    "key", ["", "a/b", "a\\b", "a?b", "a#b", "a b", "a\nb", "a\x00b", "\u2028", ".", "..", ".a", "x" * 81]
+)
+def test_an_id_that_no_address_can_hold_is_refused_with_what_may_be_in_one(key: str) -> None:
+    with pytest.raises(ValidationError, match="letters that can stand in an address"):
+        begun(key)
+    with pytest.raises(ValidationError, match="letters that can stand in an address"):
+        wire.GroupCollected(group_id=key, step=1, task_id="t", members=[], zero_gradient=True)
+
+
+def begun(key: str) -> wire.EpisodeStarted:
+    """The beginning of an episode of this name."""
+    return wire.EpisodeStarted(
+        episode_id=key, task_id="t", instruction="Tick it", split=Split.TRAIN, step=1, desktop="d"
+    )

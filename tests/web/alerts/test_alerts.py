@@ -143,6 +143,22 @@ def test_groups_that_teach_nothing_desktops_that_fail_and_a_full_disk_are_told(r
     assert told["disk"].startswith("rack-3 has 1.2 GB of disk left")
 
 
+def test_a_run_that_cannot_be_judged_does_not_keep_the_others_unwatched(
+    run: Run, runner: User, team: Team, caplog: pytest.LogCaptureFixture
+) -> None:
+    lost = make_run(runner, team)
+    engine = Engine(run)
+    engine.start()
+    engine.say(
+        wire.CollapseNoticed(step=3, signal="success", value=None, bound=0.3, returned_to_step=1, message="it fell")
+    )
+    RunEvent.objects.filter(run=run, kind="CollapseNoticed").update(data=["of", "another", "shape"])
+    in_status(lost, RunStatus.LOST, "its engine is silent")
+    watch()
+    assert "could not be watched" in caplog.text
+    assert Alert.objects.filter(run=lost, kind="lost").exists()
+
+
 def test_a_rule_that_is_off_or_higher_keeps_quiet(run: Run, team: Team, maintainer: User) -> None:
     in_status(run, RunStatus.LOST)
     set_rule(team=team, actor=maintainer, kind="lost", enabled=False, threshold=None)

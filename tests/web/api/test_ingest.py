@@ -142,9 +142,17 @@ def test_an_episode_with_a_fault_and_a_score_is_refused(post: Any) -> None:
 
 
 def test_a_value_that_the_database_cannot_hold_is_refused_not_retried(post: Any, run: Run) -> None:
-    answer = post(envelopes([started(), *episode("e" * 300)]))
+    answer = post(envelopes([started(), *episode("e1", task="t" * 300)]))
     assert answer.status_code == 422
     assert "line" not in answer.json()
+    assert not Episode.objects.filter(run=run).exists()
+
+
+def test_an_episode_that_no_address_could_name_is_refused_with_its_line(post: Any, run: Run) -> None:
+    lines = envelopes([started(), *episode("e1")])
+    answer = post(ndjson(lines).replace(b'"e1"', b'"e/1"'))
+    assert (answer.status_code, answer.json()["line"]) == (422, 2)
+    assert "can stand in an address" in answer.json()["detail"]
     assert not Episode.objects.filter(run=run).exists()
 
 
