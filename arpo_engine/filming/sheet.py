@@ -115,7 +115,7 @@ def _pane(shot: Shot, box: tuple[int, int]) -> Image.Image:
     screen = picture.size
     size = _fitted(screen, box)
     way = Image.Resampling.NEAREST if size[0] > screen[0] <= SMALL_SCREEN else Image.Resampling.LANCZOS
-    picture = picture.resize(size, way) if size != screen else picture
+    picture = picture.resize(size, way, reducing_gap=2.0) if size != screen else picture
     if shot.action is not None:
         draw_action(picture, shot.action, shot.size if min(shot.size) > 0 else screen)
     pane.paste(picture, ((box[0] - size[0]) // 2, (box[1] - size[1]) // 2))
