@@ -6,6 +6,7 @@ Knows no person: services decide by it under a lock, and who may look is the sel
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -17,9 +18,9 @@ from webapp.episodes.models import Episode, Frame, Step, StepNote
 from webapp.runs.models import ENDED_STATUSES, Checkpoint, Run, RunEvent
 from webapp.runs.planning_models import RunSchedule
 from webapp.runs.runfolder import run_dir
-from webapp.storage.folders import real_folder
+from webapp.storage.folders import amount_of, real_folder
 from webapp.storage.models import RunPin, TeamRetention
-from webapp.storage.plan import Amount, CheckpointFacts, Plan, Rules, RunFacts, plan_of
+from webapp.storage.plan import Amount, CheckpointFacts, Plan, Rules, RunFacts, folder_is_due, plan_of
 
 EVENT_DAYS: Final = 30
 FRAME_DAYS: Final = 90
@@ -49,6 +50,7 @@ def rules_of(team: Team) -> Rules:
         frame_days=row.frame_days,
         checkpoint_days=row.checkpoint_days,
         keep_last=row.keep_last,
+        folder_days=row.folder_days,
     )
 
 
@@ -59,10 +61,12 @@ def plan_for(team: Team, rules: Rules, now: datetime) -> Plan:
 
 def due_runs(team: Team, rules: Rules, now: datetime) -> QuerySet[Run]:
     """Runs that ended long enough ago for some rule; never one that may still go on, and no example."""
-    if rules.first_day is None:
-        return Run.objects.none()
-    before = now - timedelta(days=rules.first_day)
-    ended = Run.objects.filter(team=team, status__in=ENDED_STATUSES, finished_at__lt=before, is_example=False)
+    old = Q(pk__in=())
+    if rules.first_day is not None:
+        old |= Q(finished_at__lt=now - timedelta(days=rules.first_day))
+    if rules.folder_days is not None:
+        old |= Q(archived_at__lt=now - timedelta(days=rules.folder_days), finished_at__isnull=False)
+    ended = Run.objects.filter(old, team=team, status__in=ENDED_STATUSES, is_example=False)
     return ended.defer("config").order_by("pk")
 
 
@@ -80,7 +84,7 @@ def facts_of_all(runs: Sequence[Run], rules: Rules, now: datetime) -> list[RunFa
     counted = bulky_events(_of_age(ages, rules.event_days)).order_by().values_list("run_id").annotate(Count("pk"))
     events, saved = dict(counted), _checkpoints(_of_age(ages, rules.checkpoint_days))
     pinned = set(RunPin.objects.filter(run__in=ages).values_list("run_id", flat=True))
-    return [
+    found = [
         RunFacts(
             run_id=run.pk,
             name=run.name,
@@ -90,9 +94,15 @@ def facts_of_all(runs: Sequence[Run], rules: Rules, now: datetime) -> list[RunFa
             thinnable=thinnable.get(run.pk, Amount()),
             events=events.get(run.pk, 0),
             checkpoints=tuple(saved.get(run.pk, ())),
+            archived_days=(now - run.archived_at) / timedelta(days=1) if run.archived_at else None,
         )
         for run in runs
     ]
+    return [_with_folder(run, one) if folder_is_due(one, rules) else one for run, one in zip(runs, found, strict=True)]
+
+
+def _with_folder(run: Run, facts: RunFacts) -> RunFacts:
+    return replace(facts, folder=Amount(*amount_of(run_dir(run.pk))), folder_needed_by=_folder_needed_by(run))
 
 
 def bulky_events(ids: Sequence[str]) -> QuerySet[RunEvent]:
@@ -146,6 +156,16 @@ def _amounts(frames: QuerySet[Frame]) -> dict[str, Amount]:
     """How many of each run, and their bytes."""
     found = frames.order_by().values_list("run_id").annotate(Count("pk"), Sum("size", default=0))
     return {pk: Amount(count, size) for pk, count, size in found}
+
+
+def _folder_needed_by(run: Run) -> str:
+    """A run that has not ended, or a schedule, that begins with weights of this run's folder."""
+    ours = Q(from_checkpoint__run=run) | Q(config__model__path__startswith=f"{run_dir(run.pk)}/")
+    live = Run.objects.exclude(status__in=ENDED_STATUSES).filter(ours).values_list("name", flat=True).first()
+    if live is not None:
+        return f"the run {live}"
+    plan = RunSchedule.objects.filter(ours).values_list("name", flat=True).first()
+    return f"the schedule {plan}" if plan is not None else ""
 
 
 def _checkpoints(ids: Sequence[str]) -> dict[str, list[CheckpointFacts]]:

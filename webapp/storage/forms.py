@@ -36,6 +36,11 @@ class RulesForm(forms.Form):
         help_text="Curves, episodes and the timeline stay.",
     )  # fmt: skip
 
+    folder_days = forms.IntegerField(
+        required=False, min_value=1, max_value=MOST_DAYS, label="Delete folders of archived runs",
+        help_text="With all checkpoints, the best one too. Counted from the day on which a run was archived.",
+    )  # fmt: skip
+
     def clean(self) -> dict[str, Any]:
         """A thinning that comes after everything is deleted would do nothing."""
         found = super().clean() or self.cleaned_data

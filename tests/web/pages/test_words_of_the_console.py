@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from webapp.episodes.words import action_icon, action_words
+from arpo_engine.contract.action_words import action_words
+from webapp.episodes.words import action_icon
 from webapp.figure_style import run_colour
 from webapp.runs.config_tree import differences, flatten, set_path
 from webapp.runs.rates import Rate

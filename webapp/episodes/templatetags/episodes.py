@@ -11,9 +11,10 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from arpo_engine.contract.action_words import action_words
 from webapp.counted import counted
 from webapp.episodes.models import Episode, ReplayInjection
-from webapp.episodes.words import action_icon, action_words, ending_of, outcome_of
+from webapp.episodes.words import action_icon, ending_of, outcome_of
 from webapp.runs.templatetags.console import icon, signed
 
 register = template.Library()

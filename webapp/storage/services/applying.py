@@ -32,7 +32,15 @@ from webapp.storage.facts import (
     stored_frames,
     thinnable_frames,
 )
-from webapp.storage.folders import empty_aside, left_aside, set_aside
+from webapp.storage.folders import (
+    delete_whole,
+    empty_aside,
+    left_aside,
+    real_folder,
+    set_aside,
+    set_whole_aside,
+    whole_aside,
+)
 from webapp.storage.models import DELETED, RunPin
 from webapp.storage.plan import CheckpointFacts, Part, Plan, Removal, Rules, plan_run
 
@@ -47,6 +55,7 @@ def apply_rules(team: Team, actor: User | None = None) -> int:
     A run whose files cannot be deleted is left for the next pass and does not stop the others.
     """
     now, rules, freed = timezone.now(), rules_of(team), 0
+    _finish_folders()
     for run in due_runs(team, rules, now):
         try:
             _finish(run)
@@ -64,6 +73,8 @@ def _tidy(run: Run, rules: Rules, now: datetime, actor: User | None) -> int:
         elif due.part is Part.CHECKPOINTS:
             for one in due.checkpoints:
                 _drop_checkpoint(run, one, rules, now)
+        elif due.part is Part.FOLDER:
+            _drop_folder(run, rules, now)
         else:
             _drop_frames(run, due.part, rules, now)
         left = _still_due(run, rules, now, due.part)
@@ -121,6 +132,32 @@ def _drop_checkpoint(run: Run, wanted: CheckpointFacts, rules: Rules, now: datet
         set_aside(run_dir(run.pk), wanted.paths, wanted.pk)
         Checkpoint.objects.filter(pk=wanted.pk).delete()
     empty_aside(run_dir(run.pk))
+
+
+def _drop_folder(run: Run, rules: Rules, now: datetime) -> None:
+    with transaction.atomic():
+        # As above: whoever starts from one of its checkpoints has its row locked, or a row of their own.
+        list(Checkpoint.objects.select_for_update().filter(run=run).order_by("pk"))
+        if _still_due(run, rules, now, Part.FOLDER, lock=True) is None:
+            return
+        set_whole_aside(run_dir(run.pk))
+        Checkpoint.objects.filter(run=run).delete()
+    delete_whole(run.pk)
+
+
+def _finish_folders() -> None:
+    """What a pass that was cut short had moved aside as a whole is deleted, with the rows of checkpoints in it.
+
+    A run that went on meanwhile has a new folder, whose checkpoints stay.
+    """
+    for name in whole_aside():
+        folder = run_dir(name)
+        gone = [row.pk for row in Checkpoint.objects.filter(run_id=name) if real_folder(folder, row.path) is None]
+        Checkpoint.objects.filter(pk__in=gone).delete()
+        try:
+            delete_whole(name)
+        except OSError as error:
+            log.warning("a run's folder could not be deleted", extra={"run": name, "error": str(error)})
 
 
 def _finish(run: Run) -> None:

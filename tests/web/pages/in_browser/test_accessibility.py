@@ -106,6 +106,7 @@ def pages_of(page: Page, world: World) -> list[str]:
         f"/compare/?runs={runs}",
         f"/tasks/?runs={world.run.pk}&by=step",
         f"/side-by-side/?e={world.run.pk}/a1-s1-g0-r0&e={world.run.pk}/a1-s1-g0-r1",
+        f"/before-and-after/?run={world.run.pk}",
     ]
 
 
