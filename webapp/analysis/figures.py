@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import plotly.graph_objects as go
+
 from webapp.analysis.strokes import Stroke
 from webapp.figure_text import as_label
-from webapp.plotted import scatter
 
 SMALL: Final = {"font": {"size": 12}, "standoff": 4}
 MAX_TABLE_ROWS: Final = 12
@@ -46,12 +47,12 @@ class NamedCounts:
 
 def draw_history(lines: Sequence[NamedCounts]) -> Drawn:
     """The share of solved tries over the steps, a line for each run; the size of the counts is told on hover."""
-    traces = []
+    figure = go.Figure()
     shown = [line for line in lines if any(tries for _, _, tries in line.counts)]
     for line in shown:
         known = [(step, successes, tries) for step, successes, tries in line.counts if tries]
-        traces.append(
-            scatter(
+        figure.add_trace(
+            go.Scatter(
                 name=as_label(line.name),
                 x=[step for step, _, _ in known],
                 y=[successes / tries for _, successes, tries in known],
@@ -62,7 +63,7 @@ def draw_history(lines: Sequence[NamedCounts]) -> Drawn:
                 hovertemplate="%{y:.1%} (%{customdata[0]}/%{customdata[1]})",
             )
         )
-    layout = layout_as(x_title="training step", percent=True, name="history")
+    described = described_as(figure, x_title="training step", percent=True, name="history")
     table = [
         {
             "name": line.name,
@@ -71,26 +72,25 @@ def draw_history(lines: Sequence[NamedCounts]) -> Drawn:
         }
         for line in shown
     ]
-    return Drawn(
-        figure={"data": traces, "layout": layout},
-        table=table,
-        why="" if shown else "None of these runs has a scored try of it.",
-    )
+    return Drawn(figure=described, table=table, why="" if shown else "None of these runs has a scored try of it.")
 
 
-def layout_as(
-    *, x_title: str, percent: bool = False, unit: str = "", name: str = "", dates: bool = False
+def described_as(
+    figure: go.Figure, *, x_title: str, percent: bool = False, unit: str = "", name: str = "", dates: bool = False
 ) -> dict[str, Any]:
-    """The layout that all charts share."""
+    """The figure with the layout that all charts share."""
     scale = {"tickformat": ".2~%", "rangemode": "tozero"} if percent else {"rangemode": "tozero"}
-    return {
-        "margin": {"l": 46, "r": 18, "t": 8, "b": 36},
-        "hovermode": "x unified",
-        "showlegend": False,
-        "xaxis": {"title": {"text": x_title, **SMALL}, "zeroline": False, **({"type": "date"} if dates else {})},
-        "yaxis": {"title": {"text": unit, **SMALL}, "zeroline": False, "automargin": True, **scale},
-        "uirevision": name,
-    }
+    figure.update_layout(
+        margin={"l": 46, "r": 18, "t": 8, "b": 36},
+        hovermode="x unified",
+        showlegend=False,
+        xaxis={"title": {"text": x_title, **SMALL}, "zeroline": False, **({"type": "date"} if dates else {})},
+        yaxis={"title": {"text": unit, **SMALL}, "zeroline": False, "automargin": True, **scale},
+        uirevision=name,
+    )
+    described: dict[str, Any] = figure.to_plotly_json()
+    described["layout"].pop("template", None)
+    return described
 
 
 def thinned(points: Sequence[tuple[Any, float]]) -> list[list[Any]]:

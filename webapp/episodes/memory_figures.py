@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from html import unescape
 from typing import Any
 
+import plotly.graph_objects as go
+
 from webapp.episodes.memory import History
 from webapp.figure_text import as_label
-from webapp.plotted import Trace, bar, scatter
 from webapp.runs.rates import Rate
 
 COLUMNS = 300
@@ -35,7 +36,7 @@ class MemoryChart:
 
     title: str
     story: str
-    traces: Callable[[History, Grid], list[Trace]]
+    traces: Callable[[History, Grid], list[go.Scatter | go.Bar]]
     unit: str
     x: str = STEPS
     percent: bool = False
@@ -76,22 +77,25 @@ def grid_of(history: History) -> Grid:
 def draw(chart: MemoryChart, history: History) -> dict[str, Any]:
     """The figure with a table of the same numbers and a note, as the page's charts read it."""
     grid = grid_of(history)
-    traces = [trace for trace in chart.traces(history, grid) if trace["y"]]
+    traces = [trace for trace in chart.traces(history, grid) if len(trace.y or ())]
+    figure = go.Figure(data=traces)
     axis = {"tickformat": ".2~%", "range": [0, 1.02]} if chart.percent else {"rangemode": "tozero"}
-    layout = {
-        "margin": {"l": 46, "r": 18, "t": 8, "b": 36},
-        "hovermode": "x unified",
-        "barmode": "relative",  # evicted ones go down from zero, what is counted twice stands on each other
-        "bargap": 0.1,
-        "showlegend": len(traces) > 1,
-        "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
-        "xaxis": {"title": {"text": chart.x, **SMALL}, "zeroline": False},
-        "yaxis": {"title": {"text": chart.unit, **SMALL}, "automargin": True, **axis},
-        "uirevision": chart.title,
-    }
+    figure.update_layout(
+        margin={"l": 46, "r": 18, "t": 8, "b": 36},
+        hovermode="x unified",
+        barmode="relative",  # evicted ones go down from zero, what is counted twice stands on each other
+        bargap=0.1,
+        showlegend=len(traces) > 1,
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+        xaxis={"title": {"text": chart.x, **SMALL}, "zeroline": False},
+        yaxis={"title": {"text": chart.unit, **SMALL}, "automargin": True, **axis},
+        uirevision=chart.title,
+    )
+    described = figure.to_plotly_json()
+    described["layout"].pop("template", None)
     note = f"each column is {grid.width} steps" if grid.width > 1 and chart.x == STEPS else ""
     return {
-        "figure": {"data": traces, "layout": layout},
+        "figure": described,
         "table": [_table(one) for one in traces],
         "note": note,
         "empty": not traces,
@@ -102,7 +106,7 @@ def draw(chart: MemoryChart, history: History) -> dict[str, Any]:
     }
 
 
-def _stock(history: History, grid: Grid) -> list[Trace]:
+def _stock(history: History, grid: Grid) -> list[go.Scatter | go.Bar]:
     sizes: Counter[str] = Counter(stay.task_id for stay in history.stays)
     named = [task for task, _ in sizes.most_common(MOST_TASKS)]
     rows = {task: _alive(history, grid, {task}) for task in named}
@@ -111,7 +115,7 @@ def _stock(history: History, grid: Grid) -> list[Trace]:
         rows[f"{len(rest)} other tasks"] = _alive(history, grid, rest)
     colours = [*COLOURS[: len(named)], GREY]
     return [
-        scatter(
+        go.Scatter(
             name=as_label(name), x=grid.steps, y=values, mode="lines", stackgroup="stock",
             line={"width": 1, "color": colour}, hovertemplate="%{y}",
         )
@@ -134,7 +138,7 @@ def _alive(history: History, grid: Grid, tasks: set[str]) -> list[int]:
     return alive
 
 
-def _traffic(history: History, grid: Grid) -> list[Trace]:
+def _traffic(history: History, grid: Grid) -> list[go.Scatter | go.Bar]:
     admitted = grid.sums((stay.admitted, 1) for stay in history.stays)
     evicted = grid.sums((stay.evicted, -1) for stay in history.stays if stay.evicted is not None)
     returned = grid.sums((one.step, 1) for one in history.returns)
@@ -142,16 +146,16 @@ def _traffic(history: History, grid: Grid) -> list[Trace]:
         return []
     some = [(step, number) for step, number in zip(grid.steps, returned, strict=True) if number]
     return [
-        bar(name="admitted", x=grid.steps, y=admitted, marker={"color": GREEN}, hovertemplate="%{y}"),
-        bar(name="evicted", x=grid.steps, y=evicted, marker={"color": GREY}, hovertemplate="%{y}"),
-        scatter(
+        go.Bar(name="admitted", x=grid.steps, y=admitted, marker={"color": GREEN}, hovertemplate="%{y}"),
+        go.Bar(name="evicted", x=grid.steps, y=evicted, marker={"color": GREY}, hovertemplate="%{y}"),
+        go.Scatter(
             name="given back", x=[step for step, _ in some], y=[number for _, number in some],
             mode="markers", marker={"size": 8, "symbol": "diamond", "color": VERMILLION}, hovertemplate="%{y}",
         ),
     ]  # fmt: skip
 
 
-def _hit_rate(history: History, grid: Grid) -> list[Trace]:
+def _hit_rate(history: History, grid: Grid) -> list[go.Scatter | go.Bar]:
     """Of the groups that failed as a whole, how many got a success back: in each column, and so far."""
     hopeless, rescued = grid.sums(history.hopeless.items()), grid.sums(history.rescued.items())
     x, y, words, so_far, so_far_words = [], [], [], [], []
@@ -170,24 +174,24 @@ def _hit_rate(history: History, grid: Grid) -> list[Trace]:
         return []
     each = "in each step" if grid.width == 1 else "in each column"
     return [
-        scatter(
+        go.Scatter(
             name=each, x=x, y=y, text=words, mode="markers", marker={"size": 6, "color": SKY},
             hovertemplate="%{text}",
         ),
-        scatter(
+        go.Scatter(
             name="so far", x=x, y=so_far, text=so_far_words, mode="lines", line={"color": BLUE, "width": 2},
             hovertemplate="%{text}",
         ),
     ]  # fmt: skip
 
 
-def _ages(history: History, grid: Grid) -> list[Trace]:
+def _ages(history: History, grid: Grid) -> list[go.Scatter | go.Bar]:
     returned = [one.age for one in history.returns]
     held = [history.last - stay.admitted for stay in history.stays if stay.evicted is None]
     return _histogram(("when given back", returned, VERMILLION), ("remembered now", held, BLUE))
 
 
-def _staleness(history: History, grid: Grid) -> list[Trace]:
+def _staleness(history: History, grid: Grid) -> list[go.Scatter | go.Bar]:
     """How old what is remembered is, on average and at most, at the end of each column."""
     if not history.stays:
         return []
@@ -205,33 +209,33 @@ def _staleness(history: History, grid: Grid) -> list[Trace]:
         mean.append(sum(step - one[0] for one in held) / len(held) if held else None)
         oldest.append(step - held[0][0] if held else None)
     return [
-        scatter(name="mean", x=grid.steps, y=mean, mode="lines", line={"color": BLUE, "width": 2},
+        go.Scatter(name="mean", x=grid.steps, y=mean, mode="lines", line={"color": BLUE, "width": 2},
                    hovertemplate="%{y:.4~g}"),
-        scatter(name="oldest", x=grid.steps, y=oldest, mode="lines", line={"color": VERMILLION, "dash": "dot"},
+        go.Scatter(name="oldest", x=grid.steps, y=oldest, mode="lines", line={"color": VERMILLION, "dash": "dot"},
                    hovertemplate="%{y:.4~g}"),
     ]  # fmt: skip
 
 
-def _versions(history: History, grid: Grid) -> list[Trace]:
+def _versions(history: History, grid: Grid) -> list[go.Scatter | go.Bar]:
     return _histogram(
         ("updates", [one.versions for one in history.returns if one.versions is not None], PURPLE),
     )
 
 
-def _histogram(*rows: tuple[str, Sequence[int], str]) -> list[Trace]:
+def _histogram(*rows: tuple[str, Sequence[int], str]) -> list[go.Scatter | go.Bar]:
     """Counts by bins of whole numbers, the same for all rows."""
     widest = max((max(values) for _, values, _ in rows if values), default=-1)
     width = max(1, -(-(widest + 1) // MOST_BINS))
     bins = range(0, widest + 1, width)
     names = [str(start) if width == 1 else f"{start} to {start + width - 1}" for start in bins]
     middles = [start + (width - 1) / 2 for start in bins]
-    found: list[Trace] = []
+    found: list[go.Scatter | go.Bar] = []
     for name, values, colour in rows:
         counts = Counter(value // width for value in values)
         if values:
             y = [counts[place] for place in range(len(bins))]
             found.append(
-                bar(
+                go.Bar(
                     name=name, x=middles, y=y, marker={"color": colour}, width=0.9 * width, hovertext=names,
                     hovertemplate="%{hovertext}: %{y}",
                 )
@@ -239,14 +243,14 @@ def _histogram(*rows: tuple[str, Sequence[int], str]) -> list[Trace]:
     return found
 
 
-def _table(trace: Trace) -> dict[str, Any]:
+def _table(trace: go.Scatter | go.Bar) -> dict[str, Any]:
     """The same numbers for people who do not see the chart, at a dozen places."""
-    points = [[x, y] for x, y in zip(trace["x"], trace["y"], strict=True) if y is not None]
+    points = [[x, y] for x, y in zip(trace.x or (), trace.y or (), strict=True) if y is not None]
     stride = max(1, -(-len(points) // TABLE_ROWS))
     chosen = points[::stride]
     if points and chosen[-1] is not points[-1]:
         chosen.append(points[-1])
-    return {"name": unescape(trace["name"]), "points": chosen, "odd": []}
+    return {"name": unescape(trace.name), "points": chosen, "odd": []}
 
 
 MEMORY_CHARTS: dict[str, MemoryChart] = {

@@ -5,13 +5,15 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from datetime import UTC
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any, Final
+
+import plotly.graph_objects as go
 
 from webapp.metrics.axes import Ruler
 from webapp.metrics.columns import Columns
 from webapp.metrics.marks import Mark, MarkKind
-from webapp.plotted import Trace, scatter
 
 GAP_FACTOR: Final = 6.0
 """A distance so many times the usual one is a gap."""
@@ -73,10 +75,14 @@ def add_marks(
         layout["yaxis2"] = {"overlaying": "y", "range": [0, 1], "fixedrange": True, "visible": False}
 
 
-def _row_of_marks(kind: MarkKind) -> Trace:
+@lru_cache(maxsize=len(SYMBOLS))
+def _row_of_marks(kind: MarkKind) -> dict[str, Any]:
+    """Described by plotly once: that takes longer than all else that a figure has."""
     symbol, colour = SYMBOLS[kind]
     marker = {"symbol": symbol, "size": 8, "color": colour, "line": {"width": 1, "color": "rgba(0,0,0,0.55)"}}
-    return scatter(name=kind, mode="markers", marker=marker, yaxis="y2", showlegend=False, hovertemplate="%{text}")
+    trace = go.Scatter(name=kind, mode="markers", marker=marker, yaxis="y2", showlegend=False, hovertemplate="%{text}")
+    described: dict[str, Any] = trace.to_plotly_json()
+    return described
 
 
 def _upright(place: float, colour: str) -> dict[str, Any]:

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final
+
+import plotly.graph_objects as go
 
 from webapp.metrics.axes import Ruler, View
 from webapp.metrics.charts import Chart, Line
 from webapp.metrics.columns import Curve, Number, odd_words
 from webapp.metrics.extras import add_marks, shade
 from webapp.metrics.marks import Mark
-from webapp.metrics.traces import LineTraces
+from webapp.metrics.traces import LineTraces, Trace
 from webapp.metrics.yaxis import y_range
-from webapp.plotted import Trace
 
 SMALL: Final = {"font": {"size": 12}, "standoff": 4}
 MAX_TABLE_ROWS: Final = 12
@@ -69,28 +71,34 @@ def draw(chart: Chart, curves: Mapping[str, Curve], view: View, marks: Sequence[
     return Drawn(figure={"data": traces, "layout": layout}, table=_table(shown, curves), notes=notes)
 
 
+@lru_cache(maxsize=512)
+def _template_layout(percent: bool, stacked: bool, unit: str, several: bool) -> dict[str, Any]:
+    axis = {"tickformat": ".2~%"} if percent else {}
+    layout = go.Layout(
+        margin={"l": 46, "r": 18, "t": 8, "b": 42},
+        hovermode="x unified",
+        showlegend=several,
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+        xaxis={"zeroline": False},
+        # Wide numbers push the unit aside instead of lying on it.
+        yaxis={"title": {"text": unit, **SMALL}, "zeroline": False, "automargin": True, "rangemode": "tozero", **axis},
+        **({"barmode": "stack", "bargap": 0.1} if stacked else {}),
+    )
+    described: dict[str, Any] = layout.to_plotly_json()
+    described.pop("template", None)
+    return described
+
+
 def _layout(chart: Chart, view: View) -> dict[str, Any]:
-    x: dict[str, Any] = {"zeroline": False, "title": {"text": view.title, **SMALL}}
+    kept = _template_layout(chart.percent, chart.stacked, chart.unit, len(chart.lines) > 1)
+    x = {**kept["xaxis"], "title": {"text": view.title, **SMALL}}
     if view.x == "wall":
         x["type"] = "date"
     if view.range is not None:
         factor = 1000.0 if view.x == "wall" else 1.0
         x |= {"range": [end * factor for end in view.range], "autorange": False}
-    # Wide numbers push the unit aside instead of lying on it.
-    y = {"title": {"text": chart.unit, **SMALL}, "zeroline": False, "automargin": True, "rangemode": "tozero"}
-    y |= {"tickformat": ".2~%"} if chart.percent else {}
-    y |= {"type": "log"} if view.log else {}
-    return {
-        "margin": {"l": 46, "r": 18, "t": 8, "b": 42},
-        "hovermode": "x unified",
-        "showlegend": len(chart.lines) > 1,
-        "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
-        **({"barmode": "stack", "bargap": 0.1} if chart.stacked else {}),
-        "xaxis": x,
-        "yaxis": y,
-        "shapes": [],
-        "uirevision": f"{chart.name}:{view.x}:{view.log}",
-    }
+    y = {**kept["yaxis"], **({"type": "log"} if view.log else {})}
+    return {**kept, "xaxis": x, "yaxis": y, "shapes": [], "uirevision": f"{chart.name}:{view.x}:{view.log}"}
 
 
 def _sampling(chart: Chart, shown: Sequence[Line], curves: Mapping[str, Curve]) -> list[str]:
