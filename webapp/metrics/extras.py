@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from datetime import UTC
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any, Final
 
@@ -66,20 +67,24 @@ def add_marks(
     placed = [(mark, ruler.place(_step_of(mark, columns), mark.at)) for mark in marks]
     rows = [kind for kind in SYMBOLS if any(mark.kind == kind for mark in marks)]
     for row, kind in enumerate(rows):
-        symbol, colour = SYMBOLS[kind]
         of_kind = [(mark, x) for mark, x in placed if mark.kind == kind]
-        marker = {"symbol": symbol, "size": 8, "color": colour, "line": {"width": 1, "color": "rgba(0,0,0,0.55)"}}
-        trace = go.Scatter(
-            name=kind, mode="markers", marker=marker, yaxis="y2", showlegend=False, hovertemplate="%{text}"
-        ).to_plotly_json()
         x = [place for _, place in of_kind]
-        traces.append(
-            {**trace, "x": x, "y": [LOWEST_ROW + ROW * row] * len(x), "text": [mark.words for mark, _ in of_kind]}
-        )
+        heights = [LOWEST_ROW + ROW * row] * len(x)
+        traces.append({**_row_of_marks(kind), "x": x, "y": heights, "text": [mark.words for mark, _ in of_kind]})
         if kind in STANDING:
-            layout["shapes"] += [_upright(place, colour) for place in x[:MOST_GAPS]]
+            layout["shapes"] += [_upright(place, SYMBOLS[kind][1]) for place in x[:MOST_GAPS]]
     if placed:
         layout["yaxis2"] = {"overlaying": "y", "range": [0, 1], "fixedrange": True, "visible": False}
+
+
+@lru_cache(maxsize=len(SYMBOLS))
+def _row_of_marks(kind: MarkKind) -> dict[str, Any]:
+    """Described by plotly once: that takes longer than all else that a figure has."""
+    symbol, colour = SYMBOLS[kind]
+    marker = {"symbol": symbol, "size": 8, "color": colour, "line": {"width": 1, "color": "rgba(0,0,0,0.55)"}}
+    trace = go.Scatter(name=kind, mode="markers", marker=marker, yaxis="y2", showlegend=False, hovertemplate="%{text}")
+    described: dict[str, Any] = trace.to_plotly_json()
+    return described
 
 
 def _upright(place: float, colour: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from django import template
@@ -27,10 +28,16 @@ SPARK_WIDTH, SPARK_HEIGHT = 72.0, 20.0
 @register.simple_tag
 def icon(name: str, label: str = "") -> SafeString:
     """An icon of the sprite. Without a label it is decoration, and a word must stand beside it."""
-    address = f"{static('icons.svg')}#{name}"
     if label:
+        address = f"{static('icons.svg')}#{name}"
         return format_html('<svg class="icon" role="img" aria-label="{}"><use href="{}"/></svg>', label, address)
-    return format_html('<svg class="icon" aria-hidden="true"><use href="{}"/></svg>', address)
+    return _decoration(name)
+
+
+@lru_cache(maxsize=128)
+def _decoration(name: str) -> SafeString:
+    """Some seventy on a page, of a few that there are: working out the address of each costs more than the rows do."""
+    return format_html('<svg class="icon" aria-hidden="true"><use href="{}#{}"/></svg>', static("icons.svg"), name)
 
 
 @register.simple_tag

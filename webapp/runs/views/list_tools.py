@@ -41,7 +41,7 @@ class Head:
     address: str = ""
     """Ordered by this column alone; empty where it cannot be."""
     also: str = ""
-    """Ordered by it after the columns that are ordered by already."""
+    """The order by it after the columns that are ordered by already."""
     place: int = 0
     """Which of several orders it is, from 1; 0 for none."""
     descending: bool = False
@@ -104,7 +104,7 @@ def _head(name: str, state: ViewState) -> Head:
         heading=heading,
         right=right,
         address=state.address(sort=state.sort_by(name)),
-        also=state.address(sort=state.sort_by(name, also=True)),
+        also=",".join(state.sort_by(name, also=True)),
         place=found[0] if found else 0,
         descending=bool(found and found[1]),
         several=len(state.sort) > 1,
