@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("runs", "0003_queue_and_plans"),
+        ("runs", "0004_tryouts"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
