@@ -16,10 +16,11 @@ from channels.security.websocket import AllowedHostsOriginValidator
 from webapp.fleet.routing import websocket_urlpatterns as fleet_sockets
 from webapp.pages_handler import PagesHandler
 from webapp.runs.routing import websocket_urlpatterns as run_sockets
+from webapp.static_door import StaticDoor
 
 application = ProtocolTypeRouter(
     {
-        "http": PagesHandler(),
+        "http": StaticDoor(PagesHandler()),
         "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter([*run_sockets, *fleet_sockets]))),
     }
 )

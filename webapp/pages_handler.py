@@ -17,6 +17,8 @@ from django.core.handlers.asgi import ASGIHandler
 class PagesHandler(ASGIHandler):
     """Serves the settings' middleware and views. Those before the first that is only asynchronous stay in the loop."""
 
+    _middleware_chain: Callable[..., Any]
+
     def load_middleware(self, is_async: bool = False) -> None:
         """Put the chain together, from the view outwards, as threads see it.
 

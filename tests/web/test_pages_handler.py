@@ -12,7 +12,9 @@ from django.http import HttpRequest, HttpResponse
 from django.test import override_settings
 from django.urls import path
 
+from webapp.env import BASE_DIR
 from webapp.pages_handler import PagesHandler
+from webapp.static_door import StaticDoor
 
 pytestmark = pytest.mark.asyncio
 
@@ -27,10 +29,13 @@ def page(request: HttpRequest) -> HttpResponse:
 urlpatterns = [path("page/", page)]
 
 
-async def asked(handler: PagesHandler, address: str) -> tuple[int, dict[str, str], bytes]:
+async def asked(
+    handler: PagesHandler | StaticDoor, address: str, method: str = "GET", **headers: str
+) -> tuple[int, dict[str, str], bytes]:
+    given = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
     scope = {
-        "type": "http", "method": "GET", "path": address, "query_string": b"",
-        "headers": [(b"host", b"localhost"), (b"x-word", b"hello")],
+        "type": "http", "method": method, "path": address, "query_string": b"",
+        "headers": [(b"host", b"localhost"), (b"x-word", b"hello"), *given],
     }  # fmt: skip
     client = ApplicationCommunicator(handler, scope)
     await client.send_input({"type": "http.request", "body": b""})
@@ -74,3 +79,44 @@ async def test_static_files_and_what_is_not_there_are_answered_as_before() -> No
 async def test_settings_without_an_asynchronous_middleware_are_refused() -> None:
     with pytest.raises(TypeError, match="ServeStaticMiddleware"):
         PagesHandler()
+
+
+SCRIPT = "/static/js/dom.js"
+
+
+async def test_the_door_answers_for_static_files_as_django_would() -> None:
+    handler = PagesHandler()
+    door = StaticDoor(handler)
+    for address in (SCRIPT, "/static/vendor/plotly-basic.min.js", "/static/icons.svg", "/static/admin/css/base.css"):
+        status, headers, body = await asked(door, address)
+        theirs = await asked(handler, address)
+        assert (status, headers, body) == theirs, address
+    assert (await asked(door, SCRIPT, "HEAD"))[2] == b""
+    assert (await asked(door, SCRIPT, "POST"))[0] == 405
+    assert (await asked(door, SCRIPT, range="bytes=0-9"))[::2] == (206, body_of(SCRIPT)[:10])
+
+
+async def test_a_file_that_the_browser_has_is_not_sent_again() -> None:
+    door = StaticDoor(PagesHandler())
+    _, headers, _ = await asked(door, SCRIPT)
+    status, _, body = await asked(door, SCRIPT, if_modified_since=headers["last-modified"])
+    assert (status, body) == (304, b"")
+
+
+async def test_a_static_file_costs_one_trip_to_a_thread_and_no_page_of_django(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def never(*_: Any) -> None:
+        raise AssertionError("Django was asked for a static file")
+
+    assert (await asked(StaticDoor(never), SCRIPT))[0] == 200
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["/static/../manage.py", "/static/js/../../manage.py", "/static//etc/passwd", "/static/js/", "/static/%00"],
+)
+async def test_what_is_no_static_file_is_not_found(address: str) -> None:
+    assert (await asked(StaticDoor(PagesHandler()), address))[0] in (400, 404)
+
+
+def body_of(address: str) -> bytes:
+    return (BASE_DIR / address.removeprefix("/")).read_bytes()

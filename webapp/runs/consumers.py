@@ -56,7 +56,6 @@ class RunConsumer(AsyncJsonWebsocketConsumer):
     async def __call__(self, scope: Any, receive: Callable[[], Awaitable[Any]], send: Any) -> None:
         """As Channels does it, but without a subscription of this page's own: the room hears for all its pages."""
         self.scope, self.base_send = scope, send
-        self.channel_layer = None  # type: ignore[assignment]  # Channels' types leave out that it may be none
         with suppress(StopConsumer):
             await await_many_dispatch([receive], self.dispatch)
 
