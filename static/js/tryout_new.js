@@ -13,8 +13,8 @@ function showFields() {
   for (const part of form.querySelectorAll("[data-for]")) part.hidden = !part.dataset.for.split(" ").includes(model);
 }
 
-async function desktops(method, again = "") {
-  const words = new URLSearchParams({ desktop: value("desktop"), again });
+async function desktops(method, all = "") {
+  const words = new URLSearchParams({ desktop: value("desktop"), all });
   const address = form.querySelector("[data-look]")?.dataset.look;
   const post = method === "POST";
   try {
@@ -62,7 +62,10 @@ function fitTasks() {
 
 form.addEventListener("change", (event) => {
   if (event.target.name === "model") showFields();
-  if (event.target.name === "desktop") fitTasks();
+  if (event.target.name === "desktop") {
+    fitTasks();
+    if (document.querySelector("#try-desktops[data-checking]")) desktops("GET");
+  }
   if (event.target === source) tasks();
 });
 look?.addEventListener("click", () => desktops("POST", "yes"));

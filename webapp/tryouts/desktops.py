@@ -11,7 +11,8 @@ from typing import Final
 from django.core.cache import cache
 
 from arpo_engine.contract.config import RunConfig
-from webapp.accounts.models import Team, User
+from webapp.accounts.models import Role, Team, User
+from webapp.accounts.permissions import require_role
 from webapp.runs.preflight import KEEP_S, Report, preflight_by_id, request_preflight
 from webapp.tryouts.choices import SHIPPED, shipped_sets
 from webapp.tryouts.configuring import DESKTOPS
@@ -42,14 +43,15 @@ def kinds() -> list[Kind]:
     return [_kind(name) for name in DESKTOPS]
 
 
-def check_kinds(person: User, team: Team, *, again: bool = False) -> None:
-    """Have those looked at of which nothing is known; `again`: all.
+def check_kinds(person: User, team: Team, *, only: str = "") -> None:
+    """Have all kinds looked at anew; or `only` one, if nothing is known of it. Each is a process where runs run.
 
     Raises:
         PermissionRefused: the person is no runner of the team.
     """
+    require_role(person, team, Role.RUNNER, "look which desktops come up")
     for name in DESKTOPS:
-        if name == ALWAYS or (not again and _report(name) is not None):
+        if name == ALWAYS or (only and (name != only or _report(name) is not None)):
             continue
         report = request_preflight(owner=person, team=team, config=_config(name))
         cache.set(_key(name), report.id, KEEP_S)

@@ -261,17 +261,18 @@ def test_tasks_of_other_places_are_those_that_runs_have_tried(as_runner: Client,
 def test_kinds_of_desktops_are_looked_at_once_and_say_why_not(as_runner: Client, team: Team) -> None:
     cache.clear()
     assert "not looked at" in as_runner.get("/try/desktops/").text
-    looking = as_runner.post("/try/desktops/", {"desktop": "xvfb"}).text
-    assert "data-checking" in looking and "being looked at" in looking
+    looking = as_runner.post("/try/desktops/", {"desktop": "docker"}).text
+    assert looking.count("being looked at") == 1 and "data-checking" in looking
+    assert as_runner.post("/try/desktops/", {"desktop": "pocket"}).text.count("being looked at") == 1
     report = preflight_by_id(cache.get("tryout-desktop:docker"))
     assert report is not None
     broken = Check(name="desktops", status="fail", message="no Docker engine <here>", cure="install Docker")
     advance(report, state="done", message="Checked", checks=(broken,))
     seen = as_runner.get("/try/desktops/").text
     assert "no Docker engine &lt;here&gt; (install Docker)" in seen and "not usable" in seen
-    as_runner.post("/try/desktops/")
+    as_runner.post("/try/desktops/", {"desktop": "docker"})
     assert cache.get("tryout-desktop:docker") == report.id
-    as_runner.post("/try/desktops/", {"again": "yes"})
+    assert as_runner.post("/try/desktops/", {"all": "yes"}).text.count("being looked at") == 4
     assert cache.get("tryout-desktop:docker") != report.id
 
 

@@ -33,12 +33,13 @@ def picker(request: PersonRequest) -> HttpResponse:
 
 @signed_in
 def desktops(request: PersonRequest) -> HttpResponse:
-    """The kinds of desktops with what is known of them; posted to, those that nobody has looked at are looked at."""
+    """The kinds of desktops with what is known of them; posted to, one is looked at, or all."""
     team = current_team(request)
     refused = "" if team else "You are in no team, so there is nowhere to look."
     if request.method == "POST" and team is not None:
         try:
-            check_kinds(request.user, team, again=request.POST.get("again") == "yes")
+            wanted = "" if request.POST.get("all") == "yes" else request.POST.get("desktop", "pocket")
+            check_kinds(request.user, team, only=wanted)
         except PermissionRefused as refusal:
             refused = str(refusal)
     words = request.POST if request.method == "POST" else request.GET
