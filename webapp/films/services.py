@@ -123,11 +123,10 @@ def close_forgotten() -> None:
 def delete_expired() -> int:
     """Delete films whose time is over, and files that belong to none any more; how many files went."""
     Film.objects.filter(expires_at__lte=timezone.now()).delete()
-    kept = {film_path(film) for film in Film.objects.only("pk", "kind")}
-    folder = _folder()
-    gone = [path for path in folder.iterdir() if path not in kept] if folder.is_dir() else []
-    still = set(Film.objects.filter(state=FilmState.DRAWING).values_list("pk", flat=True))
-    gone = [path for path in gone if path.name.partition(".")[0] not in {str(pk) for pk in still}]
+    # Files before rows: one that is drawn meanwhile has its row already.
+    files = list(_folder().iterdir()) if _folder().is_dir() else []
+    kept = {str(pk) for pk in Film.objects.values_list("pk", flat=True)}
+    gone = [path for path in files if path.name.partition(".")[0] not in kept]
     for path in gone:
         path.unlink(missing_ok=True)
     return len(gone)
