@@ -26,7 +26,7 @@ class PagesHandler(ASGIHandler):
             TypeError: the outermost middleware is not asynchronous, so that it would keep the loop waiting.
         """
         super().load_middleware(is_async=False)
-        if not iscoroutinefunction(self._middleware_chain):
+        if not iscoroutinefunction(vars(self)["_middleware_chain"]):  # Django's types leave it out
             raise TypeError("No middleware of the settings is asynchronous; keep ServeStaticMiddleware among them.")
 
     def adapt_method_mode(

@@ -1,24 +1,29 @@
-"""Charts of several runs: a line for each, or a group's mean with its band. Knows curves and strokes; no request."""
+"""Charts of several runs: a line for each, or a group's mean with its band. What is drawn is described by plotly's own
+classes; the numbers are put in afterwards, because plotly would copy and check each of them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
+import plotly.graph_objects as go
+
 from webapp.analysis.curves import Band, Placed, band_of
-from webapp.analysis.figures import Drawn, layout_as, thinned
+from webapp.analysis.figures import described_as
 from webapp.analysis.strokes import Stroke
+from webapp.counted import counted
+from webapp.drawn import Drawn
+from webapp.figure_style import LEGEND, thinned
 from webapp.figure_text import as_label
 from webapp.metrics.axes import View
 from webapp.metrics.columns import Number
-from webapp.plotted import Trace, scatter
 
 MOST_RAW: Final = 6
 """With more runs than this the raw lines behind the smoothed ones would hide everything."""
 RAW_OPACITY: Final = 0.22
 BAND_OPACITY: Final = 0.18
-LEGEND: Final = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}
 FEW: Final = 8
 """A line of fewer samples than this is drawn as dots too."""
 
@@ -69,7 +74,7 @@ def draw_groups(subject: Subject, lines: Sequence[RunLine], view: View) -> Drawn
     table = []
     for name, placed in members.items():
         band = band_of(placed)
-        label = f"{name} ({len(placed)} run{'' if len(placed) == 1 else 's'})"
+        label = f"{name} ({counted(len(placed), 'run')})"
         if len(placed) > 1:
             traces.append({**_styled("band", label, strokes[name], subject.percent), **_outline(band)})
         told = [[spread, runs] for spread, runs in zip(band.spread, band.runs, strict=True)]
@@ -96,32 +101,43 @@ def _drawn(
     return Drawn(
         figure={"data": traces, "layout": {**layout, "shapes": []}},
         table=table,
-        note=" · ".join(notes) if traces else "",
+        notes=notes if traces else (),
         why=why,
         try_x="step" if why and view.x != "step" else "",
     )
 
 
+@lru_cache(maxsize=512)
 def _layout(subject: Subject, x_title: str, dates: bool) -> dict[str, Any]:
     name = f"{subject.title}:{x_title}"
-    return layout_as(x_title=x_title, percent=subject.percent, unit=subject.unit, name=name, dates=dates)
+    described = described_as(
+        go.Figure(), x_title=x_title, percent=subject.percent, unit=subject.unit, name=name, dates=dates
+    )
+    layout: dict[str, Any] = described["layout"]
+    return layout
 
 
-def _styled(part: str, named: str, stroke: Stroke, percent: bool) -> Trace:
-    """A trace without its numbers."""
-    name = as_label(named)
+@lru_cache(maxsize=1024)
+def _template(part: str, name: str, stroke: Stroke, percent: bool) -> dict[str, Any]:
     value = "%{y:.1%}" if percent else "%{y:.4~g}"
     line = {"color": stroke.colour, "width": 2, "dash": stroke.dash}
     quiet = {"showlegend": False, "hoverinfo": "skip", "mode": "lines", "legendgroup": name}
     if part == "raw":
-        return scatter(name=f"{name}, raw", line={**line, "width": 1}, opacity=RAW_OPACITY, **quiet)
-    if part == "band":
+        trace = go.Scatter(name=f"{name}, raw", line={**line, "width": 1}, opacity=RAW_OPACITY, **quiet)
+    elif part == "band":
         colour = _see_through(stroke.colour)
-        return scatter(name=f"{name}, spread", fill="toself", fillcolor=colour, line={"width": 0}, **quiet)
-    hover = f"{value} ± %{{customdata[0]:.3~g}} (%{{customdata[1]}})" if part == "mean" else value
-    mode = "lines+markers" if part == "dots" else "lines"
-    marker = {"size": 6, "color": stroke.colour}
-    return scatter(name=name, mode=mode, line=line, marker=marker, hovertemplate=hover, legendgroup=name)
+        trace = go.Scatter(name=f"{name}, spread", fill="toself", fillcolor=colour, line={"width": 0}, **quiet)
+    else:
+        hover = f"{value} ± %{{customdata[0]:.3~g}} (%{{customdata[1]}})" if part == "mean" else value
+        mode = "lines+markers" if part == "dots" else "lines"
+        marker = {"size": 6, "color": stroke.colour}
+        trace = go.Scatter(name=name, mode=mode, line=line, marker=marker, hovertemplate=hover, legendgroup=name)
+    described: dict[str, Any] = trace.to_plotly_json()
+    return described
+
+
+def _styled(part: str, name: str, stroke: Stroke, percent: bool) -> dict[str, Any]:
+    return dict(_template(part, as_label(name), stroke, percent))
 
 
 def _outline(band: Band) -> dict[str, list[float]]:

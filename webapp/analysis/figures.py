@@ -4,34 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
+
+import plotly.graph_objects as go
 
 from webapp.analysis.strokes import Stroke
+from webapp.drawn import Drawn
+from webapp.figure_style import SMALL, thinned
 from webapp.figure_text import as_label
-from webapp.plotted import scatter
-
-SMALL: Final = {"font": {"size": 12}, "standoff": 4}
-MAX_TABLE_ROWS: Final = 12
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Drawn:
-    """A figure with what cannot be seen in it: a table of the same numbers, and a note."""
-
-    figure: dict[str, Any]
-    table: list[dict[str, Any]]
-    note: str = ""
-    why: str = ""
-    """Why nothing is drawn; empty when something is."""
-    try_x: str = ""
-    """An x axis on which there is something to see, when there is nothing on this one."""
-
-    def as_data(self) -> dict[str, Any]:
-        """As the page's script reads it."""
-        return {
-            "figure": self.figure, "table": self.table, "note": self.note, "empty": bool(self.why), "why": self.why,
-            "try_x": self.try_x, "marks": [],
-        }  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,12 +26,12 @@ class NamedCounts:
 
 def draw_history(lines: Sequence[NamedCounts]) -> Drawn:
     """The share of solved tries over the steps, a line for each run; the size of the counts is told on hover."""
-    traces = []
+    figure = go.Figure()
     shown = [line for line in lines if any(tries for _, _, tries in line.counts)]
     for line in shown:
         known = [(step, successes, tries) for step, successes, tries in line.counts if tries]
-        traces.append(
-            scatter(
+        figure.add_trace(
+            go.Scatter(
                 name=as_label(line.name),
                 x=[step for step, _, _ in known],
                 y=[successes / tries for _, successes, tries in known],
@@ -62,7 +42,7 @@ def draw_history(lines: Sequence[NamedCounts]) -> Drawn:
                 hovertemplate="%{y:.1%} (%{customdata[0]}/%{customdata[1]})",
             )
         )
-    layout = layout_as(x_title="training step", percent=True, name="history")
+    described = described_as(figure, x_title="training step", percent=True, name="history")
     table = [
         {
             "name": line.name,
@@ -71,35 +51,25 @@ def draw_history(lines: Sequence[NamedCounts]) -> Drawn:
         }
         for line in shown
     ]
-    return Drawn(
-        figure={"data": traces, "layout": layout},
-        table=table,
-        why="" if shown else "None of these runs has a scored try of it.",
-    )
+    return Drawn(figure=described, table=table, why="" if shown else "None of these runs has a scored try of it.")
 
 
-def layout_as(
-    *, x_title: str, percent: bool = False, unit: str = "", name: str = "", dates: bool = False
+def described_as(
+    figure: go.Figure, *, x_title: str, percent: bool = False, unit: str = "", name: str = "", dates: bool = False
 ) -> dict[str, Any]:
-    """The layout that all charts share."""
+    """The figure with the layout that all charts share."""
     scale = {"tickformat": ".2~%", "rangemode": "tozero"} if percent else {"rangemode": "tozero"}
-    return {
-        "margin": {"l": 46, "r": 18, "t": 8, "b": 36},
-        "hovermode": "x unified",
-        "showlegend": False,
-        "xaxis": {"title": {"text": x_title, **SMALL}, "zeroline": False, **({"type": "date"} if dates else {})},
-        "yaxis": {"title": {"text": unit, **SMALL}, "zeroline": False, "automargin": True, **scale},
-        "uirevision": name,
-    }
-
-
-def thinned(points: Sequence[tuple[Any, float]]) -> list[list[Any]]:
-    """About a dozen of the points, the last one among them."""
-    stride = max(1, -(-len(points) // MAX_TABLE_ROWS))
-    chosen = list(points[::stride])
-    if points and chosen[-1] != points[-1]:
-        chosen.append(points[-1])
-    return [list(point) for point in chosen]
+    figure.update_layout(
+        margin={"l": 46, "r": 18, "t": 8, "b": 36},
+        hovermode="x unified",
+        showlegend=False,
+        xaxis={"title": {"text": x_title, **SMALL}, "zeroline": False, **({"type": "date"} if dates else {})},
+        yaxis={"title": {"text": unit, **SMALL}, "zeroline": False, "automargin": True, **scale},
+        uirevision=name,
+    )
+    described: dict[str, Any] = figure.to_plotly_json()
+    described["layout"].pop("template", None)
+    return described
 
 
 def folded(counts: Sequence[tuple[int, int, int]], width: int) -> list[tuple[int, int, int]]:

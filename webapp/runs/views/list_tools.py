@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,6 +17,7 @@ TOGGLES: Final = (
     ("Starred", "is:starred"),
     ("Failed", "status:failed,lost"),
     ("Archived", "is:archived"),
+    ("Try-outs", "kind:try"),
 )
 
 
@@ -75,16 +77,19 @@ def heads_of(state: ViewState) -> list[Head]:
     return [_head(name, state) for name in state.columns]
 
 
-def said_of(error: QueryError, state: ViewState) -> dict[str, object]:
-    """What the page shows of a query that cannot be read: the place, the reason, and the way out."""
-    mended = error.mended(state.q)
-    start, end = min(error.start, len(state.q)), min(error.end, len(state.q))
+def said_of(error: QueryError, q: str, address_of: Callable[[str], str]) -> dict[str, object]:
+    """What a page shows of a query that cannot be read: the place, the reason, and the way out.
+
+    `address_of` is the page's address with another query in it.
+    """
+    mended = error.mended(q)
+    start, end = min(error.start, len(q)), min(error.end, len(q))
     return {
         "error": error,
-        "before": state.q[:start],
-        "wrong": state.q[start:end],
-        "behind": state.q[end:],
-        "mended": state.address(q=mended) if mended is not None else "",
+        "before": q[:start],
+        "wrong": q[start:end],
+        "behind": q[end:],
+        "mended": address_of(mended) if mended is not None else "",
         "suggestion": error.suggestion,
     }
 

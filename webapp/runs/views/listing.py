@@ -55,7 +55,7 @@ def run_list(request: PersonRequest) -> HttpResponse:
     try:
         found = _found(request, runs, state)
     except QueryError as error:
-        context |= said_of(error, state)
+        context |= said_of(error, state.q, lambda q: state.address(q=q))
         return render(request, "runs/list.html", context, status=UNREADABLE)
     return render(request, "runs/list.html", context | found)
 

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("accounts", "0002_preferences"),
-        ("runs", "0003_queue_and_plans"),
+        ("runs", "0005_schedules_are_edited"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
