@@ -15,6 +15,7 @@ urlpatterns = [
     path("", include("webapp.storage.urls")),
     path("", include("webapp.tryouts.urls")),
     path("", include("webapp.episodes.urls")),
+    path("", include("webapp.films.urls")),
     path("", include("webapp.fleet.urls")),
     path("", include("webapp.metrics.urls")),
     path("", include("webapp.benchmarks.urls")),

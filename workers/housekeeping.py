@@ -1,4 +1,4 @@
-"""What goes with time: what teams' rules of storage (`webapp.storage`) say, try-outs nobody kept, spent links."""
+"""What goes with time: what teams' rules of storage say, try-outs nobody kept, old films, spent links."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import logging
 from django.utils import timezone
 
 from webapp.accounts.models import SignInLink, Team, User
+from webapp.films.services import delete_expired
 from webapp.storage.services import apply_rules, remove_run
 from webapp.tryouts.services import is_due, runs_due
 
@@ -18,8 +19,10 @@ def tidy_up() -> None:
     freed = sum(apply_rules(team) for team in Team.objects.all())
     tryouts = remove_tryouts()
     links, _ = SignInLink.objects.filter(expires_at__lt=timezone.now()).delete()
-    if freed or links or tryouts:
-        log.info("tidied up", extra={"freed_bytes": freed, "links": links, "tryouts": tryouts})
+    films = delete_expired()
+    if freed or links or tryouts or films:
+        gone = {"freed_bytes": freed, "links": links, "tryouts": tryouts, "films": films}
+        log.info("tidied up", extra=gone)
 
 
 def remove_tryouts() -> int:

@@ -12,7 +12,8 @@ from rich.table import Table
 
 from arpo_engine.contract.config import load_config
 from arpo_engine.runtime.executors import build_executor
-from arpo_engine.runtime.preflight import Check, as_json, preflight
+from arpo_engine.runtime.guarded import Check
+from arpo_engine.runtime.preflight import as_json, preflight
 
 MARKS = {"ok": "[green]✓ ok[/]", "warn": "[yellow]! warn[/]", "fail": "[red]✗ fail[/]"}
 OK, FAILED = 0, 3

@@ -177,7 +177,7 @@ class Directed:
         self._refused = self._unknown(said.task)
         if self._refused:
             return None
-        self._parting = again(said)
+        self._parting = again(said, course.plan)
         course.note = f"begun anew by {said.by or 'somebody'}"
         return EndedBy.CANCELLED
 
@@ -216,7 +216,7 @@ class Directed:
                 self._parting = Parting(kind="finished", by=said.by)
             elif isinstance(said, Restart):
                 self._refused = self._unknown(said.task)
-                self._parting = None if self._refused else again(said)
+                self._parting = None if self._refused else again(said, course.plan)
             else:
                 self._refused = "the episode is over; restart begins another one, finish ends the try-out"
             self._stand("over", course)

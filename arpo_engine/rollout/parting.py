@@ -7,6 +7,7 @@ from typing import Literal
 
 from arpo_engine.contract.outcomes import EndedBy
 from arpo_engine.contract.tryouts import Restart
+from arpo_engine.rollout.plans import Plan
 
 HELD = {
     EndedBy.OUT_OF_STEPS: "the agent has taken all the actions that it may take (tryout.max_steps); give it another "
@@ -31,13 +32,17 @@ class Parting:
     by: str = ""
     task_id: str = ""
     """For `again`: another task; empty: the same one."""
-    instruction: str | None = None
-    """For `again`: see `Restart`."""
+    instruction: str = ""
+    """For `again`: what its agent is told; empty: the task's own words."""
 
 
-def again(said: Restart) -> Parting:
-    """Another episode."""
-    return Parting(kind="again", by=said.by, task_id=said.task, instruction=said.instruction)
+def again(said: Restart, plan: Plan) -> Parting:
+    """Another episode after one that followed this plan to its end."""
+    instruction = said.instruction
+    if instruction is None:
+        same = said.task in ("", plan.task.id)
+        instruction = plan.task.instruction if same and not plan.judged else ""
+    return Parting(kind="again", by=said.by, task_id=said.task, instruction=instruction)
 
 
 def idle_words(idle_s: float) -> str:

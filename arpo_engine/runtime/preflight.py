@@ -9,15 +9,14 @@ import asyncio
 import os
 import shutil
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from arpo_engine.contract.config import RunConfig
 from arpo_engine.contract.config.generators import OpenAiGeneratorConfig, OracleGeneratorConfig, VllmGeneratorConfig
-from arpo_engine.contract.errors import ArpoError, KeyRefused
+from arpo_engine.contract.errors import KeyRefused
 from arpo_engine.contract.secrets import promised
 from arpo_engine.contract.tasks import Task
 from arpo_engine.desktops.host import Reset
@@ -28,47 +27,46 @@ from arpo_engine.runtime.agent_fit import described, mismatch
 from arpo_engine.runtime.devices import check_ranks, cores_here
 from arpo_engine.runtime.executor import Executor
 from arpo_engine.runtime.gpu_room import Gpus, machine_of_ranks, shortage
+from arpo_engine.runtime.guarded import Check, guarded
 from arpo_engine.runtime.hardware import this_machine
 from arpo_engine.runtime.mirrors import checks as mirrors
-from arpo_engine.runtime.plan_checks import Status, judge_plan
+from arpo_engine.runtime.plan_checks import judge_plan
 from arpo_engine.runtime.task_checks import check_tasks
 from arpo_engine.runtime.task_source import find_source, load_tasks
 from arpo_engine.trainer.hub import obstacle
 from arpo_engine.types import Observation
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One fact about this machine and this config."""
-
-    name: str
-    status: Status
-    message: str
-    cure: str = ""
-
-
 async def preflight(config: RunConfig, *, run_dir: Path, executor: Executor) -> list[Check]:
-    """All checks, in the order in which a person would mend them."""
-    checks = [_packages(config), await _guarded("model", _model, config)]
-    if checks[-1].status != "fail" and not isinstance(config.generator, OpenAiGeneratorConfig | OracleGeneratorConfig):
-        checks.append(_agent(config))
-    checks.append(await _guarded("tasks", _tasks, config))
-    if checks[-1].status != "fail" and config.desktops.kind != "pocket":
-        tasks = [task for split in load_tasks(config) for task in split]
-        checks += [Check(*finding) for finding in check_tasks(tasks, config.desktops, config.tasks.source)]
-    if checks[-1].status != "fail":
-        checks.append(await _guarded("desktops", _desktops, config, executor))
+    """All checks, in the order in which a person would mend them. One that raises is told, and ends no other."""
+    model = await guarded("model", _model, config)
+    checks = [await guarded("packages", _packages, config), model]
+    if model.status != "fail" and not isinstance(config.generator, OpenAiGeneratorConfig | OracleGeneratorConfig):
+        checks.append(await guarded("agent", _agent, config))
+    checks += await _of_tasks(config, executor)
     if isinstance(config.generator, VllmGeneratorConfig):
-        checks.append(await _guarded("vllm", _vllm))
-    gpus = await _gpus(executor) if config.kind == "train" and config.learner.spread else None
+        checks.append(await guarded("vllm", _vllm))
+    gpus = await guarded("ranks", _gpus, executor) if config.kind == "train" and config.learner.spread else None
     if gpus is not None:
-        checks.append(await _guarded("ranks", _ranks, config, gpus))
+        checks.append(gpus if isinstance(gpus, Check) else await guarded("ranks", _ranks, config, gpus))
     if config.kind == "train" and config.checkpoint.push_to is not None:
-        checks.append(_hub(config))
-    machine = this_machine() if gpus is None else machine_of_ranks(this_machine(), gpus)
-    judged = judge_plan(config, run_dir=run_dir, machine=machine)
-    planned = [Check(one.name, one.status, one.message, one.cure) for one in judged]
-    return [*checks, *planned, _processor(config), *([check_mirrors(config)] if config.records.mirrors else [])]
+        checks.append(await guarded("hub", _hub, config))
+    checks += _rows(await guarded("plan", _planned, config, run_dir, gpus))
+    checks.append(await guarded("processor", _processor, config))
+    return [*checks, *([await guarded("mirrors", check_mirrors, config)] if config.records.mirrors else [])]
+
+
+async def _of_tasks(config: RunConfig, executor: Executor) -> list[Check]:
+    """The tasks, what they need, and a desktop that begins one."""
+    tasks = await guarded("tasks", _tasks, config)
+    if tasks.status == "fail":
+        return [tasks]
+    needs = await guarded("task needs", _needs, config) if config.desktops.kind != "pocket" else []
+    return [tasks, *_rows(needs), await guarded("desktops", _desktops, config, executor)]
+
+
+def _rows(found: list[Check] | Check) -> list[Check]:
+    return [found] if isinstance(found, Check) else found
 
 
 def as_json(checks: list[Check]) -> dict[str, Any]:
@@ -76,16 +74,7 @@ def as_json(checks: list[Check]) -> dict[str, Any]:
     return {"ok": all(check.status != "fail" for check in checks), "checks": [asdict(check) for check in checks]}
 
 
-async def _guarded(name: str, check: Callable[..., Awaitable[Check]], *arguments: Any) -> Check:
-    """A check that may meet the very error that the run would meet; its text already says the cure."""
-    try:
-        return await check(*arguments)
-    except ArpoError as error:
-        message, _, cure = str(error).partition("; ")
-        return Check(name, "fail", message, cure)
-
-
-def _packages(config: RunConfig) -> Check:
+async def _packages(config: RunConfig) -> Check:
     needed = ["torch", "transformers", "PIL", "yaml", "rich", *(["peft"] if config.model.lora.rank else [])]
     missing = [name for name in needed if find_spec(name) is None]
     if missing:
@@ -93,7 +82,7 @@ def _packages(config: RunConfig) -> Check:
     return Check("packages", "ok", "all packages of the engine are installed")
 
 
-def check_mirrors(config: RunConfig) -> Check:
+async def check_mirrors(config: RunConfig) -> Check:
     """A tracker that is not there is no reason not to start: the run's own events have every number."""
     missing = mirrors.missing_packages(config.records)
     if missing:
@@ -111,7 +100,7 @@ async def _model(config: RunConfig) -> Check:
     return Check("model", "ok", f"{config.model.path}: a {kind} of {count / 1e6:.2f} million parameters in {folder}")
 
 
-def _agent(config: RunConfig) -> Check:
+async def _agent(config: RunConfig) -> Check:
     family = family_of(locate(config.model.path))
     found = mismatch(config.agent, family)
     if found is not None:
@@ -172,6 +161,11 @@ async def _tasks(config: RunConfig) -> Check:
     return Check("tasks", "ok", message)
 
 
+async def _needs(config: RunConfig) -> list[Check]:
+    tasks = [task for split in load_tasks(config) for task in split]
+    return [Check(*finding) for finding in check_tasks(tasks, config.desktops, config.tasks.source)]
+
+
 async def _desktops(config: RunConfig, executor: Executor) -> Check:
     task: Task = load_tasks(config)[0][0]
     started = time.monotonic()
@@ -192,7 +186,7 @@ async def _desktops(config: RunConfig, executor: Executor) -> Check:
     return Check("desktops", "ok", f"a desktop of {width}x{height} started and began a task in {seconds:.1f} s")
 
 
-def _hub(config: RunConfig) -> Check:
+async def _hub(config: RunConfig) -> Check:
     reason = obstacle(config.checkpoint)
     if reason is not None:
         message, _, cure = reason.partition("; ")
@@ -201,7 +195,15 @@ def _hub(config: RunConfig) -> Check:
     return Check("hub", "ok", f"exports go to the {kind} {config.checkpoint.push_to}; the token itself is not tried")
 
 
-def _processor(config: RunConfig) -> Check:
+async def _planned(config: RunConfig, run_dir: Path, gpus: Gpus | Check | None) -> list[Check]:
+    machine = machine_of_ranks(this_machine(), gpus) if isinstance(gpus, Gpus) else this_machine()
+    judged = judge_plan(config, run_dir=run_dir, machine=machine)
+    # Where ranks learn on GPUs that nobody could ask for, this machine's memory says nothing.
+    told = [one for one in judged if one.name != "memory" or not isinstance(gpus, Check)]
+    return [Check(one.name, one.status, one.message, one.cure) for one in told]
+
+
+async def _processor(config: RunConfig) -> Check:
     cores, busy = cores_here(), os.getloadavg()[0]
     gpu = "an NVIDIA GPU" if shutil.which("nvidia-smi") else "no NVIDIA GPU"
     message = f"{cores} processor cores, {busy:.1f} of them busy, and {gpu}"

@@ -71,8 +71,7 @@ async def run_tryout(
             if parting.kind != "again":
                 return Ending(RunOutcome.FINISHED, plan.step, _reason(config, plan, trajectory, parting))
             task = tasks[parting.task_id or first.id]
-            words = _words(plan, task, parting)
-            first, plan = task, _plan(config, attempt, plan.step + 1, task, words)
+            first, plan = task, _plan(config, attempt, plan.step + 1, task, parting.instruction)
 
 
 def _first_task(config: RunConfig) -> Task:
@@ -101,14 +100,6 @@ def _plan(config: RunConfig, attempt: int, number: int, task: Task, instruction:
         max_steps=said.max_steps or config.rollout.max_steps,
         judged=own,
     )
-
-
-def _words(plan: Plan, task: Task, parting: Parting) -> str:
-    """What the next episode's agent is told; empty: the task's own words."""
-    if parting.instruction is not None:
-        return parting.instruction
-    same = task.id == plan.task.id
-    return plan.task.instruction if same and not plan.judged else ""
 
 
 def _announce(context: Context) -> None:

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -19,6 +20,10 @@ from webapp.supervisor.terminal import Terminal
 
 NOT_HERE: Final = "not gpu and not docker and not slow and not live"
 """Tests that need what a usual machine lacks, or more than a minute each."""
+ALL: Final = "--all"
+"""Those, too: what this machine lacks is skipped, with the reason."""
+SLOWEST: Final = 25
+"""Tests of both tiers whose times are listed."""
 OWN_ENVIRONMENT: Final = {
     "desktop": ["--excludes", str((REQUIREMENTS / "not_locked_desktop.in").relative_to(BASE_DIR))],
     "gpu": [],
@@ -50,7 +55,12 @@ SPELLED: Final = (
 
 
 def test(argv: Sequence[str], terminal: Terminal) -> int:
-    """All tests that need no GPU and no Docker engine; further words go to pytest."""
+    """All tests that need no GPU and no Docker engine, or with `--all` every one; further words go to pytest.
+
+    Raises:
+        SupervisorError: `--all` stands beside a choice by marks, which would leave some out.
+    """
+    words, began = _chosen(argv), time.monotonic()
     log = Path(tempfile.gettempdir()) / "arpo-test-setup.log"
     environment = _quiet_environment()
     if os.geteuid() == 0 and missing_libraries():
@@ -64,8 +74,20 @@ def test(argv: Sequence[str], terminal: Terminal) -> int:
         terminal.say(f"  {terminal.warn} {browser.WHY_SKIPPED}")
     else:
         environment[browser.PATH] = chromium
-    words = list(argv) if any(word == "-m" for word in argv) else ["-m", NOT_HERE, *argv]
-    return _python(["-m", "pytest", *words], environment)
+    code = _python(["-m", "pytest", *words], environment)
+    if ALL in argv:
+        terminal.say(f"  both tiers took {(time.monotonic() - began) / 60:.0f} minutes, with the setup")
+    return code
+
+
+def _chosen(argv: Sequence[str]) -> list[str]:
+    """Pytest's words for what was asked for."""
+    by_marks = "-m" in argv
+    if ALL not in argv:
+        return list(argv) if by_marks else ["-m", NOT_HERE, *argv]
+    if by_marks:
+        raise SupervisorError(f"{ALL} runs every test, and -m chooses some; give one of them")
+    return ["-m", "", f"--durations={SLOWEST}", *(word for word in argv if word != ALL)]
 
 
 def check(terminal: Terminal) -> int:

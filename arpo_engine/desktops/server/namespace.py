@@ -8,17 +8,18 @@ which ends when its standard input does. Knows no display.
 
 from __future__ import annotations
 
-import ctypes
 import fcntl
 import os
 import shutil
 import socket
 import struct
 import subprocess
-import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
+
+from .closed_root import close_root, enter_closed_root
+from .mounts import make_read_only, mount, mount_tmpfs
 
 USER = "user"
 HOME = f"/home/{USER}"
@@ -29,8 +30,6 @@ RUNTIME = "/run/user/1000"
 PROGRAM = Path("/run/arpo")
 """Where the copies of this package and of its packages lie."""
 FOLDERS = ("Desktop", "Documents", "Downloads", "Music", "Pictures", "Videos")
-MOUNT_SETATTR, AT_FDCWD, AT_RECURSIVE, MOUNT_ATTR_RDONLY = 442, -100, 0x8000, 0x1
-"""Of the kernel, from 5.12 on; the command `mount` knows them only in newer systems."""
 SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 0x1
 
 
@@ -43,20 +42,25 @@ def enter(*, uid: int, home_mb: int, packages: str, hidden: Sequence[str]) -> No
         packages: Folder of Python packages that the server needs besides the system's.
         hidden: Folders of the host that are empty inside; one that is not there is none.
     """
-    _make_read_only()
+    make_read_only("/", below=True)
     _loopback_up()
-    _mount_tmpfs("/run", 64, 0, "755")
+    mount_tmpfs("/run", 64, 0, "755")
     shutil.copytree(Path(__file__).parent, PROGRAM / "arpo_desktop", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(packages, PROGRAM / "packages", ignore=shutil.ignore_patterns("__pycache__", "*.dist-info"))
     _make_readable(PROGRAM)
+    if uid == 0:
+        enter_closed_root()
     for folder in filter(os.path.isdir, hidden):
-        _mount_tmpfs(folder, 1, 0, "555")
+        mount_tmpfs(folder, 1, 0, "555")
     _name_the_user(uid or UNMAPPED_UID)
-    _mount_tmpfs("/tmp", 512, 0, "1777")
-    _mount_tmpfs("/var/tmp", 64, 0, "1777")
-    _mount_tmpfs("/dev/shm", 256, 0, "1777")
-    _mount_tmpfs("/home", home_mb, 0, "755")
-    _mount("-t", "proc", "proc", "/proc")
+    mount_tmpfs("/tmp", 512, 0, "1777")
+    mount_tmpfs("/var/tmp", 64, 0, "1777")
+    mount_tmpfs("/dev/shm", 256, 0, "1777")
+    mount_tmpfs("/home", home_mb, 0, "755")
+    if uid == 0:
+        close_root()
+    else:
+        mount("-t", "proc", "proc", "/proc")
     Path("/tmp/.X11-unix").mkdir(mode=0o1777)
     for folder in (RUNTIME, HOME, *(f"{HOME}/{name}" for name in FOLDERS)):
         Path(folder).mkdir(mode=0o700, parents=True)
@@ -116,25 +120,6 @@ def _loopback_up() -> None:
         fcntl.ioctl(any_socket, SIOCSIFFLAGS, struct.pack("16sh", b"lo", flags | IFF_UP))
 
 
-def _make_read_only() -> None:
-    """For whoever owns a file, too: without root the desktop's user is, outside, the one who started the engine."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    wanted = struct.pack("QQQQ", MOUNT_ATTR_RDONLY, 0, 0, 0)
-    if libc.syscall(MOUNT_SETATTR, AT_FDCWD, b"/", AT_RECURSIVE, wanted, len(wanted)) != 0:
-        reason = os.strerror(ctypes.get_errno())
-        sys.exit(f"the host's files cannot be made read-only for a desktop: {reason}; this takes Linux 5.12 or newer")
-
-
-def _mount_tmpfs(place: str, size_mb: int, uid: int, mode: str) -> None:
-    _mount("-t", "tmpfs", "-o", f"size={size_mb}m,mode={mode},uid={uid},gid={uid},nosuid,nodev", "tmpfs", place)
-
-
-def _mount(*words: str) -> None:
-    done = subprocess.run(["mount", *words], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        sys.exit(f"mount {' '.join(words)} failed: {done.stderr.strip()}")
-
-
 def _name_the_user(uid: int) -> None:
     """Programs ask who they are; the system's own list has no such number."""
     lines = {
@@ -150,7 +135,7 @@ def _name_the_user(uid: int) -> None:
         copy = PROGRAM / name
         copy.write_text("\n".join([line, *kept]) + "\n", encoding="utf-8")
         copy.chmod(0o644)
-        _mount("--bind", str(copy), f"/etc/{name}")
+        mount("--bind", str(copy), f"/etc/{name}")
 
 
 def _make_readable(folder: Path) -> None:

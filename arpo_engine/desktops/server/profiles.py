@@ -62,6 +62,17 @@ MiscShowUnsafePasteDialog=FALSE
 MiscCursorBlinks=FALSE
 MiscMenubarDefault=FALSE
 """
+FONTS = """<?xml version="1.0"?>
+<!DOCTYPE fontconfig SYSTEM "fonts.dtd">
+<fontconfig>
+<alias><family>sans-serif</family><prefer><family>DejaVu Sans</family></prefer></alias>
+<alias><family>serif</family><prefer><family>DejaVu Serif</family></prefer></alias>
+<alias><family>monospace</family><prefer><family>DejaVu Sans Mono</family></prefer></alias>
+<alias><family>system-ui</family><prefer><family>DejaVu Sans</family></prefer></alias>
+</fontconfig>
+"""
+"""Letters of one size on every machine, whatever other fonts it has: menus are as high as their letters, and a place
+that was clicked on one desktop is the same place on another."""
 OPENBOX = Path("/etc/xdg/openbox/rc.xml")
 MAXIMIZED = """
 <application class="libreoffice*" type="normal"><maximized>yes</maximized></application>
@@ -84,6 +95,7 @@ FILES = {
     ".thunderbird/installs.ini": "[FDC34C9F024745EB]\nDefault=user\nLocked=1\n",
     ".thunderbird/user/prefs.js": THUNDERBIRD,
     ".config/xfce4/terminal/terminalrc": XFCE_TERMINAL,
+    ".config/fontconfig/fonts.conf": FONTS,
     ".config/user-dirs.locale": "C\n",
 }
 """Path below the home to its content; paths as OSWorld's machine has them."""

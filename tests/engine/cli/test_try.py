@@ -118,7 +118,10 @@ def test_a_signal_ends_one_that_holds_and_keeps_its_episode(tmp_path: Path) -> N
         if line.startswith("holding"):
             break
     shell.send_signal(signal.SIGINT)
-    said, _ = shell.communicate(timeout=60)
+    for line in shell.stderr or ():  # heard, before the end of the input is an end of its own
+        if "once more stops at once" in line:
+            break
+    said, _ = shell.communicate(timeout=180)
     assert shell.returncode == 0
     assert "stopped by SIGINT; its episodes are kept" in said
     (ended,) = told(tmp_path, EpisodeEnded)
@@ -163,7 +166,7 @@ class Page:
     def wait_for(self, state: str) -> None:
         """Until the last direction was taken and it stands so."""
         self.console.wait_for(
-            lambda: bool(self.stands) and (self.stands[-1].state, self.stands[-1].taken) == (state, self.number), 60.0
+            lambda: bool(self.stands) and (self.stands[-1].state, self.stands[-1].taken) == (state, self.number), 180.0
         )
 
 
@@ -176,15 +179,15 @@ def test_a_click_on_the_page_is_seen_on_its_screen_within_a_moment(tmp_path: Pat
     )
     page = Page(console)
     page.wait_for("holding")
-    console.wait_for(lambda: len(page.screens) == 1)
+    console.wait_for(lambda: len(page.screens) == 1, 60.0)
     waits = []
     for place in ({"x": 28, "y": 100}, {"x": 212, "y": 8}, {"x": 70, "y": 100}):
         before, begun = len(page.screens), time.monotonic()
         page.say("act", action={"kind": "click", **place})
-        console.wait_for(lambda before=before: len(page.screens) > before)  # type: ignore[misc]
+        console.wait_for(lambda before=before: len(page.screens) > before, 60.0)  # type: ignore[misc]
         waits.append(time.monotonic() - begun)
     page.say("finish")
-    assert engine.wait(60) == 0
+    assert engine.wait(180) == 0
     # Measured: 0.2 to 0.4 s, with a load of 8 on two cores; a heartbeat of all other runs would be 5 s.
     assert sorted(waits)[1] < 3.0, f"seconds from a click to its screenshot: {waits}"
     assert [event["event"]["by"] for _, event in sorted(console.events.items()) if "by" in event["event"]] == [

@@ -315,6 +315,17 @@ def test_a_restart_ends_the_episode_without_a_score_and_says_what_comes() -> Non
     assert (parting.kind, parting.task_id, parting.instruction) == ("again", "t2", "")
 
 
+@pytest.mark.parametrize(("task", "follows"), [("", "do that"), ("t1", "do that"), ("t2", "")])
+def test_a_restart_keeps_the_last_words_for_the_same_task_and_not_for_another(task: str, follows: str) -> None:
+    async def script(tryout: Tryout) -> None:
+        tryout.say(Instruct, text="do this")
+        tryout.say(Instruct, text="do that")
+        tryout.say(Restart, task=task)
+
+    _, _, parting = play(script)
+    assert parting.instruction == follows
+
+
 def test_when_it_is_over_only_another_beginning_or_the_end_is_heard() -> None:
     async def script(tryout: Tryout) -> None:
         tryout.say(Go)

@@ -16,12 +16,13 @@ from arpo_engine.contract.errors import ConfigError
 from arpo_engine.runtime import devices, preflight
 from arpo_engine.runtime.devices import check_ranks, gpus_here
 from arpo_engine.runtime.gpu_room import Gpus
+from arpo_engine.runtime.guarded import Check, guarded
 
 
-def said(gpus: int, **learner: Any) -> preflight.Check:
+def said(gpus: int, **learner: Any) -> Check:
     machine = Gpus(total=gpus, free=gpus, where="this machine")
     config = parse_config({"learner": learner})
-    return asyncio.run(preflight._guarded("ranks", preflight._ranks, config, machine))
+    return asyncio.run(guarded("ranks", preflight._ranks, config, machine))
 
 
 def test_eight_gpus_asked_for_on_a_machine_with_none_fail_with_the_cure():

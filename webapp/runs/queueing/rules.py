@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from webapp.counted import counted
+
 
 class Wait(StrEnum):
     """What kind of thing a run waits for."""
@@ -198,8 +200,8 @@ def _tryouts_full(console: Account) -> str:
 
 
 def _desktops(count: int) -> str:
-    return f"{count} desktop{'' if count == 1 else 's'}"
+    return counted(count, "desktop")
 
 
 def _runs(count: int) -> str:
-    return f"{count} run{'' if count == 1 else 's'}"
+    return counted(count, "run")

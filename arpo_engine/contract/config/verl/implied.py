@@ -6,6 +6,8 @@ from pathlib import PurePosixPath
 
 from arpo_engine.contract.config.verl.verdicts import Finding, Judgement, Reading, adapted, mapped
 
+SEEN_PIXELS = 2_116_800
+"""Most pixels of a screenshot that the policy sees there, written into the messages of `gui_agent.py`."""
 _IN_THE_CODE: tuple[tuple[str, str, Judgement], ...] = (
     (
         "algorithm",
@@ -35,6 +37,11 @@ _IN_THE_CODE: tuple[tuple[str, str, Judgement], ...] = (
         "text that is learnt from",
         "tokenised again",
         adapted("the sampled tokens; algorithm.retokenise=true does as there", algorithm__retokenise=False),
+    ),
+    (
+        "size of a screenshot",
+        f"3136 to {SEEN_PIXELS} pixels",
+        mapped("gui_agent.py; no desktop's screen is smaller", model__max_pixels=SEEN_PIXELS),
     ),
     ("collapse guard", "none", mapped("", guard__enabled=False)),
     (

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
-from arpo_engine.contract.config.verl.published import PLACEHOLDER_TASKS
+from arpo_engine.contract.config.verl.implied import SEEN_PIXELS
+from arpo_engine.contract.config.verl.published import BASE_CONFIG, PLACEHOLDER_TASKS
 from arpo_engine.contract.config.verl.verdicts import (
     Judgement,
     Reading,
@@ -15,12 +16,15 @@ from arpo_engine.contract.config.verl.verdicts import (
     Rule,
     adapted,
     done_by_itself,
+    inert,
     mapped,
     never_read,
     only,
     whole_to,
 )
 
+LEAST_PIXELS = 28 * 28
+"""One token of a screenshot; fewer are none."""
 _NO_DATASET = "a data set of questions has it; tasks of a desktop have none"
 
 
@@ -74,8 +78,20 @@ def _prompt_length(reading: Reading, key: str) -> Judgement:
     return adapted(note, algorithm__max_learnt_tokens=length)
 
 
-def _pixels(reading: Reading, key: str) -> Judgement:
-    return adapted(f"{reading.whole(key)} there; here the model folder's preprocessor_config.json says it")
+def _most_pixels(reading: Reading, key: str) -> Judgement:
+    """Somebody's own number is what they want; the base config's, which no run of ARPO ever had, is not."""
+    most, of_the_code = reading.whole(key, LEAST_PIXELS), f"{SEEN_PIXELS} stands in the code"
+    if most == SEEN_PIXELS:
+        return mapped("never read there, and the number that stands in the code", model__max_pixels=most)
+    if reading.settings[key].origin in ("base", "default") or most == BASE_CONFIG[key]:
+        return inert(f"never read: {of_the_code}, and holds here")
+    note = f"larger screenshots are shown with at most {most} pixels here; never read there, where {of_the_code}"
+    return adapted(note, model__max_pixels=most)
+
+
+def _least_pixels(reading: Reading, key: str) -> Judgement:
+    reading.whole(key)
+    return inert("never read: 3136 stands in the code, and no desktop's screen is smaller")
 
 
 def _shuffle(reading: Reading, key: str) -> Judgement:
@@ -132,8 +148,8 @@ RULES: dict[str, Rule] = {
     "data.format_prompt": never_read("handed to a data set that does not use it; the prompt is fixed in the code"),
     "data.shuffle": _shuffle,
     "data.seed": whole_to("seed", 0),
-    "data.max_pixels": _pixels,
-    "data.min_pixels": _pixels,
+    "data.max_pixels": _most_pixels,
+    "data.min_pixels": _least_pixels,
     "env.num_envs": _desktops,
     "env.max_steps": whole_to("rollout.max_steps"),
     "env.screen_size": never_read("never read; 1920 x 1080 stands in the code"),

@@ -12,6 +12,7 @@ from typing import Any
 from arpo_engine.contract.config.algorithm import ArpoConfig
 from arpo_engine.contract.config.choices import choices_of
 from arpo_engine.contract.config.run import RunConfig
+from arpo_engine.contract.config.verl.implied import SEEN_PIXELS
 from arpo_engine.contract.config.verl.importing import Imported, import_verl
 from arpo_engine.contract.config.verl.published import flat
 
@@ -31,6 +32,7 @@ _REASONS: Mapping[str, str] = {
     "algorithm.zero_variance": "there such groups are always learnt from",
     "reward.format_weight": "it stands in the code there",
     "algorithm.advantage_eps": "it stands in the code there",
+    "model.max_pixels": f"{SEEN_PIXELS} stands in the code there",
     "optimizer.eps": "it is AdamW's own there",
     "records.metric_names": "there numbers have the published names only",
     "desktops.kind": "there is only OSWorld",
@@ -62,6 +64,9 @@ def _told(
     without_replay = not isinstance(config.algorithm, ArpoConfig) or not config.algorithm.replay.enabled
     if without_replay:
         yield "replay off: there it is always on"
+    if config.model.max_pixels not in (None, SEEN_PIXELS):
+        most = config.model.max_pixels
+        yield f"model.max_pixels={most}: ARPO does not read its key, and has {SEEN_PIXELS} in its code"
     for path in paths:
         if path.split(".")[0] in _NOT_SETTINGS or (again is not None and _comes_to_the_same(path, config, again)):
             continue

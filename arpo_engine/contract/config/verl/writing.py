@@ -17,9 +17,10 @@ from arpo_engine.contract.config.choices import choices_of
 from arpo_engine.contract.config.parts import TasksConfig
 from arpo_engine.contract.config.records import MIRRORS
 from arpo_engine.contract.config.run import RunConfig
+from arpo_engine.contract.config.verl.implied import SEEN_PIXELS
 from arpo_engine.contract.config.verl.importing import Imported
 from arpo_engine.contract.config.verl.layers import Setting
-from arpo_engine.contract.config.verl.published import BASE_CONFIG_NAME, PLACEHOLDER_TASKS, SPELLINGS, flat
+from arpo_engine.contract.config.verl.published import BASE_CONFIG, BASE_CONFIG_NAME, PLACEHOLDER_TASKS, SPELLINGS, flat
 from arpo_engine.contract.config.verl.rules_ranks import rank_words
 from arpo_engine.contract.config.verl.rules_sampler import sampler_words
 from arpo_engine.contract.config.verl.unsaid import read_back, unsaid
@@ -124,6 +125,8 @@ def _derived(config: RunConfig, before: Mapping[str, Setting], spelling: Spellin
     source, tasks = config.tasks.source.rstrip("/"), config.tasks
     words["data.train_files"] = f"{source}/{tasks.train}.json"
     words["data.val_files"] = f"{source}/{tasks.held_out or tasks.train}.json"
+    if config.model.max_pixels is not None:
+        words["data.max_pixels"] = config.model.max_pixels
     words["data.max_prompt_length"] = config.algorithm.max_learnt_tokens or 64_000
     prompts, updates = config.rollout.tasks_per_step, config.algorithm.minibatches
     parts = (count for count in range(max(1, prompts // updates), 0, -1) if prompts % count == 0)
@@ -208,6 +211,7 @@ def _as_before(words: dict[str, Any], before: Mapping[str, Setting]) -> dict[str
             "fp32": "float32",
         },
         "trainer.val_freq": {0: -1, -1: -1},
+        "data.max_pixels": {BASE_CONFIG["data.max_pixels"]: SEEN_PIXELS},
         "worker.actor.fsdp.mp_param_dtype": {"bf16": "bfloat16", "fp32": "float32"},
         "trainer.save_limit": {-1: 100, 0: 100},
         "worker.rollout.limit_images": {0: words["env.max_steps"]},

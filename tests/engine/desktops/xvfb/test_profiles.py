@@ -49,3 +49,20 @@ def test_what_is_in_a_home_already_stays(tmp_path: Path) -> None:
     write_profiles(tmp_path)
     assert own.read_text(encoding="utf-8") == "mine"
     assert all((tmp_path / name).is_file() for name in FILES)
+
+
+@pytest.mark.parametrize(
+    ("asked", "given"),
+    [
+        ("sans-serif", "DejaVu Sans"),
+        ("Cantarell", "DejaVu Sans"),
+        ("monospace", "DejaVu Sans Mono"),
+        ("serif", "DejaVu Serif"),
+        ("system-ui", "DejaVu Sans"),
+    ],
+)
+def test_letters_are_the_same_on_every_machine(client: DesktopClient, asked: str, given: str) -> None:
+    """Menus of applications are as high as their letters, and oracles click in them."""
+    if not has_program("fc-match"):
+        pytest.skip("this machine has no fc-match (package fontconfig)")
+    assert shell(client, f"fc-match -f '%{{family}}' {asked!r}") == given
