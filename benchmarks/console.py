@@ -25,7 +25,7 @@ from benchmarks.console_ingest import frames, ingest
 from benchmarks.console_live import live
 from benchmarks.console_pages import pages
 from benchmarks.console_peers import peers
-from benchmarks.console_requests import cost, long_series
+from benchmarks.console_requests import cost, long_series, settle
 from benchmarks.console_server import console
 
 LONG = "bench/long"
@@ -43,6 +43,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         chosen = rows.newest(8)
         for run_id in chosen:
             long_series(run_id, "bench/compared", compared)
+        settle()
         figures: dict[str, Any] = {
             "web_mb_at_rest": round(server.web_mb()),
             "list_10k": cost(server, LIST, times),

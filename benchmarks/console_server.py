@@ -107,12 +107,12 @@ def _manage(*words: str) -> None:
 def _start_web(environment: dict[str, str]) -> tuple[int, subprocess.Popen[bytes]]:
     """As `./arpo up` starts it (webapp/supervisor/stack.py)."""
     from webapp.supervisor.ports import free_port
-    from webapp.supervisor.stack import SOCKETS
+    from webapp.supervisor.stack import LEAN, SOCKETS
 
     port = free_port()
     flags = ["--port", str(port), "--lifespan", "off", "--no-access-log", "--log-level", "warning", *SOCKETS]
     command = [sys.executable, "-m", "uvicorn", "webapp.asgi:application", *flags]
-    web = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **environment}, stdout=sys.stderr)
+    web = subprocess.Popen(command, cwd=ROOT, env={**LEAN, **os.environ, **environment}, stdout=sys.stderr)
     until = time.monotonic() + READY_WITHIN_S
     while not _answers(port):
         if web.poll() is not None or time.monotonic() > until:

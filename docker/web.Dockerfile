@@ -16,6 +16,7 @@ RUN python -m pip install --no-cache-dir --disable-pip-version-check --require-h
 COPY manage.py pyproject.toml ./
 COPY arpo_engine/__init__.py arpo_engine/__init__.py
 COPY arpo_engine/contract arpo_engine/contract
+COPY arpo_engine/filming arpo_engine/filming
 COPY configs configs
 COPY templates templates
 COPY static static

@@ -64,6 +64,7 @@ def test_every_module_says_why_it_exists() -> None:
             {"torch", "ray", "vllm", "transformers", "django", "numpy", "PySide6"},
         ),
         ("arpo_engine.types", {"torch", "ray", "vllm", "transformers", "django"}),
+        ("arpo_engine.filming.making", {"av", "torch", "ray", "django", "numpy"}),
         ("arpo_engine.cli.preflight", {"torch", "ray", "vllm", "transformers", "django", "PySide6"}),
         ("webapp.settings, webapp.celery", {"torch", "ray", "vllm", "transformers", "numpy", "PySide6"}),
         ("webapp.supervisor.cli", {"django", "celery", "psycopg", "redis", "psutil", "torch", "ray"}),

@@ -2,11 +2,11 @@
 
 import os
 
-from django.core.asgi import get_asgi_application
+import django
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "webapp.settings")
 os.environ.setdefault("ARPO_DB_POOL", "20")
-http_application = get_asgi_application()
+django.setup(set_prefix=False)
 
 # Only after Django is set up: routing imports models.
 from channels.auth import AuthMiddlewareStack
@@ -14,11 +14,13 @@ from channels.routing import ProtocolTypeRouter, URLRouter
 from channels.security.websocket import AllowedHostsOriginValidator
 
 from webapp.fleet.routing import websocket_urlpatterns as fleet_sockets
+from webapp.pages_handler import PagesHandler
 from webapp.runs.routing import websocket_urlpatterns as run_sockets
+from webapp.static_door import StaticDoor
 
 application = ProtocolTypeRouter(
     {
-        "http": http_application,
+        "http": StaticDoor(PagesHandler()),
         "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter([*run_sockets, *fleet_sockets]))),
     }
 )

@@ -101,6 +101,8 @@ INSTALLED_APPS = [
     "webapp.analysis",
     "webapp.alerts",
     "webapp.storage",
+    "webapp.films",
+    "webapp.tryouts",
     "webapp.api",
     "webapp.supervisor",
 ]

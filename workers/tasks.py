@@ -7,10 +7,11 @@ from django.utils import timezone
 
 from webapp.alerts.services import routes_with_mail, send_due
 from webapp.alerts.watching import watch
+from webapp.films import services as films_services
 from webapp.runs import queue
 from webapp.runs.services import schedules
 from webapp.storage.services import DELETE_NOW
-from workers import housekeeping, imports, preflights, reconciler, schedule, scheduler
+from workers import films, housekeeping, imports, preflights, reconciler, schedule, scheduler
 
 schedule.install()
 
@@ -38,10 +39,16 @@ def import_task_set(number: str) -> None:
         import_task_set.apply_async((number,), countdown=imports.LOOK_EVERY_S)
 
 
+@shared_task(name=queue.DRAW_FILM)
+def draw_film(film_id: str) -> None:
+    films.draw(film_id)
+
+
 @shared_task(name=schedule.RECONCILE)
 def reconcile() -> None:
     reconciler.reconcile()
     imports.close_forgotten()
+    films_services.close_forgotten()
 
 
 @shared_task(name=schedule.WATCH)

@@ -5,9 +5,9 @@ Shared by all agents. Must not know a grammar.
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable
 
+from arpo_engine.contract.actions import untypeable
 from arpo_engine.contract.errors import ActionUnreadable
 
 KEY_NAMES = {
@@ -22,9 +22,6 @@ KEY_NAMES = {
     "arrowleft": "left",
     "arrowright": "right",
 }
-TYPEABLE_CONTROLS = "\n\t"
-NEVER_TYPED = ("Cc", "Cs")
-"""Unicode categories: control characters, and halves of surrogate pairs, which no UTF-8 text may hold."""
 
 
 def key_names(words: Iterable[str]) -> tuple[str, ...]:
@@ -39,9 +36,7 @@ def typed(text: str, what: str) -> str:
     Raises:
         ActionUnreadable: it holds a control character or half a surrogate pair.
     """
-    for character in text:
-        if unicodedata.category(character) in NEVER_TYPED and character not in TYPEABLE_CONTROLS:
-            raise ActionUnreadable(
-                f"{what} holds the character U+{ord(character):04X}, which no keyboard types; leave it out"
-            )
+    found = untypeable(text)
+    if found is not None:
+        raise ActionUnreadable(f"{what} holds the character U+{ord(found):04X}, which no keyboard types; leave it out")
     return text

@@ -12,6 +12,7 @@ from arpo_engine.contract.errors import ArpoError, CheckpointError, ConfigError,
 COMMANDS = {
     "train": ("arpo_engine.cli.train", "train a policy; writes a run folder"),
     "evaluate": ("arpo_engine.cli.evaluate", "measure a policy: success with n/N"),
+    "try": ("arpo_engine.cli.try_out", "direct one agent on one desktop, step by step, from this shell"),
     "results": ("arpo_engine.cli.results", "figures of finished measurements: ours, OSWorld's folders, ARPO's files"),
     "metrics": ("arpo_engine.cli.metrics", "numbers by step as CSV, of our runs and of old logs side by side"),
     "preflight": ("arpo_engine.cli.preflight", "say whether a run can start here, and what to do if not"),

@@ -87,6 +87,15 @@ def main(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def sampler_settings(model: str | None, server: str | None) -> list[str]:
+    """What --model and --server mean."""
+    if server:
+        known = OpenAiGeneratorConfig.model_fields["model"].default
+        served = {"kind": "openai", "base_urls": _urls(server), "model": model or known}
+        return [f"generator={json.dumps(served)}"]
+    return [f"model.path={json.dumps(model)}"] if model else []
+
+
 def _from_scripts(scripts: list[Path]) -> list[str]:
     """The settings of a runner's command; what became of each parameter is told on stderr."""
     try:
@@ -113,12 +122,8 @@ def _short_ways(arguments: argparse.Namespace) -> list[str]:
     said = next((json.loads(word.partition("=")[2]) for word in scripted if word.startswith("generator=")), None)
     if said is not None:
         settings += _instead_of_script(arguments, said)
-    elif arguments.server:
-        known = OpenAiGeneratorConfig.model_fields["model"].default
-        served = {"kind": "openai", "base_urls": _urls(arguments.server), "model": arguments.model or known}
-        settings.append(f"generator={json.dumps(served)}")
-    elif arguments.model:
-        settings.append(f"model.path={json.dumps(arguments.model)}")
+    else:
+        settings += sampler_settings(arguments.model, arguments.server)
     if arguments.tasks:
         settings += task_settings(arguments.tasks)
     return settings

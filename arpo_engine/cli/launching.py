@@ -32,7 +32,7 @@ from arpo_engine.runtime.executors import build_executor
 from arpo_engine.runtime.mirrors import with_mirrors
 from arpo_engine.runtime.telemetry import Telemetry
 from arpo_engine.trainer.parts import Ending
-from arpo_engine.trainer.stop import ATTEMPTS_KEPT, StopSwitch
+from arpo_engine.trainer.stop import ATTEMPTS_KEPT, EPISODES_KEPT, StopSwitch
 
 log = logging.getLogger(__name__)
 
@@ -97,6 +97,7 @@ def launch(arguments: argparse.Namespace, kind: str, work: Callable[[Launch], Aw
         report_to=arguments.report_to,
         run_id=arguments.run_id,
         token=os.environ.get(TOKEN_VARIABLE),
+        closely=kind == "try",
     )
     handler = EventLogHandler(recorder)
     logging.getLogger("arpo_engine").addHandler(handler)
@@ -107,7 +108,7 @@ def launch(arguments: argparse.Namespace, kind: str, work: Callable[[Launch], Aw
     stop = (
         StopSwitch(progress, minutes=config.limits.minutes)
         if kind == "train"
-        else StopSwitch(progress, minutes=None, kept=ATTEMPTS_KEPT)
+        else StopSwitch(progress, minutes=None, kept=EPISODES_KEPT if kind == "try" else ATTEMPTS_KEPT)
     )
     ready = Launch(config=config, run_dir=run_dir, attempt=attempt, sink=progress, executor=executor, stop=stop)
     progress.say(f"run folder {run_dir}")

@@ -25,6 +25,7 @@ from arpo_engine.contract.events import (
 from arpo_engine.contract.fleet import DesktopOrder
 from arpo_engine.contract.outcomes import Directive
 from arpo_engine.contract.reporting import EventSink, PixelArray
+from arpo_engine.contract.tryouts import Direction
 from arpo_engine.evaluation.selection import in_words
 
 MOST_TASKS_SHOWN = 30
@@ -64,6 +65,11 @@ class ProgressSink:
     def orders(self) -> Sequence[DesktopOrder]:
         """The console's orders for desktops."""
         return self._inner.orders
+
+    @property
+    def directions(self) -> Sequence[Direction]:
+        """What people said to a try-out, as the console tells it."""
+        return self._inner.directions
 
     def emit(self, event: Event) -> None:
         """Pass the event on, and show it if it is for people."""

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import unicodedata
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
 from arpo_engine.contract.base import Wire
 
 Button = Literal["left", "middle", "right"]
+
+TYPEABLE_CONTROLS: Final = "\n\t"
+NEVER_TYPED: Final = ("Cc", "Cs")
+"""Unicode categories: control characters, and halves of surrogate pairs, which no UTF-8 text may hold."""
 
 
 class Click(Wire):
@@ -119,3 +124,9 @@ def unfolded(action: Action) -> tuple[SingleAction, ...]:
     actions = action.actions if isinstance(action, Several) else (action,)
     last = next((at for at, one in enumerate(actions) if isinstance(one, ENDING)), len(actions))
     return actions[: last + 1]
+
+
+def untypeable(text: str) -> str | None:
+    """The first character of the text that no keyboard gives; None if there is none."""
+    controls = (one for one in text if unicodedata.category(one) in NEVER_TYPED and one not in TYPEABLE_CONTROLS)
+    return next(controls, None)

@@ -17,20 +17,14 @@ from arpo_engine.contract.agreement import FIRST_VERSION
 from arpo_engine.contract.base import Wire
 from arpo_engine.contract.figures import Report
 from arpo_engine.contract.fleet import DesktopOrder, DesktopSeen, MachineSeen, OrderOutcome
+from arpo_engine.contract.frame_refs import FrameRef as FrameRef
 from arpo_engine.contract.keys import Key
 from arpo_engine.contract.outcomes import Directive, EndedBy, Fault, RunOutcome, Split
 from arpo_engine.contract.selection import Choice
+from arpo_engine.contract.tryouts import Direction
+from arpo_engine.contract.tryouts import TryoutChanged as TryoutChanged
 
 WIRE_VERSION = 1
-
-
-class FrameRef(Wire):
-    """A screenshot by the hash of its encoded bytes; the bytes travel apart and only once."""
-
-    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
-    media_type: Literal["image/webp", "image/jpeg", "image/png"] = "image/webp"
-    width: int
-    height: int
 
 
 class Provenance(Wire):
@@ -62,7 +56,7 @@ class RunStarted(Wire):
     """An attempt began. `resumed_from_step` is the training step of the checkpoint it continues."""
 
     kind: Literal["RunStarted"] = "RunStarted"
-    run_kind: Literal["train", "evaluate"]
+    run_kind: Literal["train", "evaluate", "try"]
     total_steps: int
     resumed_from_step: int | None = None
     train_tasks: int = 0
@@ -78,7 +72,16 @@ class PhaseChanged(Wire):
 
     kind: Literal["PhaseChanged"] = "PhaseChanged"
     phase: Literal[
-        "preparing", "selecting", "collecting", "learning", "validating", "saving", "stopping", "paused", "done"
+        "preparing",
+        "selecting",
+        "collecting",
+        "learning",
+        "validating",
+        "saving",
+        "trying",
+        "stopping",
+        "paused",
+        "done",
     ]
     step: int = 0
     detail: str = ""
@@ -137,6 +140,8 @@ class EpisodeStepTaken(Wire):
     weight_version: int = 0
     generate_s: float = 0.0
     act_s: float = 0.0
+    by: str = ""
+    """The person who acted; such a step has no reply. Empty: the agent."""
 
 
 class EpisodeEnded(Wire):
@@ -357,6 +362,7 @@ Event = Annotated[
     | FaultNoticed
     | HostSampled
     | DesktopsSeen
+    | TryoutChanged
     | LogWritten
     | RunEnded,
     Field(discriminator="kind"),
@@ -385,3 +391,5 @@ class IngestAnswer(Wire):
     missing_frames: list[str] = Field(default_factory=list)
     orders: list[DesktopOrder] = Field(default_factory=list)
     """For the desktops, oldest first; each is repeated until a `DesktopsSeen` says what came of it."""
+    directions: list[Direction] = Field(default_factory=list)
+    """For a try-out, in the order of their numbers; each is repeated until a `TryoutChanged` says that it was taken."""

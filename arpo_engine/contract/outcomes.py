@@ -47,6 +47,8 @@ class Split(StrEnum):
     VALIDATION_TRAIN = "validation_train"
     HELD_OUT = "held_out"
     EVALUATION = "evaluation"
+    TRYOUT = "tryout"
+    """Directed by a person; no figure counts it, whatever its score."""
 
 
 class RunOutcome(StrEnum):

@@ -11,34 +11,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from PIL import Image, ImageDraw, ImageFont
-
-from arpo_engine.contract.actions import (
-    Action,
-    Click,
-    Drag,
-    DragTo,
-    Fail,
-    Finished,
-    Hotkey,
-    Move,
-    Scroll,
-    Several,
-    TypeText,
-)
+from arpo_engine.contract.action_words import action_words
+from arpo_engine.contract.actions import Action
 from arpo_engine.contract.errors import ArpoError
 from arpo_engine.contract.events import Envelope, EpisodeEnded, EpisodeStarted, EpisodeStepTaken, FrameRef
 from arpo_engine.contract.outcomes import Split
+from arpo_engine.filming.kinds import FilmKind
+from arpo_engine.filming.making import FilmFacts, make_film
+from arpo_engine.filming.reel import Reel, Shot, Side
 
-SCALE = 2
-MARGIN = 12
-HEAD = 44
-FOOT = 30
-STEP_MS = 1100
-END_MS = 3200
 WHO = ("before training", "after training")
-PAPER, INK, MUTED = (247, 248, 250), (24, 28, 36), (92, 100, 114)
-GOOD, BAD, RING = (0, 114, 80), (176, 58, 0), (213, 94, 0)
 
 
 @dataclass(slots=True)
@@ -93,20 +75,11 @@ def choose_pair(before: list[Take], after: list[Take], task_id: str | None = Non
     return failed[best], solved[best]
 
 
-def film(pair: tuple[Take, Take], target: Path) -> None:
+def film(pair: tuple[Take, Take], target: Path) -> FilmFacts:
     """Write the pair as an animated WebP; the shorter episode waits at its end."""
-    length = max(len(take.steps) for take in pair)
-    pictures = [_sheet(pair, at) for at in range(length + 1)]
+    sides = tuple(_side(take, who) for take, who in zip(pair, WHO, strict=True))
     target.parent.mkdir(parents=True, exist_ok=True)
-    pictures[0].save(
-        target,
-        save_all=True,
-        append_images=pictures[1:],
-        duration=[STEP_MS] * length + [END_MS],
-        loop=0,
-        quality=80,
-        method=6,
-    )
+    return make_film(Reel(instruction=pair[1].started.instruction, sides=sides), target, FilmKind.WEBP)
 
 
 def _envelopes(run_dir: Path) -> Iterator[Envelope]:
@@ -117,85 +90,28 @@ def _envelopes(run_dir: Path) -> Iterator[Envelope]:
                 yield Envelope.model_validate(tree)
 
 
-def _sheet(pair: tuple[Take, Take], at: int) -> Image.Image:
-    panes = [_pane(take, who, at) for take, who in zip(pair, WHO, strict=True)]
-    width, height = panes[0].size
-    sheet = Image.new("RGB", (2 * width + 3 * MARGIN, HEAD + height + MARGIN), PAPER)
-    draw = ImageDraw.Draw(sheet)
-    draw.text((MARGIN, 12), pair[1].started.instruction, fill=INK, font=_font(20))
-    for number, pane in enumerate(panes):
-        sheet.paste(pane, (MARGIN + number * (width + MARGIN), HEAD))
-    return sheet
-
-
-def _pane(take: Take, who: str, at: int) -> Image.Image:
-    """The take at its `at`-th step: screenshot, what is done to it, and words below."""
-    ended = at >= len(take.steps)
-    frame = take.ended.frame if ended and take.ended else take.steps[min(at, len(take.steps) - 1)].frame
-    assert frame is not None
-    shot = _screenshot(take.run_dir, frame)
-    pane = Image.new("RGB", (shot.width, shot.height + FOOT), PAPER)
-    if not ended:
-        _mark(ImageDraw.Draw(shot), take.steps[at].action)
-    pane.paste(shot, (0, 0))
-    draw = ImageDraw.Draw(pane)
-    words, colour = _words(take, at, ended)
-    draw.text((0, shot.height + 7), who, fill=MUTED, font=_font(15))
-    draw.text(
-        (shot.width - draw.textlength(words, font=_font(15)), shot.height + 7), words, fill=colour, font=_font(15)
+def _side(take: Take, who: str) -> Side:
+    assert take.ended is not None
+    assert take.ended.frame is not None
+    shots = (
+        _shot(take, step.frame, step.action, step.thought or step.problem or "") for step in take.steps if step.frame
     )
-    return pane
+    return Side(
+        who=who,
+        shots=tuple(shots),
+        final=_shot(take, take.ended.frame),
+        outcome="solved" if take.solved else "not solved",
+        tone="good" if take.solved else "bad",
+        score=take.ended.score,
+    )
 
 
-def _words(take: Take, at: int, ended: bool) -> tuple[str, tuple[int, int, int]]:
-    if not ended:
-        step = take.steps[at]
-        return step.thought or step.problem or "…", INK
-    return ("solved", GOOD) if take.solved else ("not solved", BAD)
-
-
-def _screenshot(run_dir: Path, frame: FrameRef) -> Image.Image:
-    suffix = frame.media_type.split("/")[1]
-    path = run_dir / "frames" / frame.sha256[:2] / f"{frame.sha256}.{suffix}"
-    with Image.open(path) as image:
-        return image.convert("RGB").resize((image.width * SCALE, image.height * SCALE), Image.Resampling.LANCZOS)
-
-
-def _mark(draw: ImageDraw.ImageDraw, action: Action | None) -> None:
-    """A ring where it clicks, an arrow where it drags, a label where it types."""
-    match action:
-        case Several(actions=actions):
-            for one in actions:
-                _mark(draw, one)
-        case Click(x=x, y=y) | Scroll(x=x, y=y) | Move(x=x, y=y) | DragTo(x=x, y=y):
-            _ring(draw, x, y)
-        case Drag(x=x, y=y, to_x=to_x, to_y=to_y):
-            _ring(draw, x, y)
-            draw.line([(x * SCALE, y * SCALE), (to_x * SCALE, to_y * SCALE)], fill=RING, width=3)
-        case TypeText(text=text):
-            _label(draw, f"types {text!r}")
-        case Hotkey(keys=keys):
-            _label(draw, "presses " + " + ".join(keys))
-        case Finished():
-            _label(draw, "says it is done")
-        case Fail():
-            _label(draw, "says it cannot be done")
-        case _:
-            pass
-
-
-def _ring(draw: ImageDraw.ImageDraw, x: int, y: int) -> None:
-    for radius, width in ((18, 4), (4, 4)):
-        box = (x * SCALE - radius, y * SCALE - radius, x * SCALE + radius, y * SCALE + radius)
-        draw.ellipse(box, outline=RING, width=width)
-
-
-def _label(draw: ImageDraw.ImageDraw, words: str) -> None:
-    font = _font(15)
-    width = draw.textlength(words, font=font)
-    draw.rounded_rectangle((8, 8, width + 24, 34), radius=6, fill=RING)
-    draw.text((16, 12), words, fill=(255, 255, 255), font=font)
-
-
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(size)
+def _shot(take: Take, frame: FrameRef, action: Action | None = None, thought: str = "") -> Shot:
+    path = take.run_dir / "frames" / frame.sha256[:2] / f"{frame.sha256}.{frame.media_type.split('/')[1]}"
+    return Shot(
+        size=(frame.width, frame.height),
+        picture=path.read_bytes,
+        action=action,
+        did=action_words(action.model_dump() if action else None),
+        thought=thought,
+    )

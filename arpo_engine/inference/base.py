@@ -74,7 +74,8 @@ class Generator(Protocol):
     """Samples replies for many episodes at once; keeps each episode's context until it is released."""
 
     async def generate(self, prompt: Prompt, sampling: Sampling) -> Completion:
-        """Append the turn to the episode's context and sample a reply.
+        """Append the turn to the episode's context and sample a reply. A turn that is cancelled leaves the context as
+        it was before.
 
         Raises:
             ContextFull: the context would outgrow the model's.

@@ -11,7 +11,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -42,8 +42,14 @@ class _Context:
     cached_frames: int = 0
     position: int = 0
     """Rotary position of the first id that is not cached."""
+    pushes: int = 0
+    """How often weights had been pushed when it was cached."""
     kept: list[Tensor] = field(default_factory=list)
     """Keys and values [layers, 2, length, heads, head size] of the cached ids, a piece a turn."""
+
+    def copy(self) -> _Context:
+        """One that goes on by itself; what both hold is never changed in place."""
+        return replace(self, ids=[*self.ids], frames=[*self.frames], grids=[*self.grids], kept=[*self.kept])
 
     def forget(self) -> None:
         """Drop what belongs to older weights; ids and screenshots stay."""
@@ -79,7 +85,7 @@ class HfGenerator:
         self.config = config
         self.version = 0
         self._contexts: dict[str, _Context] = {}
-        self._tokens = self._kept = 0
+        self._tokens = self._kept = self._pushes = 0
         self._waiting: list[_Waiting] = []
         self._flushing: asyncio.Task[None] | None = None
         self._features: OrderedDict[bytes, Tensor] = OrderedDict()
@@ -98,11 +104,16 @@ class HfGenerator:
                 f"episode {prompt.episode_id} needs {needed} tokens, the model's context holds "
                 f"{self.policy.context_length}; lower rollout.max_steps"
             )
+        # The turn is made on a copy, so that one that nobody waits for any more leaves nothing behind.
+        after = context.copy()
         answer: asyncio.Future[Completion] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Waiting(prompt, sampling, context, answer))
+        self._waiting.append(_Waiting(prompt, sampling, after, answer))
         if self._flushing is None or self._flushing.done():
             self._flushing = asyncio.create_task(self._flush(self._thread))
-        return await answer
+        completion = await answer
+        if prompt.episode_id in self._contexts:
+            self._contexts[prompt.episode_id] = after
+        return completion
 
     def release(self, episode_id: str) -> None:
         """Forget an episode's context."""
@@ -161,6 +172,7 @@ class HfGenerator:
                 if tensor.data_ptr() != own[name].data_ptr():
                     own[name].copy_(tensor)
         self.version = version
+        self._pushes += 1
         self._features.clear()
         for context in self._contexts.values():
             context.forget()
@@ -195,6 +207,9 @@ class HfGenerator:
 
     def _append(self, item: _Waiting) -> None:
         context, prompt = item.context, item.prompt
+        if context.pushes != self._pushes:  # the weights came while it waited
+            context.forget()
+            context.pushes = self._pushes
         if prompt.earlier is not None:
             context.begin_anew()
         context.ids += prompt.new_ids

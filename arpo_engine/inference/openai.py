@@ -91,7 +91,7 @@ class OpenAiGenerator:
             raise GeneratorLost("the generator is closed; the episode can be run again on a new one")
         conversation = self._conversations.setdefault(prompt.episode_id, _Conversation(self._server_of(prompt)))
         image = await self._in_thread(data_url, prompt.pixels)
-        turn = _Turn(prompt.words, image)
+        turn, before = _Turn(prompt.words, image), [*conversation.turns]
         conversation.turns.append(turn)
         if prompt.earlier is not None:
             conversation.turns = _in_sight(conversation.turns, len(prompt.earlier) + 1)
@@ -104,7 +104,11 @@ class OpenAiGenerator:
             "seed": prompt.seed % SEEDS,
         }
         started = time.monotonic()
-        reply = await self._patiently(conversation.server, request)
+        try:
+            reply = await self._patiently(conversation.server, request)
+        except asyncio.CancelledError:
+            conversation.turns = before
+            raise
         turn.reply = reply.text
         return Completion(
             ids=(),

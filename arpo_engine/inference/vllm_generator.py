@@ -95,9 +95,16 @@ class VllmGenerator:
                 f"episode {prompt.episode_id} needs {needed} tokens, the model's context holds {self._context_length}; "
                 "lower rollout.max_steps, or raise generator.context_length as far as the model goes"
             )
+        before = [*context.ids], [*context.frames]
         self._append(context, prompt)
         started = time.perf_counter()
-        said = await self._fleet.ask(prompt.episode_id, lambda held: self._asking(prompt, sampling, context, held))
+        try:
+            said = await self._fleet.ask(prompt.episode_id, lambda held: self._asking(prompt, sampling, context, held))
+        except asyncio.CancelledError:
+            # Nobody knows how much of it the engine has heard, so it is told everything with the next turn.
+            context.ids, context.frames = before
+            self._fleet.forget(prompt.episode_id)
+            raise
         context.ids += said.ids
         self._read += said.prompt_tokens
         self._cached += said.cached_tokens

@@ -33,6 +33,8 @@ class Plan:
     keep_frames: bool = True
     compared: bool = False
     """Whether it belongs to the fixed set whose episodes are laid side by side across steps."""
+    judged: bool = True
+    """Whether the task's evaluator says anything about it; not if the agent follows other words than the task's."""
     group_id: str | None = None
     retry_of: str | None = None
     retries: int = 0

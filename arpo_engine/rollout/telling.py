@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from arpo_engine.contract.actions import Action
 from arpo_engine.contract.events import EpisodeEnded, EpisodeStarted, EpisodeStepTaken, FaultNoticed, FrameRef
 from arpo_engine.contract.outcomes import Fault
 from arpo_engine.contract.reporting import EventSink
 from arpo_engine.rollout.plans import Plan
 from arpo_engine.types import Pixels, Step, Trajectory
+
+SOMEBODY = "somebody"
+"""Who acted, where no name was given."""
 
 
 class EpisodeTeller:
@@ -53,12 +57,21 @@ class EpisodeTeller:
             )
         )
 
+    def by_hand(self, plan: Plan, index: int, seen: Pixels, action: Action, by: str, act_s: float) -> None:
+        """A person acted; there was no reply."""
+        frame = self._frame(plan, seen)
+        self._sink.emit(
+            EpisodeStepTaken(
+                episode_id=plan.episode_id, index=index, frame=frame, action=action, act_s=act_s, by=by or SOMEBODY
+            )
+        )
+
     def fault(self, plan: Plan, desktop: str, fault: Fault, note: str) -> None:
         """Something broke around the agent."""
         self._sink.emit(FaultNoticed(fault=fault, episode_id=plan.episode_id, desktop=desktop, message=note))
 
-    def ended(self, plan: Plan, trajectory: Trajectory, last_seen: Pixels | None) -> None:
-        """It is over; `last_seen` is the desktop as it was left."""
+    def ended(self, plan: Plan, trajectory: Trajectory, last_seen: Pixels | None, steps: int) -> None:
+        """It is over after so many steps; `last_seen` is the desktop as it was left."""
         self._sink.emit(
             EpisodeEnded(
                 episode_id=plan.episode_id,
@@ -68,7 +81,7 @@ class EpisodeTeller:
                 score=trajectory.score,
                 format_reward=trajectory.format_reward if trajectory.score is not None else None,
                 reward=trajectory.reward,
-                steps=len(trajectory.steps),
+                steps=steps,
                 tokens=trajectory.tokens,
                 duration_s=trajectory.duration_s,
                 frame=self._frame(plan, last_seen),

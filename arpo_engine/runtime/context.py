@@ -34,6 +34,7 @@ from arpo_engine.inference.hf import HfGenerator
 from arpo_engine.inference.openai import OpenAiGenerator
 from arpo_engine.models.policy import Policy
 from arpo_engine.rollout.episode import EpisodeRunner
+from arpo_engine.rollout.guide import Guide
 from arpo_engine.rollout.pace import Lockstep
 from arpo_engine.rollout.plans import Planner
 from arpo_engine.rollout.prompts import History
@@ -152,10 +153,15 @@ class Context:
     """None where a server samples with weights of its own."""
     generator: Generator
     pool: DesktopPool
+    agent: Agent
     scheduler: Scheduler
     planner: Planner
     evaluator: Evaluator
     sink: EventSink
+
+    def guided_runner(self, guide: Guide) -> EpisodeRunner:
+        """What runs episodes that somebody else has a say in."""
+        return _build_runner(self.config, self.sink, self.policy, self.pool, self.generator, self.agent, guide)
 
 
 @asynccontextmanager
@@ -179,7 +185,8 @@ async def open_context(
     try:
         pool = await _open_pool(config, sink, executor, wrappers)
         agent = wrappers.agent(AGENTS[config.agent.kind](config.agent, sampler.limits))
-        scheduler = _build_scheduler(config, sink, policy, pool, generator, agent)
+        runner = _build_runner(config, sink, policy, pool, generator, agent)
+        scheduler = Scheduler(runner, retries=config.rollout.retries)
         planner = Planner(
             run_seed=config.seed,
             attempt=attempt,
@@ -195,6 +202,7 @@ async def open_context(
                 policy=policy,
                 generator=generator,
                 pool=pool,
+                agent=agent,
                 scheduler=scheduler,
                 planner=planner,
                 evaluator=Evaluator(scheduler, planner, sink, run_dir / RESULTS),
@@ -219,10 +227,16 @@ async def _open_pool(config: RunConfig, sink: EventSink, executor: Executor, wra
     )
 
 
-def _build_scheduler(
-    config: RunConfig, sink: EventSink, policy: Policy | None, pool: DesktopPool, generator: Generator, agent: Agent
-) -> Scheduler:
-    runner = EpisodeRunner(
+def _build_runner(
+    config: RunConfig,
+    sink: EventSink,
+    policy: Policy | None,
+    pool: DesktopPool,
+    generator: Generator,
+    agent: Agent,
+    guide: Guide | None = None,
+) -> EpisodeRunner:
+    return EpisodeRunner(
         pool=pool,
         generator=generator,
         agent=agent,
@@ -234,5 +248,5 @@ def _build_scheduler(
         history=History(images=config.agent.history_images, old_replies=config.agent.kind == "ui_tars"),
         pace=Lockstep() if config.kind == "train" and config.rollout.mode == "lockstep" else None,
         reply_timeout_s=config.rollout.reply_timeout_s,
+        guide=guide,
     )
-    return Scheduler(runner, retries=config.rollout.retries)

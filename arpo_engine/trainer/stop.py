@@ -20,6 +20,7 @@ class Halt:
 
 CHECKPOINT_KEPT = "the checkpoint of its last step is kept"
 ATTEMPTS_KEPT = "every finished attempt is kept"
+EPISODES_KEPT = "its episodes are kept"
 
 
 class StopSwitch:

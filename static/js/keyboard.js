@@ -1,8 +1,8 @@
-// Keys that work on every page: ? help, / search, g r runs, g n new run, g f fleet, g t tasks, g q queue.
+// Keys that work on every page: ? help, / search, g r runs, g n new run, g f fleet, g t tasks, g q queue, g y try it.
 import { isTyping } from "./dom.js";
 
 const CHORD_MS = 1200;
-const PLACES = { r: "runs", n: "new", f: "fleet", t: "tasks", q: "queue" };
+const PLACES = { r: "runs", n: "new", f: "fleet", t: "tasks", q: "queue", y: "try" };
 
 /** Listen for the keys of the frame. */
 export function startKeyboard() {

@@ -1,5 +1,6 @@
 // The matrix: arrows move between cells, x chooses one, a task's name opens its history beside the table.
 import { el, isTyping } from "./dom.js";
+import { startQueryBox } from "./query_box.js";
 
 const MOVES = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 const panel = document.getElementById("task-panel");
@@ -119,6 +120,17 @@ document.addEventListener("click", (event) => {
     show(link);
   }
 });
-document.addEventListener("change", (event) => event.target.name === "task" && count());
+/** Runs that the page had ticked by itself make room for those that are asked for; what a person ticked stays. */
+document.getElementById("q")?.addEventListener("input", () => {
+  for (const box of document.querySelectorAll("input[data-usual]")) {
+    box.checked = false;
+    delete box.dataset.usual;
+  }
+});
+document.addEventListener("change", (event) => {
+  if (event.target.name === "task") count();
+  if (event.target.name === "runs") for (const box of document.querySelectorAll("input[data-usual]")) delete box.dataset.usual;
+});
 document.addEventListener("htmx:after:swap", count);
+startQueryBox();
 count();

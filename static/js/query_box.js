@@ -22,6 +22,8 @@ class QueryBox {
     this.active = -1;
     this.asked = 0;
     this.input.addEventListener("input", () => this.typed());
+    // A form that follows every change would ask again, for what was searched already or is not whole yet.
+    this.input.addEventListener("change", (event) => event.stopPropagation());
     this.input.addEventListener("keydown", (event) => this.key(event));
     this.input.addEventListener("blur", () => setTimeout(() => this.close(), 150));
     this.input.addEventListener("click", () => this.offerSoon());

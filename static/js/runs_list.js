@@ -118,7 +118,9 @@ function orderBySeveral() {
     const head = event.target.closest?.("a[data-also]");
     if (!head || !event.shiftKey) return;
     event.preventDefault();
-    location.href = head.dataset.also;
+    const address = new URL(head.href);
+    address.searchParams.set("sort", head.dataset.also);
+    location.href = address;
   });
 }
 

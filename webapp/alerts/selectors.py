@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from django.db.models import QuerySet
 
@@ -12,7 +13,7 @@ from webapp.accounts.selectors import teams_visible_to
 from webapp.alerts.kinds import KINDS, Kind
 from webapp.alerts.models import Alert, Route, Rule
 
-MOST_LISTED = 200
+PAGE_SIZE: Final = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,28 @@ class Wish:
     """The number that holds, the team's own or the usual one."""
     own: bool
     """Whether the team has set it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertsPage:
+    """Some of the team's alerts, and where the pages beside them are; None where there is none."""
+
+    alerts: tuple[Alert, ...]
+    number: int
+    newer: int | None
+    older: int | None
+
+
+def page_of(alerts: QuerySet[Alert], number: int) -> AlertsPage:
+    """One page of these alerts, counted from 1, the newest first; past the last one it is empty."""
+    number = max(1, number)
+    rows = list(alerts[(number - 1) * PAGE_SIZE : number * PAGE_SIZE + 1])
+    return AlertsPage(
+        alerts=tuple(rows[:PAGE_SIZE]),
+        number=number,
+        newer=number - 1 if number > 1 else None,
+        older=number + 1 if len(rows) > PAGE_SIZE else None,
+    )
 
 
 def alerts_visible_to(person: Person, team: Team) -> QuerySet[Alert]:

@@ -19,7 +19,7 @@ from webapp.alerts.kinds import KINDS
 from webapp.alerts.models import Alert, Rule
 from webapp.alerts.services import end_alert, raise_alert, raise_news
 from webapp.episodes.models import Episode, Group
-from webapp.runs.models import ACTIVE_STATUSES, Run, RunEvent, RunStatus
+from webapp.runs.models import ACTIVE_STATUSES, Run, RunEvent, RunKind, RunStatus
 
 LOOK_BACK: Final = timedelta(days=1)
 """Ends and collapses that are older than this are no news."""
@@ -79,7 +79,8 @@ def _look_at(run: Run, wishes: Wishes, since: datetime) -> None:
         elif Alert.objects.filter(run=run, kind=kind, ended_at=None).exists():
             end_alert(team=run.team, run=run, kind=kind)
     for kind, status in ENDS.items():
-        if wishes.watches(kind) and run.status == status and run.status_at > since:
+        expected = kind == "finished" and run.kind == RunKind.TRY  # by whoever directed it
+        if wishes.watches(kind) and run.status == status and run.status_at > since and not expected:
             marker = run.status_at.isoformat()
             text = run.status_reason or KINDS[kind].title
             raise_news(team=run.team, run=run, kind=kind, text=text, marker=marker)

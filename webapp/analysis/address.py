@@ -36,6 +36,9 @@ class MatrixAsk:
     order: str = "disagreement"
     domain: str = ""
     search: str = ""
+    """Words of tasks."""
+    query: str = ""
+    """Which runs, in the language of their list, beside those that are named."""
     page: int = 1
 
     @property
@@ -60,7 +63,8 @@ def read_matrix(words: QueryDict, faults: Faults) -> MatrixAsk:
         faults=faults,
         order=one_of(ORDERS, words.get("sort"), "disagreement"),
         domain=clean(words.get("domain", "")),
-        search=clean(words.get("q", "")),
+        search=clean(words.get("search", "")),
+        query=words.get("q", "").replace("\x00", "").strip(),
         page=max(1, int(page)) if page.isascii() and page.isdigit() and len(page) < 6 else 1,
     )
 

@@ -1,18 +1,21 @@
-"""Which runs an address names, as far as whoever asks may see them."""
+"""Which runs an address names or asks for, as far as whoever asks may see them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from django.db.models import Exists, OuterRef, QuerySet
+from django.utils import timezone
 
 from webapp.accounts.models import Team
 from webapp.accounts.permissions import Person
 from webapp.analysis.models import SeenTask
-from webapp.runs.access import runs_visible_to
-from webapp.runs.models import RUN_ID_LENGTH, Run
+from webapp.runs.access import runs_of_team_visible_to, runs_visible_to
+from webapp.runs.history.language import parse
+from webapp.runs.history.pages import narrowed
+from webapp.runs.models import RUN_ID_LENGTH, Run, RunKind
 
 MOST_RUNS: Final = 20
 RECENT: Final = 8
@@ -29,6 +32,10 @@ class Chosen:
     runs: tuple[Run, ...]
     unseen: int = 0
     """Ids that name no run, or one of a team that the person is not in; the two look the same from outside."""
+    found: tuple[Run, ...] = ()
+    """Those among the runs that a query found, and no id names."""
+    more_found: bool = False
+    """Whether the query is about more runs than there are columns for."""
 
     @property
     def ids(self) -> list[str]:
@@ -54,9 +61,28 @@ def runs_named_visible_to(person: Person, ids: list[str]) -> Chosen:
     return chosen_from(runs_visible_to(person), ids)
 
 
+def with_found_visible_to(person: Person, team: Team, chosen: Chosen, query: str) -> Chosen:
+    """The chosen runs, and behind them those of the team's list that the query is about, as far as there is room.
+
+    Of many the newest are taken; they stand from old to new, as time runs. Runs that tried no task are left out.
+
+    Raises:
+        QueryError: the query cannot be read, or asks for something that is not there.
+    """
+    tried = Exists(SeenTask.objects.filter(run=OuterRef("pk")))
+    runs = narrowed(runs_of_team_visible_to(person, team), parse(query), person, timezone.now())
+    others = runs.filter(tried).exclude(pk__in=chosen.ids).order_by("-created_at", "-pk")
+    room = max(0, MOST_RUNS - len(chosen.runs))
+    ids = list(others.values_list("pk", flat=True)[: room + 1])
+    rows = Run.objects.filter(pk__in=ids[:room]).defer("config").select_related("team", "owner").in_bulk()
+    found = tuple(rows[pk] for pk in reversed(ids[:room]) if pk in rows)
+    return replace(chosen, runs=(*chosen.runs, *found), found=found, more_found=len(ids) > room)
+
+
 def runs_with_tries_visible_to(person: Person, team: Team, limit: int = OFFERED) -> list[Run]:
     """The team's newest runs that tried any task, and the example when the team has none."""
-    tried = runs_visible_to(person).filter(Exists(SeenTask.objects.filter(run=OuterRef("pk"))), archived_at=None)
+    seen = Exists(SeenTask.objects.filter(run=OuterRef("pk")))
+    tried = runs_visible_to(person).filter(seen, archived_at=None).exclude(kind=RunKind.TRY)
     own = (
         tried.filter(team=team, is_example=False)
         .defer("config")

@@ -11,8 +11,11 @@ from typing import Any, Final
 import plotly.graph_objects as go
 
 from webapp.analysis.curves import Band, Placed, band_of
-from webapp.analysis.figures import Drawn, described_as, thinned
+from webapp.analysis.figures import described_as
 from webapp.analysis.strokes import Stroke
+from webapp.counted import counted
+from webapp.drawn import Drawn
+from webapp.figure_style import LEGEND, thinned
 from webapp.figure_text import as_label
 from webapp.metrics.axes import View
 from webapp.metrics.columns import Number
@@ -21,7 +24,6 @@ MOST_RAW: Final = 6
 """With more runs than this the raw lines behind the smoothed ones would hide everything."""
 RAW_OPACITY: Final = 0.22
 BAND_OPACITY: Final = 0.18
-LEGEND: Final = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}
 FEW: Final = 8
 """A line of fewer samples than this is drawn as dots too."""
 
@@ -72,7 +74,7 @@ def draw_groups(subject: Subject, lines: Sequence[RunLine], view: View) -> Drawn
     table = []
     for name, placed in members.items():
         band = band_of(placed)
-        label = f"{name} ({len(placed)} run{'' if len(placed) == 1 else 's'})"
+        label = f"{name} ({counted(len(placed), 'run')})"
         if len(placed) > 1:
             traces.append({**_styled("band", label, strokes[name], subject.percent), **_outline(band)})
         told = [[spread, runs] for spread, runs in zip(band.spread, band.runs, strict=True)]
@@ -99,7 +101,7 @@ def _drawn(
     return Drawn(
         figure={"data": traces, "layout": {**layout, "shapes": []}},
         table=table,
-        note=" · ".join(notes) if traces else "",
+        notes=notes if traces else (),
         why=why,
         try_x="step" if why and view.x != "step" else "",
     )

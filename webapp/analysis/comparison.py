@@ -13,8 +13,9 @@ from webapp.analysis.address import MatrixAsk, clean, read_matrix
 from webapp.analysis.compared_figures import RunLine, Subject, draw_groups, draw_runs
 from webapp.analysis.curves import Placed, placed
 from webapp.analysis.differing import BUT_SEED, SEED, Setting, grouped
-from webapp.analysis.figures import Drawn, names_of
+from webapp.analysis.figures import names_of
 from webapp.analysis.strokes import strokes_of, strokes_of_groups
+from webapp.drawn import Drawn
 from webapp.metrics.axes import X_AXES, Ruler, View, read_end
 from webapp.metrics.charts import CHARTS, Line
 from webapp.metrics.models import Series

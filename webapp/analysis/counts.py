@@ -24,9 +24,10 @@ SETS: Final[dict[str, tuple[str, ...]]] = {
     "validation_train": (Split.VALIDATION_TRAIN.value,),
     "evaluation": (Split.EVALUATION.value,),
     "selection": (Split.SELECTION.value,),
-    "all": tuple(split.value for split in Split),
+    "all": tuple(split.value for split in Split if split is not Split.TRYOUT),
 }
-"""Which tries are counted: the word of the address, and the splits that it stands for."""
+"""Which tries are counted: the word of the address, and the splits that it stands for. What a person directed is none
+of them."""
 LATE_SHARE: Final = 5
 """The late part of a run is the last fifth of its steps."""
 MOST_STRETCHES: Final = 20

@@ -4,35 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import plotly.graph_objects as go
 
 from webapp.analysis.strokes import Stroke
+from webapp.drawn import Drawn
+from webapp.figure_style import SMALL, thinned
 from webapp.figure_text import as_label
-
-SMALL: Final = {"font": {"size": 12}, "standoff": 4}
-MAX_TABLE_ROWS: Final = 12
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Drawn:
-    """A figure with what cannot be seen in it: a table of the same numbers, and a note."""
-
-    figure: dict[str, Any]
-    table: list[dict[str, Any]]
-    note: str = ""
-    why: str = ""
-    """Why nothing is drawn; empty when something is."""
-    try_x: str = ""
-    """An x axis on which there is something to see, when there is nothing on this one."""
-
-    def as_data(self) -> dict[str, Any]:
-        """As the page's script reads it."""
-        return {
-            "figure": self.figure, "table": self.table, "note": self.note, "empty": bool(self.why), "why": self.why,
-            "try_x": self.try_x, "marks": [],
-        }  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,15 +70,6 @@ def described_as(
     described: dict[str, Any] = figure.to_plotly_json()
     described["layout"].pop("template", None)
     return described
-
-
-def thinned(points: Sequence[tuple[Any, float]]) -> list[list[Any]]:
-    """About a dozen of the points, the last one among them."""
-    stride = max(1, -(-len(points) // MAX_TABLE_ROWS))
-    chosen = list(points[::stride])
-    if points and chosen[-1] != points[-1]:
-        chosen.append(points[-1])
-    return [list(point) for point in chosen]
 
 
 def folded(counts: Sequence[tuple[int, int, int]], width: int) -> list[tuple[int, int, int]]:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from webapp.analysis.cells import Cell, Row
 from webapp.analysis.differing import differing
+from webapp.counted import counted
 from webapp.runs.models import Run
 
 TASK_SETTINGS: Final = (
@@ -99,7 +100,10 @@ def _faults(sides: Sequence[Side], totals: Sequence[Cell]) -> list[Note]:
         if cell.lost and cell.lost / (cell.tries + cell.lost) >= LOST_SHARE
     ]
     if lost:
-        details = tuple(f"{name}: {gone} tries lost for good, beside {tries} scored" for name, gone, _, tries in lost)
+        details = tuple(
+            f"{name}: {counted(gone, 'try', 'tries')} lost for good, beside {tries} scored"
+            for name, gone, _, tries in lost
+        )
         text = "Many tries were lost to infrastructure faults; see what the switch changes."
         found.append(Note(text=text, details=details))
     return found

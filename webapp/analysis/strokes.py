@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from webapp.runs.templatetags.console import OKABE_ITO, run_colour
+from webapp.figure_style import OKABE_ITO, run_colour
 
 Dash = Literal["solid", "dash", "dot", "dashdot", "longdash", "longdashdot"]
 DASHES: Final[dict[Dash, str]] = {

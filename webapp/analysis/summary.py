@@ -11,6 +11,7 @@ from webapp.analysis.cells import Cell
 from webapp.analysis.estimates import Delta, Estimate, delta, mean_of, rate
 from webapp.analysis.matrix import Matrix
 from webapp.analysis.windows import Window, late_windows
+from webapp.counted import counted
 from webapp.metrics.charts import CHARTS
 from webapp.runs.models import Run
 
@@ -57,7 +58,7 @@ def summary_of(
     """The lines of the table; what no run has is left out."""
     lines = [
         _rates(
-            f"Solved, the {matrix.shared} tasks that all tried",
+            f"Solved, the {counted(matrix.shared, 'task')} that all tried",
             "Feasible tasks with a scored try in every run: only these compare like with like.",
             matrix.shared_totals,
             baseline,

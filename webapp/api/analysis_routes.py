@@ -17,6 +17,7 @@ from webapp.analysis.honesty import notes_of, sides_of
 from webapp.analysis.matrix import Column, Matrix, matrix_of
 from webapp.analysis.summary import summary_of
 from webapp.api.people_auth import visible_runs
+from webapp.counted import counted
 from webapp.runs.rates import Faults
 
 router = Router()
@@ -164,7 +165,8 @@ def _chosen(request: HttpRequest, words: list[str], *, least: int) -> Chosen:
     if not chosen.runs:
         raise HttpError(404, "None of these runs is there that you can see; check the ids and your team.")
     if not least <= len(chosen.runs) <= MOST_RUNS:
-        raise HttpError(422, f"{len(chosen.runs)} runs are named that you can see; give {least} to {MOST_RUNS}.")
+        named = f"{counted(len(chosen.runs), 'run')} {'is' if len(chosen.runs) == 1 else 'are'} named that you can see"
+        raise HttpError(422, f"{named}; give {least} to {MOST_RUNS}.")
     return chosen
 
 

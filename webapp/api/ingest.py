@@ -34,6 +34,7 @@ from webapp.metrics.system import desktop_points, host_points
 from webapp.runs.models import Run, RunAttempt
 from webapp.runs.services.attempts import extend_lease
 from webapp.runs.services.intake import apply_events, heard_from, record_events
+from webapp.tryouts import services as tryouts
 
 MAX_KEY_LENGTH: Final = 120
 
@@ -92,6 +93,7 @@ def ingest(
             last_seq=shipped.last_seq,
             missing_frames=missing,
             orders=fleet.orders_for(run, own.number),
+            directions=tryouts.directions_for(run, own.number),
         )
     return answer, gap
 
@@ -135,6 +137,7 @@ def _store(run: Run, attempt: RunAttempt, fresh: Sequence[Envelope]) -> None:
     record_points(run.pk, [*_points(fresh), *_system_points(run, attempt, fresh)])
     record_events(run, fresh)
     analysis.record_events(run, attempt.number, fresh)
+    tryouts.record_events(run, attempt.number, fresh)
     apply_events(run, attempt, fresh)
 
 

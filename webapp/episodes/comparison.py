@@ -11,11 +11,11 @@ from typing import Literal
 
 from django.db.models import Exists, OuterRef
 
-from arpo_engine.contract.intervals import wilson
 from webapp.accounts.permissions import Person
 from webapp.episodes.models import Episode, Validation
 from webapp.runs.access import run_visible_to, runs_visible_to
 from webapp.runs.models import Run, RunKind
+from webapp.runs.rates import Rate
 from webapp.runs.timeline import SETS
 
 MOST_OFFERED = 50
@@ -26,32 +26,13 @@ ORDER: tuple[Change, ...] = ("better", "worse", "same", "only this", "only other
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Side:
-    """What one evaluation says of a task, or of several."""
-
-    successes: int
-    attempts: int
-    """Scored tries; faults are not among them."""
-
-    @property
-    def share(self) -> float | None:
-        """Successes over attempts."""
-        return self.successes / self.attempts if self.attempts else None
-
-    @property
-    def interval(self) -> tuple[float, float] | None:
-        """95 % interval of the share (Wilson)."""
-        return wilson(self.successes, self.attempts)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
     """A task in both evaluations; a side is None where it was not tried, or every try was lost to a fault."""
 
     task_id: str
     infeasible: bool
-    here: Side | None
-    there: Side | None
+    here: Rate | None
+    there: Rate | None
 
     @property
     def change(self) -> Change:
@@ -76,8 +57,8 @@ class SetOfPairs:
 
     name: str
     pairs: tuple[Pair, ...]
-    here: Side
-    there: Side
+    here: Rate
+    there: Rate
     counts: tuple[tuple[Change, int], ...]
     """How many of all tasks changed how, infeasible ones left out."""
 
@@ -108,7 +89,7 @@ def compare(here: Run, there: Run) -> list[SetOfPairs]:
 
 
 def set_of_pairs(
-    name: str, ours: Mapping[str, Side], theirs: Mapping[str, Side], infeasible: Iterable[str] = ()
+    name: str, ours: Mapping[str, Rate], theirs: Mapping[str, Rate], infeasible: Iterable[str] = ()
 ) -> SetOfPairs:
     """The pairs in order: what changed first, the clearest before the others, infeasible tasks last."""
     apart = frozenset(infeasible)
@@ -129,17 +110,17 @@ def set_of_pairs(
     )
 
 
-def _sum(sides: Iterable[Side]) -> Side:
+def _sum(sides: Iterable[Rate]) -> Rate:
     every = list(sides)
-    return Side(successes=sum(side.successes for side in every), attempts=sum(side.attempts for side in every))
+    return Rate(successes=sum(side.successes for side in every), attempts=sum(side.attempts for side in every))
 
 
-def _newest_by_task(run: Run) -> dict[str, dict[str, Side]]:
+def _newest_by_task(run: Run) -> dict[str, dict[str, Rate]]:
     """Split to its newest measurement; a task without a scored try is left out."""
-    found: dict[str, dict[str, Side]] = {}
+    found: dict[str, dict[str, Rate]] = {}
     for measured in Validation.objects.filter(run=run).order_by("-at", "-pk"):
         sides = {
-            task: Side(successes=successes, attempts=attempts)
+            task: Rate(successes=successes, attempts=attempts)
             for task, (successes, attempts) in measured.by_task.items()
             if attempts
         }

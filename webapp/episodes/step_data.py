@@ -10,9 +10,10 @@ from typing import Any
 from django.db.models import Max
 from django.urls import reverse
 
+from arpo_engine.contract.action_words import action_words
 from webapp.episodes.models import Episode, Frame, Step, StepNote
 from webapp.episodes.pictures import WHY_NOT, Picture, pictures_of
-from webapp.episodes.words import action_icon, action_words
+from webapp.episodes.words import action_icon
 from webapp.runs.models import Run
 
 PAGE_STEPS = 50
@@ -101,6 +102,7 @@ def _step(run: Run, step: Step, pictures: dict[str, Picture]) -> dict[str, Any]:
         "version": step.weight_version,
         "generate_s": step.generate_s,
         "act_s": step.act_s,
+        "by": step.by,
     }
 
 

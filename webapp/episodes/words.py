@@ -8,9 +8,6 @@ from typing import Any
 from arpo_engine.contract.outcomes import EndedBy, is_solved
 from webapp.episodes.models import Episode
 
-SHOWN_TEXT = 60
-"""Typed text longer than this is cut in a list."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
@@ -53,35 +50,6 @@ def ending_of(episode: Episode) -> str:
     return next((words for word, words in ENDINGS.items() if word == episode.ended_by), "")
 
 
-def action_words(action: dict[str, Any] | None) -> str:
-    """An action in a few words, such as `click 120, 44`."""
-    if action is None:
-        return "unreadable"
-    kind = str(action.get("kind", ""))
-    place = f"{action.get('x')}, {action.get('y')}"
-    if kind == "click":
-        count, button = action.get("count", 1), action.get("button", "left")
-        words = {1: "click", 2: "double click", 3: "triple click"}.get(count, "click")
-        return f"{'' if button == 'left' else f'{button} '}{words} {place}"
-    if kind == "several":
-        return ", then ".join(action_words(one) for one in action.get("actions", ()))
-    if kind == "move":
-        return f"move to {place}"
-    if kind == "drag_to":
-        return f"drag to {place}"
-    if kind == "drag":
-        return f"drag {place} → {action.get('to_x')}, {action.get('to_y')}"
-    if kind == "scroll":
-        return f"scroll {action.get('direction')} {action.get('clicks')} at {place}"
-    if kind == "type":
-        return f"type “{_cut(str(action.get('text', '')))}”"
-    if kind == "hotkey":
-        return "press " + "+".join(str(key) for key in action.get("keys", ()))
-    if kind == "wait":
-        return f"wait {action.get('seconds', 1):g} s"
-    return {"finished": "finished", "fail": "cannot be done"}.get(kind, kind)
-
-
 def action_icon(action: dict[str, Any] | None) -> str:
     """The icon of an action's kind."""
     icons = {"hotkey": "keyboard", "finished": "finished", "fail": "failed", "move": "click", "drag_to": "drag"}
@@ -91,8 +59,3 @@ def action_icon(action: dict[str, Any] | None) -> str:
     if kind == "several":
         return action_icon(action["actions"][0])
     return icons.get(kind, kind if kind in ("click", "drag", "scroll", "type", "wait") else "info")
-
-
-def _cut(text: str) -> str:
-    flat = text.replace("\n", "⏎")
-    return flat if len(flat) <= SHOWN_TEXT else f"{flat[: SHOWN_TEXT - 1]}…"

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from django.http import Http404, QueryDict
 from django.utils import timezone
 
 from webapp.accounts.permissions import Person
+from webapp.drawn import Drawn
 from webapp.metrics.axes import X_AXES, Ruler, View, read_end
 from webapp.metrics.charts import CHARTS, Chart, chart_of_key
 from webapp.metrics.columns import Curve
-from webapp.metrics.figures import Drawn, draw
-from webapp.metrics.marks import REPLAY_KEY, Mark, marks_of
+from webapp.metrics.figures import draw
+from webapp.metrics.marks import REPLAY_KEY, marks_of
 from webapp.metrics.models import SYSTEM_PREFIX
 from webapp.metrics.selectors import CHART_POINTS, system_keys_visible_to
 from webapp.metrics.series import StepRange, series
@@ -85,8 +86,8 @@ def asked(words: QueryDict, person: Person, run: Run, most: int | None = None) -
     return Asked(chart=asked_chart(words, person, run), view=asked_view(words, run), points=number)
 
 
-def drawn(asked: Asked, run: Run) -> tuple[Drawn, list[Mark]]:
-    """The figure that is asked for, and what happened in the part of the run that it shows.
+def drawn(asked: Asked, run: Run) -> Drawn:
+    """The figure that is asked for, with what happened in the part of the run that it shows.
 
     The caller has made sure that the person may see the run.
     """
@@ -94,7 +95,8 @@ def drawn(asked: Asked, run: Run) -> tuple[Drawn, list[Mark]]:
     marked = asked.view.marks and not of_machines
     curves, steps = curves_asked(asked, run, {REPLAY_KEY} if marked else set())
     marks = marks_of(run, curves.get(REPLAY_KEY), steps) if marked else []
-    return draw(asked.chart, curves, asked.view, marks), marks
+    told = [{"kind": mark.kind, "step": mark.step, "words": mark.words} for mark in marks]
+    return replace(draw(asked.chart, curves, asked.view, marks), marks=told, step_word=asked.chart.step_word)
 
 
 def curves_asked(

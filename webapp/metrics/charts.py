@@ -6,11 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from webapp.figure_style import BLUE, GREEN, OKABE_ITO, ORANGE, PURPLE, VERMILLION
 from webapp.runs.config_tree import flatten
-
-BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"
-COLOURS = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY)
-"""Okabe and Ito's palette: people who see colours differently tell these apart."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,5 +198,5 @@ def charts_of(kind: str, config: Mapping[str, Any]) -> list[Chart]:
 
 def chart_of_key(key: str, place: int = 0) -> Chart:
     """A chart of one series that nothing more is known about."""
-    line = Line(key=key, name=key, colour=COLOURS[place % len(COLOURS)])
+    line = Line(key=key, name=key, colour=OKABE_ITO[place % len(OKABE_ITO)])
     return Chart(name=key, title=key, story="", lines=(line,), unit="s" if key.endswith("_s") else "")

@@ -5,11 +5,14 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from datetime import UTC
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any, Final
 
 import plotly.graph_objects as go
 
+from webapp.counted import counted
+from webapp.figure_style import GREEN, ORANGE, PURPLE, SKY, VERMILLION
 from webapp.metrics.axes import Ruler
 from webapp.metrics.columns import Columns
 from webapp.metrics.marks import Mark, MarkKind
@@ -17,16 +20,16 @@ from webapp.metrics.marks import Mark, MarkKind
 GAP_FACTOR: Final = 6.0
 """A distance so many times the usual one is a gap."""
 MOST_GAPS: Final = 50
-GREY: Final = "rgba(128,128,128,0.14)"
+SHADE: Final = "rgba(128,128,128,0.14)"
 LOWEST_ROW: Final = 0.03
 ROW: Final = 0.055
 """Heights of the marks in the plot, from below: each kind has a row, so that none hides another."""
 SYMBOLS: Final[dict[MarkKind, tuple[str, str]]] = {
-    "checkpoint": ("square", "#56B4E9"),
-    "evaluation": ("diamond", "#009E73"),
-    "replay": ("circle", "#CC79A7"),
-    "restart": ("triangle-right", "#E69F00"),
-    "alert": ("triangle-up", "#D55E00"),
+    "checkpoint": ("square", SKY),
+    "evaluation": ("diamond", GREEN),
+    "replay": ("circle", PURPLE),
+    "restart": ("triangle-right", ORANGE),
+    "alert": ("triangle-up", VERMILLION),
 }
 """A shape and a colour for each kind; the shape alone tells them apart."""
 STANDING: Final = ("restart", "alert")
@@ -51,10 +54,10 @@ def shade(layout: dict[str, Any], gaps: Sequence[Span]) -> list[str]:
         layout["shapes"].append(
             {
                 "type": "rect", "xref": "x", "yref": "paper", "x0": begin, "x1": end, "y0": 0, "y1": 1,
-                "fillcolor": GREY, "line": {"width": 0}, "layer": "below",
+                "fillcolor": SHADE, "line": {"width": 0}, "layer": "below",
             }
         )  # fmt: skip
-    return [f"{len(spans)} gap{'' if len(spans) == 1 else 's'} shaded"] if spans else []
+    return [f"{counted(len(spans), 'gap')} shaded"] if spans else []
 
 
 def add_marks(
@@ -64,20 +67,24 @@ def add_marks(
     placed = [(mark, ruler.place(_step_of(mark, columns), mark.at)) for mark in marks]
     rows = [kind for kind in SYMBOLS if any(mark.kind == kind for mark in marks)]
     for row, kind in enumerate(rows):
-        symbol, colour = SYMBOLS[kind]
         of_kind = [(mark, x) for mark, x in placed if mark.kind == kind]
-        marker = {"symbol": symbol, "size": 8, "color": colour, "line": {"width": 1, "color": "rgba(0,0,0,0.55)"}}
-        trace = go.Scatter(
-            name=kind, mode="markers", marker=marker, yaxis="y2", showlegend=False, hovertemplate="%{text}"
-        ).to_plotly_json()
         x = [place for _, place in of_kind]
-        traces.append(
-            {**trace, "x": x, "y": [LOWEST_ROW + ROW * row] * len(x), "text": [mark.words for mark, _ in of_kind]}
-        )
+        heights = [LOWEST_ROW + ROW * row] * len(x)
+        traces.append({**_row_of_marks(kind), "x": x, "y": heights, "text": [mark.words for mark, _ in of_kind]})
         if kind in STANDING:
-            layout["shapes"] += [_upright(place, colour) for place in x[:MOST_GAPS]]
+            layout["shapes"] += [_upright(place, SYMBOLS[kind][1]) for place in x[:MOST_GAPS]]
     if placed:
         layout["yaxis2"] = {"overlaying": "y", "range": [0, 1], "fixedrange": True, "visible": False}
+
+
+@lru_cache(maxsize=len(SYMBOLS))
+def _row_of_marks(kind: MarkKind) -> dict[str, Any]:
+    """Described by plotly once: that takes longer than all else that a figure has."""
+    symbol, colour = SYMBOLS[kind]
+    marker = {"symbol": symbol, "size": 8, "color": colour, "line": {"width": 1, "color": "rgba(0,0,0,0.55)"}}
+    trace = go.Scatter(name=kind, mode="markers", marker=marker, yaxis="y2", showlegend=False, hovertemplate="%{text}")
+    described: dict[str, Any] = trace.to_plotly_json()
+    return described
 
 
 def _upright(place: float, colour: str) -> dict[str, Any]:

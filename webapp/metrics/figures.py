@@ -6,12 +6,13 @@ The page and the exports draw this same description with plotly-basic.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any
 
 import plotly.graph_objects as go
 
+from webapp.drawn import Drawn
+from webapp.figure_style import LEGEND, SMALL, TABLE_ROWS, thinned
 from webapp.metrics.axes import Ruler, View
 from webapp.metrics.charts import Chart, Line
 from webapp.metrics.columns import Curve, Number, odd_words
@@ -19,27 +20,6 @@ from webapp.metrics.extras import add_marks, shade
 from webapp.metrics.marks import Mark
 from webapp.metrics.traces import LineTraces, Trace
 from webapp.metrics.yaxis import y_range
-
-SMALL: Final = {"font": {"size": 12}, "standoff": 4}
-MAX_TABLE_ROWS: Final = 12
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Drawn:
-    """A figure with what cannot be seen in it: a table of the same numbers, and notes about what was left out."""
-
-    figure: dict[str, Any]
-    table: list[dict[str, Any]]
-    notes: list[str] = field(default_factory=list)
-    empty: str = ""
-    """Why nothing is drawn; empty when something is."""
-    try_x: str = ""
-    """An x axis on which there is something to see, when there is nothing on this one."""
-
-    @property
-    def note(self) -> str:
-        """All notes in one line."""
-        return " · ".join(self.notes)
 
 
 def draw(chart: Chart, curves: Mapping[str, Curve], view: View, marks: Sequence[Mark] = ()) -> Drawn:
@@ -49,12 +29,12 @@ def draw(chart: Chart, curves: Mapping[str, Curve], view: View, marks: Sequence[
     layout = _layout(chart, view)
     if not shown:
         why = "Nothing was logged for this chart yet." if view.range is None else "Nothing was logged in this range."
-        return Drawn(figure={"data": [], "layout": layout}, table=[], empty=why)
+        return Drawn(figure={"data": [], "layout": layout}, table=[], why=why)
     if not ruler.usable:
         why = f"This run has no counts of {view.title}, so nothing can stand on this axis."
         if view.x == "relative":
             why = "This run has not started, so it has no time since its start."
-        return Drawn(figure={"data": [], "layout": layout}, table=[], empty=why, try_x="step")
+        return Drawn(figure={"data": [], "layout": layout}, table=[], why=why, try_x="step")
     traces: list[Trace] = []
     values: list[Number] = []
     gaps: list[tuple[float, float]] = []
@@ -78,7 +58,7 @@ def _template_layout(percent: bool, stacked: bool, unit: str, several: bool) -> 
         margin={"l": 46, "r": 18, "t": 8, "b": 42},
         hovermode="x unified",
         showlegend=several,
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+        legend=LEGEND,
         xaxis={"zeroline": False},
         # Wide numbers push the unit aside instead of lying on it.
         yaxis={"title": {"text": unit, **SMALL}, "zeroline": False, "automargin": True, "rangemode": "tozero", **axis},
@@ -114,10 +94,6 @@ def _table(lines: Sequence[Line], curves: Mapping[str, Curve]) -> list[dict[str,
     for line in lines:
         columns = curves[line.key].columns
         pairs = [(step, mean) for step, mean in zip(columns.step, columns.mean, strict=True) if mean is not None]
-        stride = max(1, -(-len(pairs) // MAX_TABLE_ROWS))
-        chosen = pairs[::stride]
-        if pairs and chosen[-1] != pairs[-1]:
-            chosen.append(pairs[-1])
         odd = [[step, odd_words(bits)] for step, bits in zip(columns.step, columns.odd, strict=True) if bits]
-        rows.append({"name": line.name, "points": [list(pair) for pair in chosen], "odd": odd[:MAX_TABLE_ROWS]})
+        rows.append({"name": line.name, "points": thinned(pairs), "odd": odd[:TABLE_ROWS]})
     return rows

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, NamedTuple
 
+from webapp.counted import counted
 from webapp.metrics.columns import Curve
 from webapp.metrics.series import StepRange
 from webapp.runs.models import Run, RunEvent
-from webapp.runs.templatetags.console import success
+from webapp.runs.rates import Rate
 from webapp.runs.timeline import describe
 
 MarkKind = Literal["checkpoint", "evaluation", "replay", "restart", "alert"]
@@ -78,7 +79,7 @@ def _rescues(curve: Curve) -> list[Mark]:
 
 def _rescued(groups: float, first: int, last: int) -> str:
     number = round(groups)
-    what = f"replay rescued {number} group{'' if number == 1 else 's'}"
+    what = f"replay rescued {counted(number, 'group')}"
     return what if first == last else f"{what} in steps {first} to {last}"
 
 
@@ -90,8 +91,8 @@ def _checkpoint(event: Told) -> Mark:
 def _evaluation(event: Told) -> Mark:
     data = event.data
     tasks = str(data.get("tasks") or data.get("split", "")).replace("_", " ")
-    share = success(int(data.get("successes") or 0), int(data.get("attempts") or 0))
-    return _mark(event, "evaluation", f"measured {tasks}: {share}")
+    rate = Rate(successes=int(data.get("successes") or 0), attempts=int(data.get("attempts") or 0))
+    return _mark(event, "evaluation", f"measured {tasks}: {rate.text}")
 
 
 def _restart(event: Told) -> Mark | None:

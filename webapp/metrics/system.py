@@ -11,7 +11,8 @@ from typing import Any, Final
 
 from arpo_engine.contract.events import HostSampled
 from webapp.bulk import clean_text
-from webapp.metrics.charts import COLOURS, Chart, Line
+from webapp.figure_style import BLUE, GREEN, OKABE_ITO, ORANGE, VERMILLION
+from webapp.metrics.charts import Chart, Line
 from webapp.metrics.models import SYSTEM_PREFIX
 from webapp.metrics.services import PointRow
 from webapp.runs.models import Run
@@ -36,9 +37,7 @@ _CHARTS: Final[dict[str, tuple[str, str, str]]] = {
     "disk_free_mb": ("Free disk", "Room left on the disk of the run folder.", "MB"),
 }
 """Measure to title, story and unit, in the order of the page."""
-_DESKTOP_WORDS: Final = {
-    "busy": "#0072B2", "ready": "#009E73", "starting": "#E69F00", "out": "#D55E00",
-}  # fmt: skip
+_DESKTOP_WORDS: Final = {"busy": BLUE, "ready": GREEN, "starting": ORANGE, "out": VERMILLION}
 
 
 def second_of(run: Run, at: datetime) -> int:
@@ -114,8 +113,8 @@ def _lines(keys: Iterable[str], host: str, measure: str, *, alone: bool) -> list
 def _coloured(lines: Iterable[tuple[str, str]]) -> tuple[Line, ...]:
     made = []
     for place, (key, name) in enumerate(lines):
-        dash: Any = DASHES[place // len(COLOURS) % len(DASHES)]
-        made.append(Line(key=key, name=name, colour=COLOURS[place % len(COLOURS)], dash=dash))
+        dash: Any = DASHES[place // len(OKABE_ITO) % len(DASHES)]
+        made.append(Line(key=key, name=name, colour=OKABE_ITO[place % len(OKABE_ITO)], dash=dash))
     return tuple(made)
 
 

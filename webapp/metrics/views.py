@@ -82,19 +82,8 @@ def one_chart(request: PersonRequest, run_id: str) -> HttpResponse:
 def figure(request: PersonRequest, run_id: str) -> HttpResponse:
     """One figure as plotly reads it, with its table, its notes, and what to do where there is nothing to see."""
     run = _drawable_run(request, run_id)
-    what = asked(request.GET, request.user, run)
-    made, marks = drawn(what, run)
-    answer = {
-        "figure": made.figure,
-        "table": made.table,
-        "note": made.note,
-        "empty": bool(made.empty),
-        "why": made.empty,
-        "try_x": made.try_x,
-        "step_word": what.chart.step_word,
-        "marks": [{"kind": mark.kind, "step": mark.step, "words": mark.words} for mark in marks],
-    }
-    return HttpResponse(orjson.dumps(answer), content_type="application/json")
+    made = drawn(asked(request.GET, request.user, run), run)
+    return HttpResponse(orjson.dumps(made.as_data()), content_type="application/json")
 
 
 @signed_in

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any, Final
 
+from webapp.counted import counted
 from webapp.metrics.axes import View
 from webapp.metrics.columns import Number, finite_of
 
@@ -24,14 +25,14 @@ def y_range(axis: dict[str, Any], values: Sequence[Number], view: View) -> list[
         axis.pop("rangemode", None)
         below = sum(value <= 0 for value in finite)
         if below:
-            notes.append(f"{below} value{'' if below == 1 else 's'} at or below 0 not on the log axis")
+            notes.append(f"{counted(below, 'value')} at or below 0 not on the log axis")
         finite = [value for value in finite if value > 0]
     if view.hide_outliers and len(finite) >= FEWEST:
         low, high = fences(finite)
         outside = sum(not low <= value <= high for value in finite)
         if outside:
             _set(axis, [value for value in finite if low <= value <= high], log=view.log)
-            notes.append(f"{outside} outlier{'' if outside == 1 else 's'} beyond the axis")
+            notes.append(f"{counted(outside, 'outlier')} beyond the axis")
     return notes
 
 

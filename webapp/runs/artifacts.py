@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from arpo_engine.contract.intervals import wilson
 from webapp.accounts.permissions import Person
 from webapp.runs.access import runs_visible_to
 from webapp.runs.models import Checkpoint, Run, RunAttempt, RunEvent
+from webapp.runs.rates import Rate
 from webapp.runs.runfolder import run_dir
 from webapp.runs.timeline import SETS
 
@@ -27,17 +27,10 @@ STORIES: Final = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Success:
+class Success(Rate):
     """What was measured at a checkpoint's step on one set of tasks."""
 
     name: str
-    successes: int
-    attempts: int
-
-    @property
-    def interval(self) -> tuple[float, float] | None:
-        """Wilson's, 95 %."""
-        return wilson(self.successes, self.attempts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

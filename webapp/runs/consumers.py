@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, Final
 from urllib.parse import parse_qs
 
 from channels.db import database_sync_to_async
+from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
+from channels.utils import await_many_dispatch
 
 from webapp.runs.access import runs_visible_to
 from webapp.runs.audience import Glance, Room, enter, leave
-from webapp.runs.live import run_group
 from webapp.runs.models import Run
 from webapp.runs.team_socket import NOT_FOUND, TeamConsumer, person_of
 
@@ -27,6 +31,8 @@ PULSE_S: Final = 10.0
 """How often a quiet socket looks into the table itself, and tells the page that it is alive."""
 GLANCE_S: Final = 1.0
 """How old a look at the run may be that a pulse goes by."""
+MOST_HELD: Final = 20
+"""Messages of the bus that wait for a page; what is dropped leaves a hole, and is read from the log."""
 GATHER_S: Final = 0.5
 """How often the list hears of changes at the most."""
 
@@ -45,62 +51,97 @@ class RunConsumer(AsyncJsonWebsocketConsumer):
     cursor: int
     room: Room | None = None
     _pulse: asyncio.Task[None] | None = None
+    _teller: asyncio.Task[None] | None = None
+
+    async def __call__(self, scope: Any, receive: Callable[[], Awaitable[Any]], send: Any) -> None:
+        """As Channels does it, but without a subscription of this page's own: the room hears for all its pages."""
+        self.scope, self.base_send = scope, send
+        with suppress(StopConsumer):
+            await await_many_dispatch([receive], self.dispatch)
 
     async def connect(self) -> None:
-        """Subscribe, then replay: what is announced in between waits and is told apart by its cursor."""
+        """Listen, then replay: what is announced in between waits and is told apart by its cursor."""
         self.run_id = self.scope["url_route"]["kwargs"]["run_id"]
         self.cursor = _since(self.scope)
         self._order = asyncio.Lock()
-        self.room = enter(self.run_id)
-        if await self._glance_now() is None:
-            await self.accept()
-            await self.close(NOT_FOUND)
-            return
-        await self.channel_layer.group_add(run_group(self.run_id), self.channel_name)
-        await self.accept()
+        self._heard: deque[dict[str, Any]] = deque(maxlen=MOST_HELD)
+        self.room = enter(self.run_id, self)
         async with self._order:
-            # Looked anew: what was announced before the page was in the group is not announced to it again.
-            await self._catch_up(await self._glance_now(within_s=0.0))
+            if await self._glance_now() is None:
+                await self.accept()
+                await self._turn_away()
+                return
+            await self.room.listen()
+            await self.accept()
+            await self._catch_up(await self.room.now())
         self._pulse = asyncio.create_task(self._beat())
 
     async def disconnect(self, code: int) -> None:
-        """Leave the group; nothing else is kept."""
-        if self._pulse is not None:
-            self._pulse.cancel()
-        if self.room is not None:
-            leave(self.run_id, self.room)
-        await self.channel_layer.group_discard(run_group(self.run_id), self.channel_name)
+        """Leave the room; nothing else is kept."""
+        for task in (self._pulse, self._teller):
+            if task is not None:
+                task.cancel()
+        await self._leave()
 
-    async def run_advanced(self, message: dict[str, Any]) -> None:
-        """The bus says that there is more: pass it on, or read the log where the message leaves a hole."""
-        async with self._order:
-            if message["cursor"] <= self.cursor:
-                return
-            assert self.room is not None, "connect entered it"
-            glance = await self.room.after(message["cursor"])
-            if glance is None or not glance.shows_to(person_of(self.scope)):
-                await self.close(NOT_FOUND)
-            elif message["events"] and message["first"] <= self.cursor + 1:
-                await self._push(glance, [event for event in message["events"] if event["cursor"] > self.cursor])
-            else:
-                await self._catch_up(glance)
+    def hear(self, message: dict[str, Any]) -> None:
+        """The bus says that there is more. A page that reads slowly holds few messages: it reads the log later."""
+        self._heard.append(message)
+        if self._teller is None or self._teller.done():
+            self._teller = asyncio.create_task(self._tell())
+
+    async def _tell(self) -> None:
+        try:
+            async with self._order:
+                while self._heard and self.room is not None:
+                    await self._pass_on(self.room, self._heard.popleft())
+        except OSError:  # the browser has gone; its socket is told so next
+            await self._leave()
+
+    async def _pass_on(self, room: Room, message: dict[str, Any]) -> None:
+        """Send what is new, or read the log where the message leaves a hole."""
+        if message["cursor"] <= self.cursor:
+            return
+        glance = await room.now()
+        if glance is None or not glance.shows_to(person_of(self.scope)):
+            await self._turn_away()
+        elif message["events"] and message["first"] <= self.cursor + 1:
+            await self._push(glance, [event for event in message["events"] if event["cursor"] > self.cursor])
+        else:
+            await self._catch_up(glance)
+
+    async def _turn_away(self) -> None:
+        await self._leave()
+        await self.close(NOT_FOUND)
+
+    async def _leave(self) -> None:
+        room, self.room = self.room, None
+        if room is not None:
+            await leave(self.run_id, room, self)
 
     async def _beat(self) -> None:
         """Heal lost hints, notice lost rights, and keep the page's dot honest."""
-        while True:
-            await asyncio.sleep(PULSE_S)
-            async with self._order:
-                glance = await self._glance_now()
-                if glance is None:
-                    await self.close(NOT_FOUND)
-                    return
-                await self._catch_up(glance)
-                await self.send_json({"type": "pulse", "cursor": self.cursor, "at": time.time()})
+        try:
+            while self.room is not None:
+                await asyncio.sleep(PULSE_S)
+                async with self._order:
+                    await self._pulse_once()
+        except OSError:  # the browser has gone; its socket is told so next
+            await self._leave()
 
-    async def _glance_now(self, within_s: float = GLANCE_S) -> Glance | None:
+    async def _pulse_once(self) -> None:
+        if self.room is None:
+            return
+        glance = await self._glance_now()
+        if glance is None:
+            await self._turn_away()
+            return
+        await self._catch_up(glance)
+        await self.send_json({"type": "pulse", "cursor": self.cursor, "at": time.time()})
+
+    async def _glance_now(self) -> Glance | None:
         """The run as it is now; None when it is gone, or not this person's to see."""
         assert self.room is not None, "connect entered it"
-        glance = await self.room.lately(within_s)
+        glance = await self.room.lately(GLANCE_S)
         return glance if glance is not None and glance.shows_to(person_of(self.scope)) else None
 
     async def _catch_up(self, glance: Glance | None) -> None:

@@ -17,3 +17,7 @@ class QueueChanged(RunRefused):
 
 class PresetChanged(RunRefused):
     """A preset was edited since the person who edits it now opened it."""
+
+
+class ScheduleChanged(RunRefused):
+    """A schedule was edited since the person who edits it now opened it."""

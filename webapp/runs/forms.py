@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -11,7 +11,19 @@ from arpo_engine.contract.config import RunConfig, explain
 from arpo_engine.contract.config.yaml_text import read_yaml
 from arpo_engine.contract.errors import ConfigError
 from webapp.runs.config_tree import flatten, set_path
-from webapp.runs.grid import Axis, Cell, GridError, cells, combined, first_tree, is_list, parse_lines, parse_list, size
+from webapp.runs.grid import (
+    Axis,
+    Cell,
+    GridError,
+    as_line,
+    cells,
+    combined,
+    first_tree,
+    is_list,
+    parse_lines,
+    parse_list,
+    size,
+)
 from webapp.runs.locks import posted_words, still_locked
 from webapp.runs.schema_form import Condition, FormField, FormSection, form_fields, form_sections
 
@@ -84,6 +96,14 @@ class RunForm:
         form._check()
         if form._config is not None:
             form.tree = form._config.model_dump(mode="json")
+        return form
+
+    @classmethod
+    def from_saved(cls, tree: Mapping[str, Any], axes: Sequence[Axis], tags: Sequence[str] = ()) -> RunForm:
+        """A sweep or a run as it is kept, to be edited; what an earlier release saved is checked with today's rules."""
+        form = cls(tree, tags=", ".join(tags))
+        form.axes, form.sweep_text = list(axes), "\n".join(as_line(axis) for axis in axes)
+        form._check()
         return form
 
     @property

@@ -7,6 +7,7 @@ line `path: value, value` in a box of its own, since commas may be part of its w
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -142,6 +143,11 @@ def cells(tree: Mapping[str, Any], axes: Sequence[Axis]) -> list[Cell]:
 def as_data(axes: Sequence[Axis]) -> list[list[Any]]:
     """As it is kept in a row."""
     return [[axis.path, list(axis.values)] for axis in axes]
+
+
+def as_line(axis: Axis) -> str:
+    """As `parse_lines` reads it."""
+    return f"{axis.path}: {', '.join(json.dumps(value, ensure_ascii=False) for value in axis.values)}"
 
 
 def from_data(rows: Sequence[Sequence[Any]]) -> list[Axis]:

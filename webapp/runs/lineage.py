@@ -85,5 +85,5 @@ def _saved(checkpoint: Checkpoint, children: list[Run]) -> Saved:
     return Saved(
         checkpoint=checkpoint,
         measured=tuple(child for child in own if child.kind == RunKind.EVALUATE),
-        continued=tuple(child for child in own if child.kind != RunKind.EVALUATE),
+        continued=tuple(child for child in own if child.kind == RunKind.TRAIN),
     )

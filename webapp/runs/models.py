@@ -52,6 +52,7 @@ class RunKind(models.TextChoices):
 
     TRAIN = "train", "Train"
     EVALUATE = "evaluate", "Evaluate"
+    TRY = "try", "Try out"
 
 
 class RunStatus(models.TextChoices):
@@ -157,6 +158,8 @@ class Run(models.Model):
         ordering: ClassVar = ["-created_at", "-id"]
         indexes: ClassVar = [
             models.Index(fields=["team", "-created_at", "-id"], name="runs_run_newest"),
+            # The list is of a team's runs or the examples, which no index that begins with the team can give in order.
+            models.Index(fields=["-created_at", "-id"], name="runs_run_newest_of_all"),
             models.Index(fields=["team", "status", "-created_at"], name="runs_run_status"),
             models.Index(fields=["-priority", "place_at"], name="runs_run_queue", condition=models.Q(status="queued")),
             GinIndex(fields=["tags"], name="runs_run_tags"),

@@ -12,8 +12,9 @@ from webapp.accounts.permissions import Person
 from webapp.runs.access import run_visible_to
 from webapp.runs.errors import RunRefused
 from webapp.runs.models import Checkpoint, Run
-from webapp.runs.planning_models import TeamPreset
+from webapp.runs.planning_models import RunSchedule, TeamPreset
 from webapp.runs.presets import FIRST, Preset, all_presets, find_preset
+from webapp.runs.schedule_page import schedule_visible_to
 from webapp.runs.selectors import checkpoint_visible_to
 from webapp.runs.services.creation import MadeBy, continuation_config, evaluation_config
 from webapp.runs.team_presets import preset_visible_to
@@ -32,6 +33,8 @@ class Origin:
     begins_at: Checkpoint | None = None
     """The one whose weights the training begins with."""
     team_preset: TeamPreset | None = None
+    schedule: RunSchedule | None = None
+    """The one that is edited: the form then starts nothing."""
 
     @property
     def parent(self) -> Run | None:
@@ -47,6 +50,8 @@ class Origin:
     @property
     def hidden(self) -> tuple[str, str]:
         """Name and value of the form's hidden field that says so again."""
+        if self.schedule:
+            return "schedule", str(self.schedule.pk)
         if self.checkpoint:
             return "evaluate", str(self.checkpoint.pk)
         if self.begins_at:
@@ -60,6 +65,8 @@ class Origin:
     @property
     def heading(self) -> str:
         """The page's title."""
+        if self.schedule:
+            return f"Edit the schedule {self.label}"
         if self.checkpoint:
             return f"Evaluate {self.label}"
         if self.begins_at:
@@ -80,7 +87,8 @@ class Origin:
 def origin_of(person: Person, team: Team | None, words: Mapping[str, Any]) -> Origin:
     """What the address or the form's hidden fields say that it began as; the first usable preset if nothing."""
     found = (
-        _evaluation(person, words.get("evaluate"), team)
+        _schedule(person, words.get("schedule"))
+        or _evaluation(person, words.get("evaluate"), team)
         or _continuation(person, words.get("continue"), team)
         or _clone(person, words.get("clone"), team)
         or _team_preset(person, words.get("team_preset"), team)
@@ -91,6 +99,23 @@ def origin_of(person: Person, team: Team | None, words: Mapping[str, Any]) -> Or
     if preset is None:
         return Origin(tree=RunConfig().model_dump(mode="json"), label="the defaults")
     return Origin(tree=preset.tree(), label=preset.title, preset=preset.name)
+
+
+def schedule_origin(schedule: RunSchedule) -> Origin:
+    """A schedule as the form begins with that edits it."""
+    return Origin(
+        tree={**schedule.config},
+        label=schedule.name,
+        preset=schedule.preset,
+        begins_at=schedule.from_checkpoint,
+        team_preset=schedule.team_preset,
+        schedule=schedule,
+    )
+
+
+def _schedule(person: Person, word: object) -> Origin | None:
+    found = schedule_visible_to(person, int(str(word))) if _is_id(word) else None
+    return schedule_origin(found) if found is not None else None
 
 
 def _evaluation(person: Person, word: object, team: Team | None) -> Origin | None:

@@ -118,6 +118,10 @@ class RunSchedule(models.Model):
     last_told = models.TextField(blank=True)
     """What came of the last time, in words."""
     created_at = models.DateTimeField(default=timezone.now)
+    version = models.PositiveIntegerField(default=1)
+    """Counts the edits, so that an edit of an older form is noticed."""
+    edited_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    edited_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering: ClassVar = ["next_at", "id"]

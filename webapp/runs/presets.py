@@ -10,6 +10,7 @@ from django.conf import settings
 
 from arpo_engine.contract.config import RunConfig, load_config
 from arpo_engine.contract.errors import ConfigError
+from webapp.counted import counted
 
 FIRST = "pocket_demo"
 """Offered to somebody who has no run yet: it needs nothing but this machine."""
@@ -32,7 +33,7 @@ class Preset:
             return ""
         place = "CPU" if self.config.generator.kind == "hf" else "GPU"
         desktops = self.config.desktops
-        return f"{place} · {desktops.count} {desktops.kind} desktops"
+        return f"{place} · {counted(desktops.count, f'{desktops.kind} desktop')}"
 
     @property
     def length(self) -> str:
@@ -40,7 +41,7 @@ class Preset:
         if self.config is None:
             return ""
         limits = self.config.limits
-        steps = f"{limits.steps} step{'' if limits.steps == 1 else 's'}"
+        steps = counted(limits.steps, "step")
         return f"at most {limits.minutes:g} min, {steps}" if limits.minutes else steps
 
     def tree(self) -> dict[str, Any]:

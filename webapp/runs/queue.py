@@ -16,6 +16,7 @@ DISPATCH_RUNS: Final = "arpo.dispatch_runs"
 FORCE_STOP: Final = "arpo.force_stop"
 RUN_PREFLIGHT: Final = "arpo.run_preflight"
 IMPORT_TASK_SET: Final = "arpo.import_task_set"
+DRAW_FILM: Final = "arpo.draw_film"
 ECHO: Final = "arpo.echo"
 
 log = logging.getLogger(__name__)

@@ -30,7 +30,7 @@ class ScheduleRow:
 
 def schedules_visible_to(person: Person, team: Team) -> list[ScheduleRow]:
     """The team's schedules for its members: those that are on first, the next one on top."""
-    rows = RunSchedule.objects.filter(team=team, team__in=teams_visible_to(person)).select_related("owner")
+    rows = RunSchedule.objects.filter(team=team, team__in=teams_visible_to(person)).select_related("owner", "edited_by")
     manages, runs = has_role(person, team, Role.MAINTAINER), has_role(person, team, Role.RUNNER)
     return [
         ScheduleRow(
@@ -47,7 +47,8 @@ def schedules_visible_to(person: Person, team: Team) -> list[ScheduleRow]:
 
 def schedule_visible_to(person: Person, schedule_id: int) -> RunSchedule | None:
     """One schedule; None when it is not there, and when it is another team's."""
-    rows = RunSchedule.objects.filter(team__in=teams_visible_to(person)).select_related("team", "owner")
+    rows = RunSchedule.objects.filter(team__in=teams_visible_to(person))
+    rows = rows.select_related("team", "owner", "edited_by", "team_preset", "from_checkpoint__run")
     return rows.filter(pk=schedule_id).first()
 
 

@@ -12,11 +12,11 @@ from functools import cache
 from typing import Any, Literal
 
 from arpo_engine.contract.config import RunConfig
+from webapp.runs.form_words import TITLES, UNITS, humanised, label_of, range_of
 
 FieldKind = Literal["text", "long_text", "integer", "number", "switch", "choice", "constant", "yaml"]
 Schema = dict[str, Any]
 
-UNITS = {"_s": "seconds", "_ms": "milliseconds", "_mb": "MB", "_gb": "GB", "_percent": "%"}
 SHOWN_FIRST = frozenset(
     {
         "title", "kind", "seed", "model.path", "tasks.source", "tasks.train", "tasks.held_out", "desktops.count",
@@ -27,30 +27,6 @@ SHOWN_FIRST = frozenset(
 )  # fmt: skip
 """What most people change; everything else waits under *Advanced*."""
 LONG_TEXTS = frozenset({"story"})
-TITLES = {
-    "": "Run",
-    "algorithm": "Algorithm and replay",
-    "rollout": "Rollouts",
-    "generator": "Generation",
-    "guard": "Collapse guard",
-    "checkpoint": "Checkpoints",
-    "frames": "Screenshots",
-}
-FULL_WORDS = {
-    "lr": "learning rate",
-    "std": "spread",
-    "eps": "epsilon",
-    "dtype": "number type",
-    "logprobs": "log-probabilities",
-    "max": "maximum",
-    "min": "minimum",
-    "grad": "gradient",
-    "kl": "KL distance",
-    "coef": "coefficient",
-    "lora": "LoRA",
-    "env": "environment variable",
-}
-"""Abbreviations that are fine in a config file and not on a page."""
 UNION_STORIES = {
     "agent": "How the model is asked, and which grammar its replies are in; choose what it was trained with.",
     "desktops": "Where the agents work: small desktops of our own widgets, or real applications on this machine.",
@@ -60,6 +36,7 @@ UNION_STORIES = {
 """What a section is for whose settings are a choice between parts; the parts describe themselves at the choice."""
 ONLY_FOR_KIND = {
     "evaluation": ("evaluate",),
+    "tryout": ("try",),
     "algorithm": ("train",),
     "reward": ("train",),
     "optimizer": ("train",),
@@ -139,7 +116,7 @@ def form_sections() -> tuple[FormSection, ...]:
         sections.append(
             FormSection(
                 name=name,
-                title=TITLES.get(name, _humanise(name)),
+                title=TITLES.get(name, humanised(name)),
                 help=UNION_STORIES.get(name) or _section_help(schema, node),
                 fields=fields,
                 condition=Condition(path="kind", values=kinds) if kinds else None,
@@ -177,7 +154,7 @@ def _union_fields(schema: Schema, path: str, union: Schema) -> Iterator[FormFiel
     default = (union.get("default") or {}).get(tag, next(iter(branches)))
     yield FormField(
         path=switch,
-        label=_label(switch),
+        label=label_of(switch),
         kind="choice",
         help=" ".join(stories),
         default=default,
@@ -203,11 +180,11 @@ def _field(schema: Schema, path: str, node: Schema) -> FormField:
     unit = next((word for ending, word in UNITS.items() if leaf.endswith(ending)), "")
     return FormField(
         path=path,
-        label=_label(path),
+        label=label_of(path),
         kind=_kind(path, target),
         help=" ".join(str(node.get("description", "")).split()),
         unit=unit,
-        hint=_range(target),
+        hint=range_of(target),
         default=node.get("default", target.get("const")),
         choices=tuple(str(choice) for choice in target.get("enum", ())),
         optional=optional,
@@ -247,35 +224,3 @@ def _is_group(target: Schema) -> bool:
 def _section_help(schema: Schema, node: Schema) -> str:
     text = _resolve(schema, node).get("description", "")
     return " ".join(str(text).split())
-
-
-def _range(target: Schema) -> str:
-    words = [
-        (f"at least {target['minimum']:g}" if "minimum" in target else ""),
-        (f"more than {target['exclusiveMinimum']:g}" if "exclusiveMinimum" in target else ""),
-        (f"at most {target['maximum']:g}" if "maximum" in target else ""),
-        (f"less than {target['exclusiveMaximum']:g}" if "exclusiveMaximum" in target else ""),
-    ]
-    return ", ".join(word for word in words if word)
-
-
-def _label(path: str) -> str:
-    """The setting's name in words, with the groups inside its section before it."""
-    parts = path.split(".")
-    words = [_words(part) for part in (parts[1:] or parts)]
-    return " · ".join([_begun(words[0]), *words[1:]])
-
-
-def _words(name: str) -> str:
-    for ending in UNITS:
-        name = name.removesuffix(ending)
-    return " ".join(FULL_WORDS.get(word, word) for word in name.split("_"))
-
-
-def _humanise(name: str) -> str:
-    return _begun(_words(name))
-
-
-def _begun(words: str) -> str:
-    """With a capital letter in front; the others stay as they are."""
-    return words[:1].upper() + words[1:]

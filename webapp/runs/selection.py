@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from arpo_engine.contract.selection import IN_WORDS, Choice, JudgedTask, Verdict
 from webapp.accounts.permissions import Person
+from webapp.counted import counted
 from webapp.runs.access import runs_visible_to
 from webapp.runs.models import Run, RunEvent
 
@@ -113,7 +114,7 @@ def _rule(attempts: int, above: float | None, below: float | None) -> str:
     if below is not None:
         bounds.append("not always" if below == 1 else f"in less than {100 * below:g} % of its tries")
     solved = f"solved {' and '.join(bounds)}" if bounds else "measured"
-    return f"{solved}, tried {attempts} times with the policy that the run starts from"
+    return f"{solved}, tried {counted(attempts, 'time')} with the policy that the run starts from"
 
 
 def _under_way(event: RunEvent) -> Progress:

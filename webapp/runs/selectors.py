@@ -27,6 +27,7 @@ TIMELINE_KINDS = (
     "PreflightFailed",
     "AlertRaised",
     "AlertEnded",
+    "TryoutControl",
 )
 """Events that are worth a line of the timeline; the many small ones have pages of their own."""
 MOST_RESCUES_TOLD = 12

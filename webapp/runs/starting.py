@@ -45,6 +45,23 @@ class Starting:
         return parse_cron(self.cron).next_after(now, zone_of(self.timezone)) if self.when == "cron" else None
 
 
+def starting_of(cron: str, zone: str, next_at: datetime | None, tries: int) -> Starting:
+    """What the form says of a schedule as it is kept; a time in its own zone."""
+    try:
+        local = next_at.astimezone(zone_of(zone)) if next_at is not None and not cron else None
+    except CronError:  # a zone that this machine has no more: named when it is saved
+        local = next_at
+    return Starting(
+        when="cron" if cron else "once",
+        at_text=f"{local:%Y-%m-%dT%H:%M}" if local else "",
+        at=next_at,
+        cron=cron,
+        timezone=zone,
+        tries_text=str(tries),
+        tries=tries,
+    )
+
+
 def read_starting(posted: Mapping[str, str], now: datetime) -> Starting:
     """Read the posted words."""
     word = posted.get("when", "now")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from arpo_engine.contract.selection import Choice
+from webapp.counted import counted
 
 Data = dict[str, Any]
 
@@ -53,8 +54,11 @@ def _moved(data: Data) -> TimelineLine:
 
 
 def _started(data: Data) -> TimelineLine:
-    text = f"The engine started: {data.get('total_steps', 0)} steps, {data.get('desktops', 0)} desktops"
-    if data.get("resumed_from_step") is not None and data.get("run_kind") == "evaluate":
+    steps, desktops = counted(data.get("total_steps", 0), "step"), counted(data.get("desktops", 0), "desktop")
+    text = f"The engine started: {steps}, {desktops}"
+    if data.get("run_kind") == "try":
+        text = "The engine started: one agent on one desktop, as people direct it"
+    elif data.get("resumed_from_step") is not None and data.get("run_kind") == "evaluate":
         text = "The engine goes on from what earlier attempts have finished"
     elif data.get("resumed_from_step") is not None:
         text = f"The engine goes on from the checkpoint of step {data['resumed_from_step']}"
@@ -107,8 +111,10 @@ def _preflight_failed(data: Data) -> TimelineLine:
 
 def _selected(data: Data) -> TimelineLine:
     choice = Choice.model_validate(data.get("choice"))
-    words = f"{len(choice.chosen)} of {len(choice.tasks)} training tasks are practised"
-    made = ", as chosen before" if data.get("kept") else f", chosen by {choice.rule.attempts} tries of each"
+    verb = "is" if len(choice.tasks) == 1 else "are"
+    words = f"{len(choice.chosen)} of {counted(len(choice.tasks), 'training task')} {verb} practised"
+    tries = counted(choice.rule.attempts, "try", "tries")
+    made = ", as chosen before" if data.get("kept") else f", chosen by {tries} of each"
     return TimelineLine(icon="gauge", text=words + made, tone="plain" if choice.chosen else "bad")
 
 
@@ -120,7 +126,7 @@ def _rescued(data: Data) -> TimelineLine:
     text = f"Replay rescued {data.get('task_id')} at step {data.get('step', 0)} with a success of step "
     text += f"{source.get('source_step')}, {source.get('source_episode_id')}"
     if source.get("age_steps") is not None:
-        text += f", {source['age_steps']} step{'' if source['age_steps'] == 1 else 's'} old"
+        text += f", {counted(source['age_steps'], 'step')} old"
     if source.get("advantage_before") is not None and first.get("advantage") is not None:
         text += f": advantage {_signed(source['advantage_before'])} → {_signed(first['advantage'])}"
     if len(injected) > 1:
@@ -141,6 +147,11 @@ def _alert_over(data: Data) -> TimelineLine:
     return TimelineLine(icon="bell", text=f"Over: {data.get('title', '')}", tone="good")
 
 
+def _control(data: Data) -> TimelineLine:
+    text = f"{data.get('by', '')} took over the control"
+    return TimelineLine(icon="key", text=f"{text} from {data['before']}" if data.get("before") else text)
+
+
 TELLERS: dict[str, Callable[[Data], TimelineLine]] = {
     "StatusChanged": _status,
     "PauseRequested": _pause,
@@ -157,4 +168,5 @@ TELLERS: dict[str, Callable[[Data], TimelineLine]] = {
     "PreflightFailed": _preflight_failed,
     "AlertRaised": _alert,
     "AlertEnded": _alert_over,
+    "TryoutControl": _control,
 }

@@ -19,6 +19,7 @@ from webapp.runs.views import (
     queue,
     quota,
     saved,
+    schedule_edits,
     schedules,
     sweeps,
 )
@@ -60,6 +61,7 @@ urlpatterns = [
     path("runs/queue/pause/", queue.pause, name="queue_pause"),
     path("runs/queue/release/", queue.release, name="queue_release"),
     path("runs/schedules/", schedules.page, name="schedules"),
+    path("runs/schedules/<int:schedule_id>/", schedule_edits.edit, name="edit_schedule"),
     path("runs/schedules/<int:schedule_id>/switch/", schedules.switch, name="switch_schedule"),
     path("runs/schedules/<int:schedule_id>/delete/", schedules.delete, name="delete_schedule"),
     path("runs/sweeps/<int:sweep_id>/", sweeps.page, name="sweep"),

@@ -5,6 +5,7 @@ Knows paths; the rows are the caller's. Follows no link: what a link points at i
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path, PurePosixPath
 from typing import Final
@@ -12,7 +13,7 @@ from typing import Final
 from django.conf import settings
 
 ASIDE: Final = ".discarded"
-"""The folder in a run's folder where what is being deleted lies until it is gone."""
+"""The folder in a run's folder, and in that of all runs, where what is being deleted lies until it is gone."""
 
 
 def real_folder(run_dir: Path, name: str) -> Path | None:
@@ -21,7 +22,7 @@ def real_folder(run_dir: Path, name: str) -> Path | None:
     if not parts or name.startswith("/") or "\x00" in name or ".." in parts or parts[0] == ASIDE:
         return None
     try:
-        if run_dir.resolve(strict=True).parent != Path(settings.RUNS_DIR).resolve(strict=True) or run_dir.is_symlink():
+        if not _is_own(run_dir):
             return None
         path = run_dir
         for part in parts:
@@ -64,3 +65,62 @@ def empty_aside(run_dir: Path) -> None:
     aside = run_dir / ASIDE
     if aside.is_dir() and not aside.is_symlink():
         shutil.rmtree(aside)
+
+
+def amount_of(run_dir: Path) -> tuple[int, int]:
+    """Files in a run's folder and their bytes, links neither counted nor followed; (0, 0) where it is not here."""
+    if not _is_own(run_dir):
+        return 0, 0
+    files = [Path(above, name) for above, _, names in os.walk(run_dir) for name in names]
+    sizes = [size for path in files if (size := _size(path)) is not None]
+    return len(sizes), sum(sizes)
+
+
+def set_whole_aside(run_dir: Path) -> None:
+    """Move a run's whole folder out of the way, to where `whole_aside` finds it.
+
+    Raises:
+        OSError: it cannot be moved.
+    """
+    if _is_own(run_dir):
+        target = _aside_of_runs() / run_dir.name
+        target.parent.mkdir(exist_ok=True)
+        run_dir.rename(target)
+
+
+def whole_aside() -> list[str]:
+    """Names of the run folders that were set aside as a whole and are not deleted yet."""
+    aside = _aside_of_runs()
+    return sorted(path.name for path in aside.iterdir()) if aside.is_dir() and not aside.is_symlink() else []
+
+
+def delete_whole(name: str) -> None:
+    """Delete a run folder that was set aside. Harmless when repeated; links in it are removed, never followed.
+
+    Raises:
+        OSError: something cannot be deleted.
+    """
+    folder = _aside_of_runs() / name
+    if folder.parent == _aside_of_runs() and folder.is_dir() and not folder.is_symlink():
+        shutil.rmtree(folder)
+
+
+def _aside_of_runs() -> Path:
+    return Path(settings.RUNS_DIR) / ASIDE
+
+
+def _is_own(run_dir: Path) -> bool:
+    """Whether it is a real folder right below that of all runs."""
+    try:
+        inside = run_dir.resolve(strict=True).parent == Path(settings.RUNS_DIR).resolve(strict=True)
+        return inside and run_dir.is_dir() and not run_dir.is_symlink()
+    except OSError:
+        return False
+
+
+def _size(path: Path) -> int | None:
+    """None for a link, and for what went meanwhile."""
+    try:
+        return None if path.is_symlink() else path.stat().st_size
+    except OSError:
+        return None

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from django import forms
 
+from webapp.counted import counted
 from webapp.storage.plan import Rules
 
 MOST_DAYS: Final = 36500
@@ -35,6 +36,11 @@ class RulesForm(forms.Form):
         help_text="Curves, episodes and the timeline stay.",
     )  # fmt: skip
 
+    folder_days = forms.IntegerField(
+        required=False, min_value=1, max_value=MOST_DAYS, label="Delete folders of archived runs",
+        help_text="With all checkpoints, the best one too. Counted from the day on which a run was archived.",
+    )  # fmt: skip
+
     def clean(self) -> dict[str, Any]:
         """A thinning that comes after everything is deleted would do nothing."""
         found = super().clean() or self.cleaned_data
@@ -42,8 +48,8 @@ class RulesForm(forms.Form):
         if thin is not None and drop is not None and thin >= drop:
             self.add_error(
                 "thin_days",
-                f"All screenshots go after {drop} days, so thinning after {thin} does nothing; thin earlier, or "
-                "delete later.",
+                f"All screenshots go after {counted(drop, 'day')}, so thinning after {thin} does nothing; thin "
+                "earlier, or delete later.",
             )
         return found
 

@@ -16,7 +16,10 @@ DELETED: Final = "storage.deleted"
 
 
 class TeamRetention(models.Model):
-    """After how many days since its end what of a run is deleted; None: never. Teams without a row have the default."""
+    """After how many days what of a run is deleted; None: never. Teams without a row have the default.
+
+    Days count from a run's end, those of its folder from when it was archived.
+    """
 
     team = models.OneToOneField(Team, on_delete=models.CASCADE, related_name="retention")
     event_days = models.PositiveIntegerField(null=True, blank=True, validators=[MinValueValidator(1)])
@@ -25,6 +28,8 @@ class TeamRetention(models.Model):
     checkpoint_days = models.PositiveIntegerField(null=True, blank=True, validators=[MinValueValidator(1)])
     keep_last = models.PositiveSmallIntegerField(default=1, validators=[MinValueValidator(1)])
     """Latest checkpoints of a run that stay beside the best one."""
+    folder_days = models.PositiveIntegerField(null=True, blank=True, validators=[MinValueValidator(1)])
+    """Days since a run was archived after which its folder on disk goes."""
     set_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
     set_at = models.DateTimeField(default=timezone.now)
 

@@ -16,21 +16,23 @@ class Part(StrEnum):
     THIN = "screenshots between first, last and failing steps"
     CHECKPOINTS = "checkpoints"
     EVENTS = "lines of the event log"
+    FOLDER = "files of the archived run's folder"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """Days since a run's end after which something of it is deleted; None: never."""
+    """Days since a run's end (`folder_days`: in the archive) after which something of it is deleted; None: never."""
 
     event_days: int | None = None
     thin_days: int | None = None
     frame_days: int | None = None
     checkpoint_days: int | None = None
     keep_last: int = 1
+    folder_days: int | None = None
 
     @property
     def first_day(self) -> int | None:
-        """The age below which no run is touched; None when nothing is ever deleted."""
+        """The age below which no run is touched but for its folder; None when nothing else is ever deleted."""
         days = (self.event_days, self.thin_days, self.frame_days, self.checkpoint_days)
         return min((day for day in days if day is not None), default=None)
 
@@ -74,6 +76,12 @@ class RunFacts:
     """Screenshots that no first, last, failing or noted step shows."""
     events: int
     checkpoints: tuple[CheckpointFacts, ...]
+    archived_days: float | None = None
+    """Since it was archived; None for a run that is not."""
+    folder: Amount = Amount()
+    """Files in its folder on this machine; none where there is no such folder."""
+    folder_needed_by: str = ""
+    """What begins with weights of its folder and has not ended; empty when nothing does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,14 +144,21 @@ def plan_run(run: RunFacts, rules: Rules) -> Plan:
     def is_due(days: int | None) -> bool:
         return days is not None and run.age_days >= days
 
+    whole = folder_is_due(run, rules)
+
     due: list[tuple[Part, Amount, tuple[CheckpointFacts, ...]]] = []
     kept: list[Kept] = []
     if is_due(rules.frame_days):
         due.append((Part.FRAMES, run.frames, ()))
     elif is_due(rules.thin_days):
         due.append((Part.THIN, run.thinnable, ()))
-    if is_due(rules.checkpoint_days):
-        going, kept = _checkpoints(run, rules.keep_last)
+    if whole and not run.folder_needed_by:
+        due.append((Part.FOLDER, run.folder, ()))
+    elif whole and run.folder.count:
+        kept = [Kept(run_id=run.run_id, name=run.name, what="its folder", why=f"{run.folder_needed_by} starts from it")]
+    if is_due(rules.checkpoint_days) and not any(part is Part.FOLDER for part, _, _ in due):
+        going, stay = _checkpoints(run, rules.keep_last)
+        kept += stay
         due.append((Part.CHECKPOINTS, Amount(len(going), sum(one.size for one in going)), going))
     if is_due(rules.event_days):
         due.append((Part.EVENTS, Amount(run.events), ()))
@@ -158,6 +173,11 @@ def plan_run(run: RunFacts, rules: Rules) -> Plan:
         ),
         tuple(kept),
     )
+
+
+def folder_is_due(run: RunFacts, rules: Rules) -> bool:
+    """Whether an archived run's folder goes as a whole, its checkpoints with it, unless something starts from them."""
+    return rules.folder_days is not None and run.archived_days is not None and run.archived_days >= rules.folder_days
 
 
 def _checkpoints(run: RunFacts, keep_last: int) -> tuple[tuple[CheckpointFacts, ...], list[Kept]]:

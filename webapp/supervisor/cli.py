@@ -359,6 +359,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "import-osworld": Command(does="OSWorld's tasks as a task set of ours", run=_engine("import-osworld")),
     "assets": Command(does="files that tasks fetch: assets fetch|verify|list", run=_engine("assets")),
     "evaluate": Command(does="measure a policy: attempts per task, success with n/N", run=_engine("evaluate")),
+    "try": Command(does="direct one agent on one desktop from this shell, step by step", run=_engine("try")),
     "results": Command(does="figures of what was measured: a run folder, OSWorld's, ARPO's", run=_engine("results")),
     "conformance": Command(does="cases of the published code beside our answers", run=_engine("conformance")),
     "metrics": Command(does="numbers by step as CSV, of our runs and of old logs", run=_engine("metrics")),

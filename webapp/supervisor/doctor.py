@@ -13,6 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
+from webapp.counted import counted
 from webapp.env import BASE_DIR
 from webapp.supervisor import install, osworld_env, vllm_cpu
 from webapp.supervisor.browser import PATH, find_chromium
@@ -122,7 +123,7 @@ def _memory() -> Finding:
     return Finding(
         about="Memory",
         verdict=Verdict.OK if good else Verdict.WARN,
-        says=f"{whole:.1f} GiB, {os.cpu_count()} cores",
+        says=f"{whole:.1f} GiB, {counted(os.cpu_count() or 1, 'core')}",
         cure="" if good else f"{MEMORY_GIB:.0f} GiB are comfortable for pocket_demo; close other programs",
     )
 

@@ -11,6 +11,8 @@ from typing import Final
 
 import redis
 
+from webapp.counted import counted
+
 QUEUE: Final = "arpo.celery"
 """Celery's default queue with the prefix of our settings."""
 LONG: Final = 10
@@ -40,7 +42,8 @@ class QueueWatch:
             self._long_since = now
         elif now - self._long_since > FOR_S:
             self._long_since = None
-            return f"{length} tasks have waited for more than {FOR_S:.0f} s and it takes none"
+            waited = f"{counted(length, 'task')} {'has' if length == 1 else 'have'} waited"
+            return f"{waited} for more than {FOR_S:.0f} s and it takes none"
         return ""
 
     def _length(self) -> int:

@@ -17,6 +17,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
 
+from webapp.counted import counted
 from webapp.env import BASE_DIR
 from webapp.supervisor import install
 from webapp.supervisor.errors import SupervisorError
@@ -84,7 +85,9 @@ class _Session:
         self.terminal = terminal
         ended = end_leftovers(options.data)
         if ended:
-            terminal.say(f"  {terminal.warn} ended {ended} processes that an earlier start left behind")
+            terminal.say(
+                f"  {terminal.warn} ended {counted(ended, 'process', 'processes')} that an earlier start left behind"
+            )
         self.stack: Stack = Stack(options)
         self.supervisor: Supervisor = Supervisor(tell=self._tell, changed=self._write_notes, stop_order=STOP_ORDER)
         self.setup = EngineSetup(options.data, terminal, here=self.stack.ray is not None)

@@ -9,6 +9,7 @@ from collections import deque
 from pathlib import Path
 from typing import Final
 
+from webapp.counted import counted
 from webapp.supervisor.errors import SupervisorError
 from webapp.supervisor.lock import holder, read_note
 from webapp.supervisor.setup_state import read_state
@@ -52,7 +53,7 @@ def status(data: Path, terminal: Terminal) -> int:
     terminal.say(f"{note['address']}   (process {note['pid']}, data in {data})")
     for child in note["children"]:
         mark = terminal.ok if child["state"] == "ready" else terminal.warn
-        again = f", started again {child['restarts']} times" if child["restarts"] else ""
+        again = f", started again {counted(child['restarts'], 'time')}" if child["restarts"] else ""
         terminal.say(f"  {mark} {child['name']:<10} {child['state']} (process {child['pid']}{again})")
     setup = read_state(data)
     if setup is not None and not setup.done:

@@ -37,6 +37,7 @@ from arpo_engine.contract.config.parts import (
 )
 from arpo_engine.contract.config.records import RecordsConfig
 from arpo_engine.contract.config.task_choice import LearnableTasksConfig
+from arpo_engine.contract.config.tryout import TryoutConfig
 
 CONTRADICTIONS = "contradictions"
 """Type of the error that carries what does not fit together; its context has (field, sentence) pairs in `found`."""
@@ -45,8 +46,8 @@ CONTRADICTIONS = "contradictions"
 class RunConfig(Strict):
     """Everything that decides what a run does; two runs with equal configs and seeds do the same."""
 
-    kind: Literal["train", "evaluate"] = "train"
-    """Train a policy, or only measure one."""
+    kind: Literal["train", "evaluate", "try"] = "train"
+    """Train a policy, only measure one, or try one on a desktop while you direct it."""
     title: str = Field("Untitled run", max_length=120)
     story: str = ""
     """What this setting is for and what to expect of it, for the person who picks it."""
@@ -64,6 +65,7 @@ class RunConfig(Strict):
     learner: LearnerConfig = LearnerConfig()
     validation: ValidationConfig = ValidationConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
+    tryout: TryoutConfig = TryoutConfig()
     guard: GuardConfig = GuardConfig()
     checkpoint: CheckpointConfig = CheckpointConfig()
     frames: FramesConfig = FramesConfig()
@@ -76,6 +78,13 @@ class RunConfig(Strict):
         if isinstance(self.generator, OracleGeneratorConfig):
             return "oracle"
         return self.generator.model if isinstance(self.generator, OpenAiGeneratorConfig) else self.model.path
+
+    def as_it_runs(self) -> Self:
+        """The same run with what its kind needs of it: a try-out has one desktop, however many the config names."""
+        if self.kind != "try":
+            return self
+        desktops = self.desktops.model_copy(update={"count": 1, "min_count": None})
+        return self.model_copy(update={"desktops": desktops})
 
     @field_validator("agent", mode="before")
     @classmethod
@@ -186,3 +195,5 @@ class RunConfig(Strict):
             yield "tasks.selection.max_steps", selection.max_steps
         if self.kind == "evaluate" and self.evaluation.max_steps:
             yield "evaluation.max_steps", self.evaluation.max_steps
+        if self.kind == "try" and self.tryout.max_steps:
+            yield "tryout.max_steps", self.tryout.max_steps

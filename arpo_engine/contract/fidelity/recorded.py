@@ -45,8 +45,9 @@ def report_of_run(
 
 
 def _notes(config: RunConfig, seen: Seen | None) -> Iterator[str]:
-    if config.kind == "evaluate":
-        yield "this run only measures; how its model was trained is not in its config"
+    if config.kind != "train":
+        does = "measures" if config.kind == "evaluate" else "tries a model out"
+        yield f"this run only {does}; how its model was trained is not in its config"
     if seen is None:
         yield "it has no events yet: only its config was compared"
     elif not seen.checks:

@@ -110,6 +110,7 @@ def plan_of(
 ) -> Plan:
     """Plan a run; the shape is known by the model's name where none is given. A run that keeps to processors takes no
     GPU, whatever there is."""
+    config = config.as_it_runs()
     if config.learner.backend == "gloo" and not isinstance(config.generator, VllmGeneratorConfig):
         machine = replace(machine, gpus=0)
     shape = shape or shape_of(config.model.path)

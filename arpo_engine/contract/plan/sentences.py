@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from arpo_engine.contract.plan.planning import Plan
 
+AT_PACES = "at the paces that are assumed"
+UNTIL_ENDED = "until whoever directs it ends it (or tryout.idle_s after their last word)"
+
 
 def sentences_of(plan: Plan) -> tuple[str, ...]:
     """Memory, work, time, desktops and disk, a sentence each."""
@@ -20,8 +23,8 @@ def brief_of(plan: Plan) -> tuple[tuple[str, str], ...]:
     episodes = f"at most {work.rollouts:,} rollouts, {work.per_step:,} a step for {work.steps:,} steps"
     return (
         ("Memory", memory),
-        ("Work", f"{episodes}{_tries(plan)}" if work.rollouts else f"{_measured(plan)} measured episodes"),
-        ("Time", f"at most {_duration(plan.hours.total_h * 3600)} at the paces that are assumed"),
+        ("Work", f"{episodes}{_tries(plan)}" if work.rollouts else _unlearnt(plan)),
+        ("Time", UNTIL_ENDED if work.directed else f"at most {_duration(plan.hours.total_h * 3600)} {AT_PACES}"),
         ("Desktops", f"{desktops.count} at once: {desktops.gb:,.1f} GB, {_cores(plan)}"),
         ("Disk", f"at most {plan.disk.total_gb:,.1f} GB"),
     )
@@ -45,7 +48,7 @@ def work_of(plan: Plan) -> str:
     """Episodes, and what one training step learns from."""
     work = plan.work
     if not work.rollouts:
-        return f"Work: {_measured(plan)} measured episodes of at most {work.turns} turns"
+        return f"Work: {_unlearnt(plan)} of at most {work.turns} turns"
     return (
         f"Work: at most {work.rollouts:,} rollouts, {work.per_step:,} a step for {work.steps:,} steps{_tries(plan)}, "
         f"{_measured(plan)} measured episodes; a trajectory of {work.turns} screenshots has up to "
@@ -57,6 +60,8 @@ def work_of(plan: Plan) -> str:
 def time_of(plan: Plan) -> str:
     """Hours, with what is assumed."""
     hours, pace = plan.hours, plan.pace
+    if plan.work.directed:
+        return f"Time: {UNTIL_ENDED}"
     if not plan.work.rollouts:
         return (
             f"Time: at most {_duration(hours.total_h * 3600)}, if a reset takes {pace.reset_s:g} s, an action "
@@ -92,6 +97,10 @@ def disk_of(plan: Plan) -> str:
 def _cores(plan: Plan) -> str:
     cores = max(1, round(plan.desktops.cores))
     return "1 core" if cores == 1 else f"{cores:,} cores"
+
+
+def _unlearnt(plan: Plan) -> str:
+    return "episodes as they are directed" if plan.work.directed else f"{_measured(plan)} measured episodes"
 
 
 def _measured(plan: Plan) -> str:

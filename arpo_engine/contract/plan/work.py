@@ -66,6 +66,8 @@ class Work:
     """Episodes of tasks.selection before the first step; None where the tasks cannot be counted."""
     measured: int | None
     """Episodes of validation, or of an evaluation; None where the tasks cannot be counted."""
+    directed: bool = False
+    """As many episodes as a person who directs them wants."""
 
     @property
     def episodes(self) -> int:
@@ -122,7 +124,7 @@ def work_of(config: RunConfig, shape: ModelShape | None, tasks: TaskCounts | Non
     context = words + window * screenshot
     rollout, algorithm = config.rollout, config.algorithm
     per_step = rollout.tasks_per_step * rollout.group_size
-    rollouts = 0 if config.kind == "evaluate" or config.validation.only else config.limits.steps * per_step
+    rollouts = 0 if config.kind != "train" or config.validation.only else config.limits.steps * per_step
     if algorithm.estimator == "remax":
         rollouts += rollouts // rollout.group_size  # one greedy rollout a task
     return Work(
@@ -142,6 +144,7 @@ def work_of(config: RunConfig, shape: ModelShape | None, tasks: TaskCounts | Non
         rollouts=rollouts,
         tries=_tries(config, tasks),
         measured=_measured(config, tasks),
+        directed=config.kind == "try",
     )
 
 
@@ -164,6 +167,8 @@ def _tries(config: RunConfig, tasks: TaskCounts | None) -> int | None:
 def _measured(config: RunConfig, tasks: TaskCounts | None) -> int | None:
     if config.kind == "evaluate":
         return _evaluated(config, tasks)
+    if config.kind == "try":
+        return 0
     validation = config.validation
     if not validation.every_steps:
         return 0

@@ -27,11 +27,14 @@ from arpo_engine.contract.reporting.reporter import Reporter
 from arpo_engine.contract.reporting.sinks import PixelArray
 from arpo_engine.contract.reporting.spool import SPOOL_NAME, Spool
 from arpo_engine.contract.secrets import redactor
+from arpo_engine.contract.tryouts import Direction
 
 log = logging.getLogger(__name__)
 
 FLUSH_EVERY_S = 0.1
 """Longest that a line waits for its fsync; a kill loses at most this."""
+FLUSH_CLOSELY_S = 0.02
+"""The same where a person waits for it."""
 RETRY_S = 1.0
 """How often a full disk is tried again."""
 MAX_QUEUED = 100_000
@@ -55,8 +58,9 @@ class RunRecorder:
         report_to: str | None = None,
         run_id: str | None = None,
         token: str | None = None,
+        closely: bool = False,
     ) -> None:
-        """Open the run folder and start the background threads.
+        """Open the run folder and start the background threads. `closely`: a person waits for what comes of a click.
 
         Raises:
             SpoolError: the run folder cannot be written, or another process writes it.
@@ -67,8 +71,9 @@ class RunRecorder:
         self._queue: queue.SimpleQueue[_Item] = queue.SimpleQueue()
         self._frames = FrameStore(run_dir / FRAMES_NAME, frames, self._complain)
         self._given_up = 0
+        self._flush_every_s = FLUSH_CLOSELY_S if closely else FLUSH_EVERY_S
         self._closing = threading.Event()
-        self._reporter = Reporter(run_dir, self._spool, client) if client else None
+        self._reporter = Reporter(run_dir, self._spool, client, closely=closely) if client else None
         self._writer = threading.Thread(target=self._write, name="event-writer", daemon=True)
         self._writer.start()
         if self._reporter:
@@ -83,6 +88,11 @@ class RunRecorder:
     def orders(self) -> Sequence[DesktopOrder]:
         """What the console wants done to desktops; nothing without one."""
         return self._reporter.orders if self._reporter else ()
+
+    @property
+    def directions(self) -> Sequence[Direction]:
+        """What people said to a try-out; nothing without a console."""
+        return self._reporter.directions if self._reporter else ()
 
     def emit(self, event: Event) -> None:
         """Record an event; never blocks and never raises."""
@@ -141,7 +151,7 @@ class RunRecorder:
                     "an event cannot be written as JSON and is lost", extra={"kind": event.kind, "why": str(error)}
                 )
             now = time.monotonic()
-            deadline = deadline or now + FLUSH_EVERY_S
+            deadline = deadline or now + self._flush_every_s
             if isinstance(event, _AT_ONCE) or now >= deadline:
                 return True
             timeout = deadline - now

@@ -27,6 +27,7 @@ from arpo_engine.contract.reporting.console import (
 from arpo_engine.contract.reporting.frames import FRAMES_NAME, read_frame
 from arpo_engine.contract.reporting.outbox import Batch, Outbox
 from arpo_engine.contract.reporting.spool import Spool
+from arpo_engine.contract.tryouts import Direction
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +35,9 @@ HEARTBEAT_S = 5.0
 """A console that hears nothing for several of these takes the run for lost."""
 GATHER_S = 0.2
 """Pause between batches, so that a page is served a few larger ones a second."""
+CLOSELY_HEARTBEAT_S = 0.25
+CLOSELY_GATHER_S = 0.02
+"""The same two where a person waits for what comes of a click (a try-out)."""
 FIRST_RETRY_S = 0.5
 LAST_RETRY_S = 15.0
 FRAMES_SLICE_S = 1.0
@@ -50,10 +54,13 @@ LONGEST_DRAIN_S = 60.0
 class Reporter:
     """One thread between a spool and a console."""
 
-    def __init__(self, run_dir: Path, spool: Spool, client: ConsoleClient) -> None:
-        """Nothing is sent before `start`."""
+    def __init__(self, run_dir: Path, spool: Spool, client: ConsoleClient, *, closely: bool = False) -> None:
+        """Nothing is sent before `start`. `closely`: several times a second, for a person who waits."""
+        self._heartbeat_s = CLOSELY_HEARTBEAT_S if closely else HEARTBEAT_S
+        self._gather_s = CLOSELY_GATHER_S if closely else GATHER_S
         self.directive = Directive.RUN
         self.orders: Sequence[DesktopOrder] = ()
+        self.directions: Sequence[Direction] = ()
         self._spool = spool
         self._client = client
         self._outbox = Outbox(spool.path, f"{client.host}:{client.port}{client.base}")
@@ -114,7 +121,7 @@ class Reporter:
             else:
                 self._wake.wait(pause)
                 self._wake.clear()
-                self._closing.wait(GATHER_S)
+                self._closing.wait(self._gather_s)
         self._client.close()
 
     def _turn(self) -> float | None:
@@ -127,7 +134,7 @@ class Reporter:
             moved = self._ask()
         elif not self._wanted and self._closing.is_set():
             return None
-        elif time.monotonic() - self._last_call >= HEARTBEAT_S:
+        elif time.monotonic() - self._last_call >= self._heartbeat_s:
             moved = self._ask()
         if time.monotonic() >= self._deadline:
             return None
@@ -135,7 +142,7 @@ class Reporter:
             return self._backoff()
         self._upload_frames()
         more = batch is not None or self._wanted or self._frames_sent or self._closing.is_set()
-        return 0.0 if more else max(0.0, HEARTBEAT_S - (time.monotonic() - self._last_call))
+        return 0.0 if more else max(0.0, self._heartbeat_s - (time.monotonic() - self._last_call))
 
     def _ship(self, batch: Batch) -> bool:
         """Send a batch; False when that did not bring anything further and it is better to pause."""
@@ -187,6 +194,7 @@ class Reporter:
             log.info("the console wants the run to %s", answer.directive.value.replace("_", " "))
         self.directive = answer.directive
         self.orders = tuple(answer.orders)
+        self.directions = tuple(answer.directions)
         for sha256 in answer.missing_frames:
             if sha256 not in self._unavailable:
                 self._wanted[sha256] = None

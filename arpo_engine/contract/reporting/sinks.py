@@ -9,6 +9,7 @@ from typing import Protocol
 from arpo_engine.contract.events import Event, FrameRef
 from arpo_engine.contract.fleet import DesktopOrder
 from arpo_engine.contract.outcomes import Directive
+from arpo_engine.contract.tryouts import Direction
 
 
 class PixelArray(Protocol):
@@ -37,6 +38,11 @@ class EventSink(Protocol):
         """What the console wants done to desktops and has not heard the outcome of, oldest first."""
         ...
 
+    @property
+    def directions(self) -> Sequence[Direction]:
+        """What people said to a try-out and have not heard the outcome of, oldest first."""
+        ...
+
     def emit(self, event: Event) -> None:
         """Record an event. Events keep the order in which they were emitted."""
         ...
@@ -58,6 +64,7 @@ class MemorySink:
         self.frames: dict[str, bytes] = {}
         self.directive = Directive.RUN
         self.orders: Sequence[DesktopOrder] = ()
+        self.directions: Sequence[Direction] = ()
         self.closed = False
 
     def emit(self, event: Event) -> None:

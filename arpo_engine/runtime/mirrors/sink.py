@@ -14,6 +14,7 @@ from arpo_engine.contract.fleet import DesktopOrder
 from arpo_engine.contract.outcomes import Directive, RunOutcome
 from arpo_engine.contract.published_metrics import named
 from arpo_engine.contract.reporting import EventSink, PixelArray
+from arpo_engine.contract.tryouts import Direction
 from arpo_engine.runtime.mirrors.base import FOLDER, Setting, TrackedRun
 from arpo_engine.runtime.mirrors.mirror import Mirror, Tell
 from arpo_engine.runtime.mirrors.registry import build_tracker
@@ -60,6 +61,11 @@ class MirroringSink:
     def orders(self) -> Sequence[DesktopOrder]:
         """The console's orders for desktops."""
         return self._inner.orders
+
+    @property
+    def directions(self) -> Sequence[Direction]:
+        """What people said to a try-out."""
+        return self._inner.directions
 
     def emit(self, event: Event) -> None:
         """Pass the event on, and its numbers to the mirrors."""

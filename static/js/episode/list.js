@@ -104,6 +104,7 @@ export class StepList {
     if (end) words.append(el("span", { text: `The end: ${this.steps.outcome}` }));
     else words.append(el("span", { class: "step-number", text: String(place + 1) }), " ", step ? icon(step.icon) : "", ` ${step ? step.words : "…"}`);
     if (step?.problem) words.append(" ", el("span", { class: "chip bad", text: "unreadable" }));
+    if (step?.by) words.append(" ", el("span", { class: "chip odd" }, icon("user"), step.by));
     if (this.noted.has(place)) words.append(" ", el("span", { class: "noted", title: "Has notes" }, icon(this.noted.get(place) ? "flag" : "log"), el("span", { class: "visually-hidden", text: "has notes" })));
     const link = el("a", { href: end ? "#end" : `#step=${place + 1}`, "data-step": String(place), title: step?.words }, thumb, words);
     if (place === this.current) link.setAttribute("aria-current", "step");

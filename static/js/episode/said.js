@@ -6,6 +6,8 @@ const byId = (id) => document.getElementById(id);
 export function showSaid(step) {
   byId("said-title").textContent = `Step ${step.index + 1}`;
   byId("did").textContent = step.words;
+  byId("by-box").hidden = !step.by;
+  byId("by").textContent = step.by;
   byId("thought").textContent = step.thought || "–";
   byId("problem").textContent = step.problem;
   byId("problem-box").hidden = !step.problem;
@@ -21,6 +23,7 @@ export function showSaid(step) {
 export function showEndSaid() {
   byId("said-title").textContent = "The end";
   byId("did").textContent = "The desktop as it was scored";
+  byId("by-box").hidden = true;
   byId("spoken").hidden = true;
 }
 
@@ -28,5 +31,6 @@ export function showEndSaid() {
 export function showWaiting(place, words) {
   byId("said-title").textContent = `Step ${place + 1}`;
   byId("did").textContent = words;
+  byId("by-box").hidden = true;
   byId("spoken").hidden = true;
 }

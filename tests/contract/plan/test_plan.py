@@ -361,3 +361,14 @@ def test_a_measurement_is_planned_without_a_learner() -> None:
     config = RunConfig.model_validate({"kind": "evaluate", "generator": {"kind": "oracle"}})
     told = " ".join(sentences_of(plan_of(config, Machine(cores=2, gpus=0, gpu_gb=0.0, memory_gb=24.0))))
     assert "a reply" in told and "learner" not in told
+
+
+def test_a_try_out_has_one_desktop_and_lasts_as_long_as_somebody_directs_it() -> None:
+    config = RunConfig.model_validate({"kind": "try", "desktops": {"count": 64}})
+    plan = plan_of(config, Machine(gpus=0, memory_gb=16.0, cores=2))
+    assert plan.desktops.count == 1
+    assert (plan.work.rollouts, plan.work.measured) == (0, 0)
+    told = " ".join(sentences_of(plan))
+    assert "episodes as they are directed" in told
+    assert "until whoever directs it ends it" in told
+    assert config.desktops.count == 64  # what was written stays as it was written

@@ -35,6 +35,7 @@ class ConsoleUnderTest:
     answered: int = 0
     directive: str = "run"
     orders: list[dict[str, str]] = field(default_factory=list)
+    directions: list[dict[str, Any]] = field(default_factory=list)
     ask_for_frames: bool = True
     frames_at_once: int = 1000
     refuse_packs: int = 0
@@ -191,6 +192,7 @@ class _Handler(BaseHTTPRequestHandler):
             "last_seq": console.last_seq(attempt),
             "missing_frames": console.missing_frames(again=self.path.endswith("?frames=all")),
             **({"orders": console.orders} if console.orders else {}),  # an older console knows of none
+            **({"directions": console.directions} if console.directions else {}),
         }
 
     def _answer(self, status: int, tree: dict[str, Any]) -> None:

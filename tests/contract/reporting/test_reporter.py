@@ -18,6 +18,7 @@ from arpo_engine.contract.reporting import RunRecorder
 from arpo_engine.contract.reporting import outbox as outbox_module
 from arpo_engine.contract.reporting import recorder as recorder_module
 from arpo_engine.contract.reporting import reporter as reporter_module
+from arpo_engine.contract.tryouts import Hold
 from tests.contract.reporting.conftest import RUN_ID, TOKEN, ConsoleUnderTest
 from tests.contract.reporting.helpers import Listener, messages, note, reporting
 
@@ -215,6 +216,28 @@ def test_orders_for_desktops_come_with_an_answer_and_leave_with_one(tmp_path: Pa
         before = console.heartbeats
         console.wait_for(lambda: console.heartbeats >= before + 2)
         assert recorder.orders == ()
+
+
+def test_directions_of_a_try_out_come_within_a_moment_whether_or_not_there_is_news(
+    tmp_path: Path, console: ConsoleUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reporter_module, "HEARTBEAT_S", 3600.0)
+    monkeypatch.setattr(reporter_module, "GATHER_S", 3600.0)
+    recorder = RunRecorder(
+        tmp_path, 1, frames=FramesConfig(), report_to=console.url, run_id=RUN_ID, token=TOKEN, closely=True
+    )
+    try:
+        assert recorder.directions == ()
+        console.directions = [{"kind": "hold", "number": 1, "by": "anna"}]
+        before = console.heartbeats
+        console.wait_for(lambda: console.heartbeats >= before + 2)
+        assert recorder.directions == (Hold(number=1, by="anna"),)
+        console.directions = []
+        before = console.heartbeats
+        console.wait_for(lambda: console.heartbeats >= before + 2)
+        assert recorder.directions == ()
+    finally:
+        recorder.close()
 
 
 def test_closing_does_not_wait_for_a_console_that_never_comes(

@@ -97,6 +97,26 @@ def test_later_turns_see_the_earlier_ones(subject: Subject) -> None:
         assert said == ["0 after 3", "1 after 5", "2 after 7"]
 
 
+def test_a_turn_that_is_cancelled_leaves_nothing_behind(subject: Subject) -> None:
+    whole, broken = subject.name(), subject.name()
+    plain = [subject.say(turn(whole, index)) for index in range(2)]
+
+    async def interrupted() -> Completion:
+        await subject.generator.generate(turn(broken, 0), SAMPLING)
+        for pause_s in (0.0, 0.001, 0.003, 0.01):  # before it is taken up, and while it is answered
+            dropped = asyncio.ensure_future(subject.generator.generate(turn(broken, 1, seed=99), SAMPLING))
+            await asyncio.sleep(pause_s)
+            dropped.cancel()
+            await asyncio.gather(dropped, return_exceptions=True)
+            if not dropped.cancelled():  # it was answered by then, so it was not dropped: once more from the beginning
+                subject.generator.release(broken)
+                await subject.generator.generate(turn(broken, 0), SAMPLING)
+        return await subject.generator.generate(turn(broken, 1), SAMPLING)
+
+    again = subject.run(interrupted())
+    assert (again.ids, again.text) == (plain[1].ids, plain[1].text)
+
+
 def test_log_probs_are_those_of_the_temperature(subject: Subject) -> None:
     only_ids(subject)
     assert apart(shipped(), episode(subject, 2, replace(SAMPLING, temperature=0.6)), 0.6) < SAME

@@ -176,6 +176,27 @@ def test_a_released_episode_begins_anew() -> None:
     assert replica.forgotten == ["e"]
 
 
+def test_a_turn_that_nobody_waits_for_any_more_is_as_if_it_had_not_been_asked() -> None:
+    replica = StubReplica("a")
+
+    async def work(generator: VllmGenerator) -> None:
+        await generator.generate(turn(0), SAMPLING)
+        replica.hold = asyncio.Event()
+        dropped = asyncio.ensure_future(generator.generate(turn(1), SAMPLING))
+        while len(replica.asked) < 2:
+            await asyncio.sleep(0)
+        dropped.cancel()
+        await asyncio.gather(dropped, return_exceptions=True)
+        replica.hold = None
+        await generator.generate(turn(1), SAMPLING)
+
+    with_generator(work, [replica])
+    _, dropped, again = (request for request in replica.asked if isinstance(request, Ask))
+    assert (again.ids, again.frames) == (dropped.ids, dropped.frames)
+    assert set(again.fresh) == set(again.frames)  # whatever it has heard, it is told everything
+    assert replica.forgotten == ["e"]
+
+
 def test_it_rests_only_where_it_is_asked_to_and_nothing_is_under_way(caplog: pytest.LogCaptureFixture) -> None:
     async def work(generator: VllmGenerator) -> None:
         await generator.generate(turn(0), SAMPLING)

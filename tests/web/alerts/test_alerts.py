@@ -348,6 +348,32 @@ def test_only_maintainers_change_what_is_sent_and_strangers_find_nothing(
     assert Chat.got == []
 
 
+def test_many_alerts_come_in_pages_what_lasts_apart_from_what_is_over(
+    run: Run, team: Team, runner: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("webapp.alerts.selectors.PAGE_SIZE", 2)
+    for kind in ("lost", "collapse", "not_finite", "zero_gradient", "disk"):
+        raise_alert(team=team, run=run, kind=kind, text=f"about {kind}")
+    Alert.objects.filter(kind__in=["zero_gradient", "disk"]).update(ended_at=timezone.now())
+    client = Client()
+    client.force_login(runner)
+
+    def told(address: str) -> list[str]:
+        page = client.get(address).content.decode()
+        kinds = ("lost", "collapse", "not_finite", "zero_gradient", "disk")
+        return [kind for kind in kinds if f"<p>about {kind}</p>" in page]
+
+    assert told("/alerts/") == ["collapse", "not_finite", "zero_gradient", "disk"]
+    first = client.get("/alerts/").content.decode()
+    assert 'href="/alerts/?open=2" rel="next"' in first and "Pages of what is over" not in first
+    assert told("/alerts/?open=2") == ["lost", "zero_gradient", "disk"]
+    assert 'href="/alerts/?open=1" rel="prev"' in client.get("/alerts/?open=2").content.decode()
+    assert told("/alerts/?open=99") == ["zero_gradient", "disk"]
+    assert "These are over by now." in client.get("/alerts/?open=99").content.decode()
+    for nonsense in ("0", "-1", "x", "9" * 40):
+        assert told(f"/alerts/?open={nonsense}") == told("/alerts/")
+
+
 def test_the_page_shows_what_is_open_and_the_bell_counts_what_nobody_saw(
     run: Run, team: Team, viewer: User, stranger: User, hook: Route, client: Client
 ) -> None:

@@ -37,7 +37,14 @@ def first_lines() -> list[wire.Envelope]:
 def test_a_batch_becomes_rows_and_the_run_runs(post: Any, run: Run) -> None:
     answer = post(first_lines())
     assert answer.status_code == 200
-    assert answer.json() == {"directive": "run", "contract": 1, "last_seq": 7, "missing_frames": [], "orders": []}
+    assert answer.json() == {
+        "directive": "run",
+        "contract": 1,
+        "last_seq": 7,
+        "missing_frames": [],
+        "orders": [],
+        "directions": [],
+    }
     run.refresh_from_db()
     assert (run.status, run.step, run.total_steps, run.desktops) == (RunStatus.RUNNING, 1, 10, 4)
     assert (run.successes, run.attempts_count) == (3, 8)
@@ -90,6 +97,7 @@ def test_a_heartbeat_tells_how_far_and_what_to_do(post: Any, run: Run, engine: t
         "last_seq": 7,
         "missing_frames": [],
         "orders": [],
+        "directions": [],
     }
     engine[0].refresh_from_db()
     assert engine[0].lease_until is not None

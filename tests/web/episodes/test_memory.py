@@ -20,7 +20,8 @@ from webapp.episodes.memory import (
     returns_of_visible_to,
     tasks_visible_to,
 )
-from webapp.episodes.memory_figures import MEMORY_CHARTS, draw, grid_of
+from webapp.episodes.memory_figures import MEMORY_CHARTS, draw
+from webapp.episodes.memory_traces import grid_of
 from webapp.runs.models import Run
 
 
@@ -94,7 +95,7 @@ def history_of(*stays: Stay, returns: tuple[Return, ...] = (), **steps: int) -> 
 
 
 def traces(name: str, history: History) -> dict[str, Any]:
-    return {trace["name"]: trace for trace in draw(MEMORY_CHARTS[name], history)["figure"]["data"]}
+    return {trace["name"]: trace for trace in draw(MEMORY_CHARTS[name], history).figure["data"]}
 
 
 STAYS = (Stay("a", 1, 3), Stay("a", 2, None), Stay("b", 3, None))
@@ -134,18 +135,18 @@ def test_ages_and_staleness_are_training_steps() -> None:
     stale = traces("staleness", history_of(*STAYS))
     assert list(stale["mean"]["y"]) == [0.0, 0.5, 0.5, 1.5]
     assert list(stale["oldest"]["y"]) == [0, 1, 1, 2]
-    assert draw(MEMORY_CHARTS["versions"], history_of(returns=(Return(4, 2, None),)))["empty"] is True
+    assert draw(MEMORY_CHARTS["versions"], history_of(returns=(Return(4, 2, None),))).as_data()["empty"] is True
 
 
 def test_a_long_run_has_a_bounded_number_of_columns_that_lose_nothing() -> None:
     history = history_of(*(Stay("a", step, step + 100) for step in range(10_000)), first=0, last=10_099)
     assert len(grid_of(history).steps) <= 300 and grid_of(history).steps[-1] == 10_099
-    drawn = draw(MEMORY_CHARTS["traffic"], history)
+    drawn = draw(MEMORY_CHARTS["traffic"], history).as_data()
     assert sum(drawn["figure"]["data"][0]["y"]) == 10_000
     assert drawn["note"] == "each column is 34 steps"
 
 
 def test_an_empty_memory_says_why() -> None:
     for name, chart in MEMORY_CHARTS.items():
-        drawn = draw(chart, history_of(first=0, last=0))
+        drawn = draw(chart, history_of(first=0, last=0)).as_data()
         assert drawn["empty"] and drawn["why"] == chart.nothing, name

@@ -89,15 +89,39 @@ def test_it_goes_with_its_screenshot(run: Run, viewer: User, settings: Settings)
     assert not list(Path(settings.MEDIA_ROOT).rglob("*.webp"))
 
 
-def test_a_full_disk_costs_nothing_but_time(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_costs_nothing_but_time(run: Run, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     sha256 = stored(run, noise(1280, 720, "WEBP"))
 
-    def full(*_: object, **__: object) -> str:
+    whole = Path.write_bytes
+
+    def full(path: Path, data: bytes) -> int:
+        whole(path, data[:10])
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("webapp.episodes.services.thumbnails.default_storage.save", full)
-    small = open_thumbnail(run, sha256)
+    with monkeypatch.context() as patched:
+        patched.setattr("webapp.episodes.services.thumbnails.Path.write_bytes", full)
+        small = open_thumbnail(run, sha256)
     assert small is not None and len(small[0]) <= MAX_BYTES
+    assert not list(Path(settings.MEDIA_ROOT).rglob("*.small*")), "a torn one would be shown for good"
+    assert open_thumbnail(run, sha256) == small
+
+
+def test_two_who_ask_at_once_make_one_file_and_both_get_it(
+    run: Run, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sha256 = stored(run, noise(1280, 720, "WEBP"))
+    others: list[object] = []
+
+    def meanwhile(data: bytes) -> bytes | None:
+        monkeypatch.undo()
+        others.append(open_thumbnail(run, sha256))  # somebody else asks while this one is being made
+        return shrink(data)
+
+    monkeypatch.setattr("webapp.episodes.services.thumbnails.shrink", meanwhile)
+    mine = open_thumbnail(run, sha256)
+    assert mine is not None and others == [mine]
+    assert [file.name for file in Path(settings.MEDIA_ROOT).rglob("*.small*")] == [f"{sha256}.small.webp"]
+    assert open_thumbnail(run, sha256) == mine
 
 
 def test_a_missing_screenshot_says_why(run: Run) -> None:

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
+from webapp.drawn import Drawn
 from webapp.metrics.axes import View, read_end
 from webapp.metrics.charts import Chart, Line
 from webapp.metrics.columns import MINUS_INF, NAN, PLUS_INF, Columns, Curve, Segment, odd_bit, odd_words
 from webapp.metrics.csvfile import csv_lines
-from webapp.metrics.figures import Drawn, draw
+from webapp.metrics.figures import draw
 from webapp.metrics.marks import Mark
 
 BEGUN = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -107,7 +108,7 @@ def test_what_was_not_finite_is_marked_with_its_name_at_the_last_finite_height()
 
 def test_a_series_of_nothing_but_nan_is_drawn_and_can_be_sent() -> None:
     drawn = draw(CHART, curve(stretch([1, 2], [None, None], odd=[NAN, NAN])), view(hide_outliers=True, log=True))
-    assert not drawn.empty
+    assert not drawn.why
     json.dumps(drawn.figure, allow_nan=False)
 
 
@@ -162,7 +163,7 @@ def test_wall_time_is_in_milliseconds_on_an_axis_of_dates() -> None:
 
 def test_an_axis_without_counts_explains_itself_and_offers_one_that_has_some() -> None:
     drawn = draw(CHART, curve(stretch([1, 2], [1.0, 2.0])), view(x="env_steps"))
-    assert "no counts of environment steps" in drawn.empty
+    assert "no counts of environment steps" in drawn.why
     assert drawn.try_x == "step"
 
 

@@ -14,8 +14,9 @@ from tests.web.builders import make_team
 from tests.web.pages.conftest import SignIn
 from tests.web.pages.factories import Engine, titled_run
 from webapp.accounts.models import Role, Team, User
-from webapp.episodes.comparison import Side, set_of_pairs
+from webapp.episodes.comparison import set_of_pairs
 from webapp.runs.models import Run
+from webapp.runs.rates import Rate
 
 pytestmark = pytest.mark.django_db
 
@@ -118,8 +119,8 @@ def test_an_evaluation_of_another_team_of_the_same_person_is_not_offered(
 
 
 def test_shares_and_not_counts_are_compared_and_the_clearest_stands_first() -> None:
-    def sides(**counts: tuple[int, int]) -> dict[str, Side]:
-        return {task: Side(successes=successes, attempts=attempts) for task, (successes, attempts) in counts.items()}
+    def sides(**counts: tuple[int, int]) -> dict[str, Rate]:
+        return {task: Rate(successes=successes, attempts=attempts) for task, (successes, attempts) in counts.items()}
 
     ours, theirs = sides(a=(1, 2), b=(9, 9), c=(2, 2)), sides(a=(2, 4), b=(0, 9), c=(1, 2))
     found = set_of_pairs("tasks", ours, theirs)

@@ -12,12 +12,13 @@ from django.conf import settings
 from django.test import Client
 
 from arpo_engine.contract import events as wire
+from arpo_engine.contract.action_words import action_words
 from arpo_engine.contract.outcomes import SOLVED_ABOVE, Split
 from tests.web.pages.factories import Engine, titled_run
 from webapp.accounts.models import Team, User
 from webapp.episodes import selectors
 from webapp.episodes.models import Episode, ReplayInjection
-from webapp.episodes.words import action_words, outcome_of
+from webapp.episodes.words import outcome_of
 from webapp.runs.models import Run
 
 KEY = re.compile(r'class="row-link" href="/runs/\w+/episodes/([^/]+)/"')

@@ -198,7 +198,7 @@ def test_switching_and_deleting_is_the_owners_and_the_maintainers(
 def test_one_whose_only_time_is_over_is_not_switched_on_again(as_runner: Client, nightly: RunSchedule) -> None:
     RunSchedule.objects.update(cron="", next_at=None, enabled=False)
     answer = as_runner.post(f"/runs/schedules/{nightly.pk}/switch/", {"on": "1"})
-    assert answer.status_code == 409 and "that time is over; schedule it anew" in answer.content.decode()
+    assert answer.status_code == 409 and "that time is over; edit it to give it another" in answer.content.decode()
 
 
 def test_a_strangers_schedule_is_not_there(as_stranger: Client, nightly: RunSchedule) -> None:

@@ -66,6 +66,14 @@ def test_the_dry_run_says_what_would_go_and_changes_nothing(old: Run, as_viewer:
     assert "Would delete nothing, 1 pinned kept" in page
 
 
+def test_the_rule_for_folders_of_archived_runs_is_set_like_the_others(old: Run, as_maintainer: Client) -> None:
+    assert "Delete folders of archived runs" in as_maintainer.get("/storage/").content.decode()
+    page = as_maintainer.post("/storage/rules/", {**RULES, "folder_days": "45"}).content.decode()
+    assert "folders of archived runs: after 45 days in the archive" in page
+    as_maintainer.post("/storage/rules/", {**RULES, "folder_days": "45", "seen": "yes"})
+    assert TeamRetention.objects.get(team=old.team).folder_days == 45
+
+
 def test_new_rules_hold_only_after_their_dry_run_was_seen(old: Run, as_maintainer: Client) -> None:
     page = as_maintainer.post("/storage/rules/", RULES).content.decode()
     assert "What the new rules would delete" in page and "Would delete 2 GB" in page

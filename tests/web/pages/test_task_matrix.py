@@ -169,10 +169,62 @@ def test_the_late_part_of_a_run_can_be_looked_at_alone(as_runner: Client, runner
 
 def test_tasks_are_found_by_word_and_by_domain(as_runner: Client, old: Run) -> None:
     SeenTask.objects.filter(run=old, task_id="mail").update(domain="thunderbird", instruction="Write to Anna")
-    assert rows_of(page_of(as_runner, f"/tasks/?runs={old.pk}&q=anna+write")) == ["mail"]
+    assert rows_of(page_of(as_runner, f"/tasks/?runs={old.pk}&search=anna+write")) == ["mail"]
     assert rows_of(page_of(as_runner, f"/tasks/?runs={old.pk}&domain=thunderbird")) == ["mail"]
-    nothing = page_of(as_runner, f"/tasks/?runs={old.pk}&q=gimp")
+    nothing = page_of(as_runner, f"/tasks/?runs={old.pk}&search=gimp")
     assert "No task matches" in nothing and "Show all tasks" in nothing
+
+
+def test_runs_are_found_by_the_query_language_of_their_list_beside_those_that_are_named(
+    as_runner: Client, old: Run, new: Run, runner: User, team: Team
+) -> None:
+    third = tried(runner, team, "Third", {"mail": [1]}, seed=7)
+    found = page_of(as_runner, "/tasks/?q=name:old")
+    assert "4 tasks, 1 run" in found and "1 run found by the query." in found and f"({new.pk})" not in found
+    both = page_of(as_runner, f"/tasks/?runs={third.pk}&q=name:old,new")
+    assert [both.index(f"({run.pk})") for run in (third, old, new)] == sorted(
+        both.index(f"({run.pk})") for run in (third, old, new)
+    )
+    assert "2 runs found by the query." in both and f'value="{old.pk}" checked' not in both
+    again = page_of(as_runner, f"/tasks/?runs={old.pk}&q=seed=7")
+    assert f"({third.pk})" in again and f'name="back" value="{old.pk},{third.pk}"' in again
+    assert "The query finds no run beside" in page_of(as_runner, f"/tasks/?runs={old.pk}&q=name:old")
+
+
+def test_a_query_that_finds_no_run_says_so_and_leads_back(as_runner: Client, old: Run) -> None:
+    page = page_of(as_runner, "/tasks/?q=tag:nowhere&sort=task")
+    assert "No run matches" in page and "tag:nowhere" in page and 'href="?sort=task"' in page
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [("status:<b>", "&lt;b&gt;"), ("helt_out>0.5", "Use held_out"), ('"open', "This query cannot be read"),
+     ("step:nine", "This query cannot be read"), ("x" * 1200, "This query cannot be read")],
+)  # fmt: skip
+def test_a_query_that_cannot_be_read_is_answered_with_the_place_and_the_cure(
+    as_runner: Client, old: Run, query: str, words: str
+) -> None:
+    answer = as_runner.get("/tasks/", {"q": query, "runs": old.pk})
+    page = answer.content.decode()
+    assert answer.status_code == 422
+    assert words in page and 'id="matrix"' in page and "<b>&quot;" not in page and "Show all runs" in page
+
+
+def test_a_query_finds_no_run_of_another_team(as_stranger: Client, as_runner: Client, old: Run) -> None:
+    assert old.pk not in page_of(as_stranger, "/tasks/?q=name:old")
+    assert as_stranger.get(f"/tasks/?q=name:old&runs={old.pk}").content.decode().count(f"({old.pk})") == 0
+    assert f"({old.pk})" in page_of(as_runner, "/tasks/?q=name:old")
+
+
+def test_a_query_for_more_runs_than_there_are_columns_shows_the_newest_and_says_so(
+    as_runner: Client, runner: User, team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("webapp.analysis.chosen.MOST_RUNS", 2)
+    runs = [tried(runner, team, f"Sweep {place}", {"mail": [1]}) for place in range(3)]
+    page = page_of(as_runner, "/tasks/?q=sweep")
+    assert "The query finds more runs than fit: 2, the newest, are shown." in page
+    assert f"({runs[0].pk})" not in page
+    assert page.index(f"({runs[1].pk})") < page.index(f"({runs[2].pk})")
 
 
 def test_many_tasks_come_in_pages_that_are_ordered_as_a_whole(as_runner: Client, runner: User, team: Team) -> None:

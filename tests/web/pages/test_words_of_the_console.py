@@ -6,10 +6,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from webapp.episodes.words import action_icon, action_words
+from arpo_engine.contract.action_words import action_words
+from webapp.episodes.words import action_icon
+from webapp.figure_style import run_colour
 from webapp.runs.config_tree import differences, flatten, set_path
+from webapp.runs.rates import Rate
 from webapp.runs.schema_form import form_fields, form_sections
-from webapp.runs.templatetags.console import ago, duration, number, run_colour, signed, sparkline, success, with_code
+from webapp.runs.templatetags.console import ago, duration, number, signed, sparkline, with_code
 from webapp.runs.timeline import describe
 
 
@@ -22,8 +25,8 @@ def test_durations_are_said_as_people_say_them(seconds: float | None, words: str
 
 
 def test_a_percentage_never_stands_without_its_denominator() -> None:
-    assert success(27, 72) == "37.5 % (27/72)"
-    assert success(0, 0) == "–"
+    assert Rate(successes=27, attempts=72).text == "37.5 % (27/72)"
+    assert Rate(successes=0, attempts=0).text == "–"
 
 
 @pytest.mark.parametrize(

@@ -107,3 +107,32 @@ def test_a_queue_of_a_thousand_is_forecast_quickly_and_its_tail_not_guessed() ->
     queue = [waits(f"r{place}") for place in range(1000)]
     found = forecasts(queue, books(max_runs=1, runs=1), [], {}, NOW)
     assert len(found) == 1000 and found["r999"].unknown == "too many are before it"
+
+
+def tries(name: str, team: int = REDS) -> Waiting:
+    return Waiting(run_id=name, name=name, team=team, desktops=1, tryout=True)
+
+
+def test_a_try_out_does_not_wait_for_a_training_but_for_another_try_out() -> None:
+    busy = books(max_runs=1, runs=1, max_tryouts=1)
+    first, training, second = decide([tries("first"), waits("training"), tries("second")], busy)
+    assert first.starts
+    assert training.reason == "1 run is under way and 1 may be at once (ARPO_RUNS_AT_ONCE)"
+    assert second.reason == "1 try-out is under way and 1 may be at once (ARPO_TRYOUTS_AT_ONCE)"
+
+
+def test_a_try_out_takes_no_place_of_a_run_and_keeps_to_its_teams_quota() -> None:
+    assert decide([waits("training")], books(max_runs=1, max_tryouts=1, tryouts=1))[0].starts
+    (held,) = decide([tries("held")], books(Account(max_runs=1, runs=1), max_tryouts=1))
+    assert held.reason == "quota: 1 of 1 run of the team"
+
+
+def test_the_turn_of_a_try_out_comes_when_another_one_ends_and_not_with_a_run() -> None:
+    under_way = [
+        UnderWay(team=REDS, desktops=4, ends_at=NOW + timedelta(minutes=5)),
+        UnderWay(team=REDS, desktops=1, ends_at=NOW + timedelta(minutes=9), tryout=True),
+    ]
+    full = books(max_runs=1, runs=1, max_tryouts=1, tryouts=1, desktops=5)
+    found = forecasts([tries("next"), waits("training")], full, under_way, {"next": None, "training": None}, NOW)
+    assert found["next"].at == NOW + timedelta(minutes=9)
+    assert found["training"].at == NOW + timedelta(minutes=5)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
+from django.db import connection
 from django.http import QueryDict
 from django.utils import timezone
 
@@ -220,6 +222,34 @@ def test_pages_of_any_order_hold_every_run_once_also_where_values_are_missing(
     assert place == ""
     assert seen == whole
     assert len(set(seen)) == 11
+
+
+@pytest.mark.parametrize(
+    ("sort", "index"),
+    [
+        ("-created", "runs_run_newest_of_all"),
+        ("-metric.m", "metrics_series_latest"),
+        ("metric.m", "metrics_series_latest"),
+    ],
+)
+@pytest.mark.parametrize("place", ["first page", "later page"])
+def test_the_usual_orders_are_read_from_an_index_and_not_sorted(
+    runner: User, team: Team, django_assert_max_num_queries: Any, sort: str, index: str, place: str
+) -> None:
+    for number in range(6):
+        made(runner, team, f"Run {number}", {"m": float(number)})
+    state, runs = ViewState.of(QueryDict(f"sort={sort}")), runs_of_team_visible_to(runner, team)
+    begin = "" if place == "first page" else page_of(runs, state, runner, "", 2).after
+    with django_assert_max_num_queries(20) as asked:
+        page_of(runs, state, runner, begin, 2)
+    (statement,) = [query["sql"] for query in asked.captured_queries if "by_0" in query["sql"]]
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")  # a handful of rows would be sorted faster
+        cursor.execute("SET LOCAL enable_bitmapscan = off")
+        cursor.execute(f"EXPLAIN {statement}")
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+    assert index in plan
+    assert re.search(r"(?<!Incremental )Sort  \(", plan) is None, plan
 
 
 def test_settings_and_metrics_are_columns_in_eight_queries_however_many_runs(

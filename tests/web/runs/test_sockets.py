@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
+from channels.layers import get_channel_layer
 from django.contrib.auth.models import AnonymousUser
 
 from arpo_engine.contract import events as wire
@@ -14,7 +15,8 @@ from tests.web.builders import envelopes, make_attempt, make_person, make_run, m
 from tests.web.sockets import Page
 from webapp.accounts.models import Membership, Role, User
 from webapp.api.ingest import ingest
-from webapp.runs import consumers
+from webapp.runs import audience, consumers
+from webapp.runs.live import run_group
 from webapp.runs.models import Run, RunAttempt, RunEvent
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.asyncio, pytest.mark.usefixtures("valkey")]
@@ -190,3 +192,52 @@ async def test_a_stranger_gets_no_list() -> None:
     page = Page(AnonymousUser(), "/ws/runs/")
     await page.open()
     assert await page.close_code() == 4404
+
+
+async def test_many_pages_of_a_run_cost_one_subscription_and_one_look_at_each_piece_of_news(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(consumers, "PULSE_S", 3600.0)
+    looks: list[str] = []
+    look = audience._read_run
+
+    async def counted(run_id: str, told: int) -> audience.Glance | None:
+        looks.append(run_id)
+        return await look(run_id, told)
+
+    owner, run, engine = await scene()
+    monkeypatch.setattr(audience, "_read_run", counted)
+    pages = [Page(owner, f"/ws/runs/{run.pk}/") for _ in range(8)]
+    for page in pages:
+        await page.open()
+        await page.events_until("RunStarted")
+    assert len(looks) <= 3  # whether the first may look, once more when the room listens; the others share that
+    layer = get_channel_layer()
+    assert len(layer.groups[layer._get_group_channel_name(run_group(run.pk))]) == 1
+    looks.clear()
+    await engine.say(wire.PhaseChanged(phase="collecting", step=2))
+    for page in pages:
+        await page.events_until("PhaseChanged")
+    assert len(looks) == 1
+    for page in pages:
+        await page.leave()
+    assert layer._get_group_channel_name(run_group(run.pk)) not in layer.groups or not any(
+        layer.groups[layer._get_group_channel_name(run_group(run.pk))]
+    )
+
+
+async def test_a_page_that_reads_slowly_holds_few_messages_and_misses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(consumers, "MOST_HELD", 1)
+    monkeypatch.setattr(consumers, "PULSE_S", 3600.0)
+    owner, run, engine = await scene()
+    page = Page(owner, f"/ws/runs/{run.pk}/")
+    await page.open()
+    first = await page.events_until("RunStarted")
+    for number in range(2, 9):
+        await engine.say(wire.PhaseChanged(phase="collecting", step=number))
+    await engine.say(wire.PhaseChanged(phase="done", step=9))
+    rest: list[dict[str, Any]] = []
+    while len(rest) < 8:
+        rest += (await page.message()).get("events", [])
+    assert cursors([*first, *rest]) == list(range(1, len(first) + 9))
+    await page.leave()

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from tests.web.builders import EPOCH, envelopes, episode, frame_of, make_attempt, make_run, one_step, picture, started
@@ -22,7 +24,7 @@ from webapp.runs.models import Checkpoint, Run, RunEvent, RunStatus
 from webapp.runs.runfolder import run_dir
 from webapp.storage.facts import facts_of, plan_for, rules_of
 from webapp.storage.models import RunPin, TeamRetention
-from webapp.storage.plan import Rules
+from webapp.storage.plan import Amount, Part, Rules
 from webapp.storage.services import apply_rules, applying
 
 pytestmark = pytest.mark.django_db
@@ -106,6 +108,50 @@ def test_thinning_keeps_first_last_failing_and_noted_steps_and_the_scored_deskto
     entry = AuditEntry.objects.get(action="storage.deleted")
     assert (entry.object_id, entry.data["count"]) == (old.pk, 2)
     assert apply_rules(old.team) == 0, "the second time there is nothing left to thin"
+
+
+def test_a_note_or_a_pin_that_comes_while_screenshots_go_keeps_what_is_left(
+    old: Run, runner: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Screenshots go some at a time; between two of them people go on working."""
+    rule(old, thin_days=10)
+    due = {frame_of(SHOTS[place]).sha256: place for place in (1, 2, 3, 4)}
+    following = list(Frame.objects.filter(run=old, sha256__in=due).order_by("pk").values_list("sha256", flat=True))
+    noted, gone = due[following[1]], []
+
+    def meanwhile(run_id: str, sha256: str) -> None:
+        delete_files(run_id, sha256)
+        gone.append(sha256)
+        if len(gone) == 1:
+            StepNote.objects.create(episode=old.episodes.get(), index=noted, author=runner, text="look")
+        else:
+            RunPin.objects.create(run=old)
+
+    monkeypatch.setattr(applying, "CHUNK", 1)
+    monkeypatch.setattr(applying, "delete_files", meanwhile)
+    apply_rules(old.team)
+    assert gone == [following[0], following[2]]
+    assert shown(old) == sorted({0, 5, 6, noted, due[following[3]]})
+    old.refresh_from_db()
+    assert old.frames_bytes == sum(frame.size for frame in Frame.objects.filter(run=old))
+
+
+def test_a_dry_run_of_many_runs_asks_no_more_often_than_one_of_one(
+    old: Run, runner: User, team: Team, django_assert_max_num_queries: Any
+) -> None:
+    rules = Rules(event_days=5, thin_days=10, frame_days=200, checkpoint_days=10)
+    save(old, 1), save(old, 2)
+    with CaptureQueriesContext(connection) as asked:
+        alone = plan_for(team, rules, timezone.now())
+    for number in range(5):
+        other = aged(make_run(runner, team, name=f"other {number}"))
+        save(other, 1), save(other, 2)
+        aged(make_run(runner, team, name=f"young {number}"), days=1)
+    with django_assert_max_num_queries(len(asked)):
+        together = plan_for(team, rules, timezone.now())
+    assert {one for one in together.removals if one.run_id == old.pk} == set(alone.removals)
+    assert {one.part for one in alone.removals} == {Part.THIN, Part.CHECKPOINTS, Part.EVENTS}
+    assert together.runs == 6 and "young" not in str(together)
 
 
 def test_a_screenshot_that_another_step_shows_stays(old: Run) -> None:
@@ -280,3 +326,89 @@ def test_a_run_whose_files_cannot_be_deleted_does_not_stop_the_others(
     apply_rules(team)
     assert len(shown(old)) == 7
     assert not RunEvent.objects.filter(run=other, kind="EpisodeStepTaken").exists()
+
+
+def in_archive(run: Run, days: int = 40) -> Run:
+    Run.objects.filter(pk=run.pk).update(archived_at=timezone.now() - timedelta(days=days))
+    run.refresh_from_db()
+    return run
+
+
+def test_the_folder_of_a_run_that_is_long_in_the_archive_goes_and_its_history_stays(old: Run, tmp_path: Path) -> None:
+    save(in_archive(old), 1, best=True)
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "kept").write_bytes(b"x")
+    (run_dir(old.pk) / "link").symlink_to(outside)
+    (run_dir(old.pk) / "events.jsonl").write_bytes(b"y" * 50)
+    rule(old, folder_days=30)
+    plan = plan_for(old.team, rules_of(old.team), timezone.now())
+    (due,) = [one for one in plan.removals if one.part is Part.FOLDER]
+    assert due.amount == Amount(2, 150), "the spool and the weights; what a link leads to is not counted"
+    assert run_dir(old.pk).is_dir(), "by looking nothing goes"
+    assert apply_rules(old.team) == plan.size
+    assert not run_dir(old.pk).exists() and steps_left(old) == [] and (outside / "kept").exists()
+    assert not list((run_dir(old.pk).parent / ".discarded").iterdir())
+    assert Episode.objects.filter(run=old).exists() and Run.objects.filter(pk=old.pk).exists()
+    entry = AuditEntry.objects.get(action="storage.deleted", data__part="files of the archived run's folder")
+    assert (entry.data["count"], entry.data["size"]) == (2, 150)
+    assert apply_rules(old.team) == 0
+
+
+@pytest.mark.parametrize("state", ["shown", "young", "pinned", "example", "paused"])
+def test_no_other_folder_goes(old: Run, state: str) -> None:
+    save(in_archive(old), 1)
+    rule(old, folder_days=30)
+    if state == "pinned":
+        RunPin.objects.create(run=old)
+    changes: dict[str, Any] = {
+        "shown": {"archived_at": None}, "young": {"archived_at": timezone.now()}, "example": {"is_example": True},
+        "paused": {"status": RunStatus.PAUSED}, "pinned": {},
+    }[state]  # fmt: skip
+    Run.objects.filter(pk=old.pk).update(**{"is_example": False, **changes})
+    apply_rules(old.team)
+    assert run_dir(old.pk).is_dir() and steps_left(old) == [1]
+
+
+def test_a_folder_whose_weights_a_waiting_run_begins_with_stays(old: Run, runner: User) -> None:
+    saved = save(in_archive(old), 1)
+    rule(old, folder_days=30)
+    other = make_run(runner, old.team)
+    Run.objects.filter(pk=other.pk).update(from_checkpoint=saved)
+    apply_rules(old.team)
+    assert run_dir(old.pk).is_dir()
+    config = {**other.config, "model": {**other.config["model"], "path": f"{run_dir(old.pk)}/exports/1"}}
+    Run.objects.filter(pk=other.pk).update(from_checkpoint=None, config=config)
+    apply_rules(old.team)
+    assert run_dir(old.pk).is_dir(), "a clone may name the weights by their path alone"
+    Run.objects.filter(pk=other.pk).update(status=RunStatus.STOPPED)
+    apply_rules(old.team)
+    assert not run_dir(old.pk).exists()
+
+
+def test_a_folder_that_is_a_link_is_left_alone(old: Run, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "weights").write_bytes(b"x")
+    run_dir(old.pk).parent.mkdir(exist_ok=True)
+    run_dir(in_archive(old).pk).symlink_to(elsewhere)
+    rule(old, folder_days=30)
+    apply_rules(old.team)
+    assert (elsewhere / "weights").exists() and run_dir(old.pk).is_symlink()
+
+
+def test_a_crash_after_the_folder_was_moved_is_finished_by_the_next_pass(
+    old: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(in_archive(old), 1)
+    rule(old, folder_days=30)
+    with monkeypatch.context() as patch:
+        patch.setattr(applying, "delete_whole", broken)
+        apply_rules(old.team)
+    Checkpoint.objects.create(run=old, attempt=1, step=9, path="checkpoints/step-9", saved_at=EPOCH)
+    apply_rules(old.team)
+    assert steps_left(old) == [] and not list((run_dir(old.pk).parent / ".discarded").iterdir())
+
+
+def broken(name: str) -> None:
+    raise OSError(5, "the disk is gone")

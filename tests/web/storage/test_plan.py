@@ -79,3 +79,30 @@ def test_bytes_and_days_are_said_as_people_say_them() -> None:
     said = [in_bytes(size) for size in (0, 999, 1000, 3_240_000, 41_000_000_000, 2_500_000_000_000)]
     assert said == ["0 B", "999 B", "1 kB", "3.2 MB", "41 GB", "2.5 TB"]
     assert [days(one) for one in (None, 1, 30)] == ["never", "after 1 day", "after 30 days"]
+
+
+def archived(**changes: Any) -> RunFacts:
+    fields = {"archived_days": 20.0, "folder": Amount(12, 5000), "checkpoints": (at(1), at(2, best=True))}
+    return run(**(fields | changes))
+
+
+def test_the_folder_of_an_archived_run_goes_whole_and_its_checkpoints_with_it() -> None:
+    rules = Rules(folder_days=20, checkpoint_days=7)
+    (going,) = plan_run(archived(), rules).removals
+    assert (going.part, going.amount) == (Part.FOLDER, Amount(12, 5000))
+
+
+@pytest.mark.parametrize("changes", [{"archived_days": None}, {"archived_days": 19.9}, {"folder": Amount()}])
+def test_a_run_that_is_not_long_enough_in_the_archive_keeps_its_folder(changes: dict[str, Any]) -> None:
+    assert plan_run(archived(**changes), Rules(folder_days=20)).removals == ()
+
+
+def test_a_folder_that_something_starts_from_stays_and_loses_no_more_than_its_other_rules_say() -> None:
+    plan = plan_run(archived(folder_needed_by="the run B"), Rules(folder_days=20, checkpoint_days=7))
+    assert (plan.kept[0].what, plan.kept[0].why) == ("its folder", "the run B starts from it")
+    assert Part.FOLDER not in {one.part for one in plan.removals}
+
+
+def test_a_pin_keeps_the_folder_of_an_archived_run() -> None:
+    plan = plan_of([archived(pinned=True)], Rules(folder_days=1))
+    assert (plan.removals, plan.pinned) == ((), 1) and "files of the archived run's folder" in plan.kept[0].what

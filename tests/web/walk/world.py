@@ -13,15 +13,18 @@ from django.utils import timezone
 
 from tests.web.builders import make_person, make_team
 from tests.web.pages.factories import rich_run
+from tests.web.pages.tryouts import begun
 from webapp.accounts.models import Membership, Role, Team, User
 from webapp.accounts.services import create_api_token
 from webapp.alerts.models import Alert
 from webapp.alerts.models import Route as AlertRoute
 from webapp.episodes.models import Episode, Frame, Group, StepNote
+from webapp.films.models import Film
 from webapp.runs.models import Checkpoint, Run, SavedView
 from webapp.runs.planning_models import Sweep
 from webapp.runs.services.schedules import create_schedule
 from webapp.runs.services.team_presets import save_preset
+from webapp.tryouts.models import Tryout
 
 SECRET = "Moonlight"
 """A word in the names of what belongs to the team; a stranger must never read it."""
@@ -63,6 +66,8 @@ def make_world() -> World:
     rich_run(stranger, blues, "Daylight run", steps=1)
     make_plans(team, admin, run)
     make_alerts(team, run)
+    begun(runner, team, instruction=f"{SECRET} words")
+    make_film(runner, run)
     above = User.objects.create_superuser("root", password="correct horse battery")
     people = {"stranger": stranger, "runner": runner, "admin": admin, **others, "console admin": above}
     sessions = {NOBODY: "", **{role: sign_in(person) for role, person in people.items()}}
@@ -86,6 +91,13 @@ def make_plans(team: Team, admin: User, run: Run) -> None:
     Run.objects.filter(pk=run.pk).update(sweep=sweep)
 
 
+def make_film(maker: User, run: Run) -> None:
+    """A film of an episode that waits to be drawn."""
+    episode = Episode.objects.filter(run=run).exclude(ended_by="")[0]
+    later = timezone.now() + timedelta(days=7)
+    Film.objects.create(maker=maker, left=episode, kind="webp", expires_at=later)
+
+
 def make_alerts(team: Team, run: Run) -> None:
     """An alert of the run, and a way for it that leads to nobody."""
     Alert.objects.create(team=team, run=run, kind="failed", text=f"{SECRET} stands still")
@@ -98,8 +110,10 @@ VALUES: dict[str, Callable[[World], Any]] = {
     "view_id": lambda world: SavedView.objects.values_list("pk", flat=True)[0],
     "which": lambda world: "views",
     "run_id": lambda world: world.run.pk,
+    "try_id": lambda world: Tryout.objects.get(run__team=world.team).run_id,
     "key": lambda world: Episode.objects.filter(run=world.run).values_list("key", flat=True)[0],
     "group_key": lambda world: Group.objects.filter(run=world.run).values_list("key", flat=True)[0],
+    "film_id": lambda world: Film.objects.filter(left__run=world.run).values_list("pk", flat=True)[0],
     "sha256": lambda world: Frame.objects.filter(run=world.run).values_list("sha256", flat=True)[0],
     "checkpoint_id": lambda world: Checkpoint.objects.filter(run=world.run).values_list("pk", flat=True)[0],
     "membership_id": lambda world: Membership.objects.get(team=world.team, role=Role.VIEWER).pk,

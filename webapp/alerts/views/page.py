@@ -16,8 +16,8 @@ from webapp.alerts.forms import MuteForm, RouteForm, RuleForm
 from webapp.alerts.models import CHOICES, Route
 from webapp.alerts.outward import Unreachable
 from webapp.alerts.selectors import (
-    MOST_LISTED,
     alerts_visible_to,
+    page_of,
     routes_visible_to,
     unseen_count,
     wishes_visible_to,
@@ -31,7 +31,10 @@ from webapp.alerts.services import (
     set_rule,
     try_route,
 )
+from webapp.counted import counted
 from webapp.runs.views.detail import visible_run
+
+MOST_DIGITS = 6
 
 
 @signed_in
@@ -146,7 +149,8 @@ def mute(request: PersonRequest, run_id: str) -> HttpResponse:
         messages.error(request, str(refusal))
     else:
         messages.success(
-            request, f"Alerts of {run.name} are not sent for {hours} hours." if hours else "They are sent again."
+            request,
+            f"Alerts of {run.name} are not sent for {counted(hours, 'hour')}." if hours else "They are sent again.",
         )
     return redirect("runs:detail", run.pk)
 
@@ -165,8 +169,8 @@ def _page(request: PersonRequest, form: RouteForm, status: int = 200) -> HttpRes
     found = alerts_visible_to(request.user, team)
     context = {
         "section": "alerts",
-        "open": found.filter(ended_at=None),
-        "past": found.exclude(ended_at=None)[:MOST_LISTED],
+        "open": page_of(found.filter(ended_at=None), _number(request.GET.get("open", ""))),
+        "past": page_of(found.exclude(ended_at=None), _number(request.GET.get("past", ""))),
         "wishes": wishes_visible_to(request.user, team),
         "routes": routes_visible_to(request.user, team),
         "kinds": CHOICES,
@@ -174,6 +178,11 @@ def _page(request: PersonRequest, form: RouteForm, status: int = 200) -> HttpRes
         "may_change": can_manage(request.user, team),
     }
     return render(request, "alerts/list.html", context, status=status)
+
+
+def _number(word: str) -> int:
+    """A page's number in an address; nonsense is the first one."""
+    return int(word) if word.isascii() and word.isdigit() and len(word) < MOST_DIGITS else 1
 
 
 def _refused(request: PersonRequest, refusal: Exception, form: RouteForm) -> HttpResponse:

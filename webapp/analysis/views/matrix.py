@@ -16,13 +16,23 @@ from webapp.accounts.models import Team
 from webapp.accounts.permissions import can_run
 from webapp.analysis.address import WHEN, MatrixAsk, clean, query_of, read_matrix
 from webapp.analysis.cells import ORDERS
-from webapp.analysis.chosen import MOST_RUNS, RECENT, Chosen, runs_named_visible_to, runs_with_tries_visible_to
+from webapp.analysis.chosen import (
+    MOST_RUNS,
+    RECENT,
+    Chosen,
+    runs_named_visible_to,
+    runs_with_tries_visible_to,
+    with_found_visible_to,
+)
 from webapp.analysis.counts import SETS, of_task, width_of
 from webapp.analysis.figures import NamedCounts, draw_history, folded, names_of
 from webapp.analysis.history import history_of
 from webapp.analysis.matrix import matrix_of
 from webapp.analysis.strokes import strokes_of
 from webapp.runs.counting import counting_of
+from webapp.runs.history.language import QueryError
+from webapp.runs.views.list_tools import said_of
+from webapp.runs.views.listing import UNREADABLE
 
 SECTION = "tasks"
 SET_WORDS = {
@@ -46,13 +56,20 @@ def page(request: PersonRequest) -> HttpResponse:
     ask = read_matrix(request.GET, counting_of(request))
     offered = runs_with_tries_visible_to(request.user, team)
     chosen = runs_named_visible_to(request.user, list(ask.ids))
-    if ask.ids and not chosen.runs:
+    if ask.ids and not chosen.runs and not ask.query:
         raise Http404("None of these runs is there, or they belong to teams that you are not in.")
-    if not ask.ids:
+    try:
+        chosen = with_found_visible_to(request.user, team, chosen, ask.query) if ask.query else chosen
+    except QueryError as error:
+        said = said_of(error, ask.query, lambda q: f"?{_with_query(request, q)}")
+        context = _context(request, team, ask, chosen, offered) | said | {"every_run": f"?{_with_query(request, '')}"}
+        return render(request, "analysis/matrix.html", context, status=UNREADABLE)
+    usual = not ask.ids and not ask.query
+    if usual:
         # Time runs from left to right, so that a regression is what the last column lost.
         chosen = Chosen(runs=tuple(reversed(offered[:RECENT])))
         ask = replace(ask, ids=tuple(chosen.ids))
-    return render(request, "analysis/matrix.html", _context(request, team, ask, chosen, offered))
+    return render(request, "analysis/matrix.html", _context(request, team, ask, chosen, offered) | {"usual": usual})
 
 
 @require_safe
@@ -94,6 +111,13 @@ def history_figure(request: PersonRequest) -> HttpResponse:
     return HttpResponse(orjson.dumps(draw_history(lines).as_data()), content_type="application/json")
 
 
+def _with_query(request: PersonRequest, query: str) -> str:
+    """This page's address with another query for runs."""
+    words = request.GET.copy()
+    words["q"] = query
+    return words.urlencode()
+
+
 def _context(request: PersonRequest, team: Team, ask: MatrixAsk, chosen: Chosen, offered: list[Any]) -> dict[str, Any]:
     matrix = matrix_of(chosen.runs, ask)
     return {
@@ -101,6 +125,7 @@ def _context(request: PersonRequest, team: Team, ask: MatrixAsk, chosen: Chosen,
         "tab": "matrix",
         "ask": ask,
         "chosen": chosen,
+        "named": [run for run in chosen.runs if run not in chosen.found],
         "left_off": max(0, len(chosen.runs) - MOST_RUNS),
         "most": MOST_RUNS,
         "offered": offered,

@@ -22,7 +22,7 @@ EPISODE_FIELDS: Final = (
 )  # fmt: skip
 STEP_FIELDS: Final = (
     "index", "frame", "thought", "action", "raw_text", "problem", "tokens", "mean_logprob", "weight_version",
-    "generate_s", "act_s", "at",
+    "generate_s", "act_s", "by", "at",
 )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from webapp.accounts.models import Role, User
 from webapp.accounts.permissions import PermissionRefused, require_role
 from webapp.accounts.services import record
 from webapp.bulk import clean_text
+from webapp.counted import counted
 from webapp.episodes.models import Episode, StepNote
 from webapp.runs.models import Run
 
@@ -44,7 +45,7 @@ def add_note(
     _require(run, author, "write notes")
     label, text = clean_text(label).strip(), clean_text(text).strip()
     if index is None or index > episode.steps_count:
-        raise NoteRefused(f"The episode has {episode.steps_count} steps; choose one of them.")
+        raise NoteRefused(f"The episode has {counted(episode.steps_count, 'step')}; choose one of them.")
     if not (flagged or label or text):
         raise NoteRefused("The note is empty; set the flag, name a label or write a comment.")
     if len(label) > LABEL_LETTERS or len(text) > MOST_LETTERS:

@@ -27,9 +27,10 @@ ENDED_COLUMNS = (
 )  # fmt: skip
 EVALUATOR_LETTERS = 300
 """More of an evaluator's words than the column holds is cut."""
+PERSON_LETTERS = 200
 STEP_COLUMNS = (
     "episode_id", "index", "frame", "frame_width", "frame_height", "thought", "action", "raw_text", "problem",
-    "tokens", "mean_logprob", "weight_version", "generate_s", "act_s", "at",
+    "tokens", "mean_logprob", "weight_version", "generate_s", "act_s", "by", "at",
 )  # fmt: skip
 
 
@@ -44,7 +45,7 @@ def record_events(run: Run, attempt: int, envelopes: Sequence[wire.Envelope]) ->
     groups, replays = by_kind[wire.GroupCollected], by_kind[wire.ReplayChanged]
     steps, ends = by_kind[wire.EpisodeStepTaken], by_kind[wire.EpisodeEnded]
     ids = episode_ids(run, attempt, _named_episodes(steps, ends, groups, replays))
-    _record_frames(run, [*steps, *ends])
+    _record_frames(run, [*steps, *ends, *by_kind[wire.TryoutChanged]])
     _record_steps(ids, steps)
     _record_ends(ids, ends)
     record_groups(run, attempt, groups, ids)
@@ -126,6 +127,7 @@ def _record_steps(ids: dict[str, int], steps: Sequence[Stamped]) -> None:
             event.weight_version,
             event.generate_s,
             event.act_s,
+            clean_text(event.by)[:PERSON_LETTERS],
             at,
         )
         for at, event in steps

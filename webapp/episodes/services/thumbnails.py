@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import io
+import secrets
+from pathlib import Path
 from threading import BoundedSemaphore
 from typing import Final
 
-from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from PIL import Image, UnidentifiedImageError
 
@@ -42,11 +43,18 @@ def open_thumbnail(run: Run, sha256: str) -> tuple[bytes, str] | None:
         small = shrink(stored[0])
     if small is None:
         return stored
-    try:
-        default_storage.save(name, ContentFile(small))
-    except OSError:  # a full disk: it is made again the next time
-        return small, "image/webp"
+    _keep(Path(default_storage.path(name)), small)
     return small, "image/webp"
+
+
+def _keep(path: Path, small: bytes) -> None:
+    """Put it in its place whole: nobody reads half of it, and of two requests that made it at once one file is left."""
+    own = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+    try:
+        own.write_bytes(small)
+        own.replace(path)
+    except OSError:  # a full disk: it is made again the next time
+        own.unlink(missing_ok=True)
 
 
 def shrink(data: bytes) -> bytes | None:

@@ -11,8 +11,10 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from arpo_engine.contract.action_words import action_words
+from webapp.counted import counted
 from webapp.episodes.models import Episode, ReplayInjection
-from webapp.episodes.words import action_icon, action_words, ending_of, outcome_of
+from webapp.episodes.words import action_icon, ending_of, outcome_of
 from webapp.runs.templatetags.console import icon, signed
 
 register = template.Library()
@@ -91,7 +93,7 @@ def advantage_bar(value: float | None, full: float = BAR_FULL_ADVANTAGE) -> Safe
 def injection_age(injection: ReplayInjection) -> str:
     """How old a remembered success was when it was given back; empty where an older engine did not say."""
     steps = injection.age_steps
-    return "" if steps is None else f"{steps} step{'' if steps == 1 else 's'} old"
+    return "" if steps is None else f"{counted(steps, 'step')} old"
 
 
 @register.filter

@@ -65,7 +65,7 @@ def figure(request: PersonRequest, run_id: str) -> HttpResponse:
     if chart is None:
         raise Http404("There is no such chart.")
     history = history_visible_to(request.user, run, with_groups=chart.of_groups)
-    return JsonResponse(draw(chart, history))
+    return JsonResponse(draw(chart, history).as_data())
 
 
 def replay_enabled(run: Run) -> bool:

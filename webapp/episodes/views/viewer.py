@@ -36,6 +36,7 @@ def viewer(request: PersonRequest, run_id: str, key: str) -> HttpResponse:
     context = {
         **run_frame(request, run, "episodes"),
         "episode": episode,
+        "sides": [{"run": run, "episode": episode}],
         "first": steps[0] if steps else None,
         "total": steps_count(episode),
         "track": track_of(episode),

@@ -101,7 +101,7 @@ _LIST: Final = (
     Field(name="tag", heading="Tags", kind=Kind.WORD, help="one of its tags"),
     Field(name="preset", heading="Preset", kind=Kind.WORD, path="preset", help="the preset it was made from"),
     Field(name="kind", heading="Kind", kind=Kind.WORD, path="kind", values=tuple(RunKind.values),
-          help="a training or an evaluation"),
+          help="a training, an evaluation or a try-out"),
     Field(name="step", heading="Step", kind=Kind.NUMBER, path="step", help="training steps done"),
     Field(name="steps", heading="Steps planned", kind=Kind.NUMBER, path="total_steps", help="training steps planned"),
     Field(name="success", heading="Success", kind=Kind.SHARE, help="successes of the latest step, 0.5 or 50%"),

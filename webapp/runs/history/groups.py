@@ -13,13 +13,13 @@ from typing import Any, Final
 from django.db.models import Avg, Count, F, FilteredRelation, Q, QuerySet, StdDev, Sum
 from django.utils import timezone
 
-from arpo_engine.contract.intervals import wilson
 from webapp.accounts.permissions import Person
 from webapp.runs.history.fields import Measure, Setting, subject_of
 from webapp.runs.history.language import Query, parse, quoted
 from webapp.runs.history.pages import keys_of_columns, narrowed
 from webapp.runs.history.state import ViewState
 from webapp.runs.models import ACTIVE_STATUSES, Run, RunStatus
+from webapp.runs.rates import Rate
 
 MOST_GROUPS: Final = 100
 MOST_METRICS: Final = 4
@@ -36,17 +36,10 @@ class Band:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rate:
+class PooledRate(Rate):
     """Successes of attempts, of all runs of a group together, and what each run's own share is."""
 
-    successes: int
-    attempts: int
     band: Band
-
-    @property
-    def interval(self) -> tuple[float, float] | None:
-        """95 % interval of the pooled share (Wilson)."""
-        return wilson(self.successes, self.attempts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,8 +49,8 @@ class Group:
     value: str | None
     runs: int
     statuses: tuple[tuple[str, int], ...]
-    success: Rate
-    held_out: Rate
+    success: PooledRate
+    held_out: PooledRate
     metrics: tuple[Band, ...]
     q: str
     """The query for just these runs."""
@@ -162,9 +155,9 @@ def _group(row: Mapping[str, Any], state: ViewState, metrics: int) -> Group:
     )
 
 
-def _rate(row: Mapping[str, Any], share: str) -> Rate:
+def _rate(row: Mapping[str, Any], share: str) -> PooledRate:
     part, whole = row[f"{share}_part"] or 0, row[f"{share}_whole"] or 0
-    return Rate(successes=part, attempts=whole, band=_band(row, share))
+    return PooledRate(successes=part, attempts=whole, band=_band(row, share))
 
 
 def _band(row: Mapping[str, Any], name: str) -> Band:

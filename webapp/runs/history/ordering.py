@@ -28,11 +28,15 @@ from django.db.models import (
     Value,
     When,
 )
+from django.db.models.expressions import OrderBy
 from django.db.models.functions import Cast, Coalesce
 from django.utils import timezone
 
 from webapp.runs.history.fields import Field, Kind, Measure, Setting, Subject, subject_of
 from webapp.runs.models import Run
+
+ALWAYS_THERE: Final = frozenset({"id", "name", "status", "kind", "created_at"})
+"""Columns of the row that are never empty."""
 
 Cell = str | float | None
 """A value that a row is ordered by, as JSON keeps it."""
@@ -62,6 +66,8 @@ class Part:
     """What the value is annotated as."""
     form: str
     descending: bool
+    always: bool = False
+    """Whether every run has it."""
 
 
 def parts_of(sort: Sequence[str]) -> list[Part]:
@@ -69,7 +75,8 @@ def parts_of(sort: Sequence[str]) -> list[Part]:
     parts = []
     for number, word in enumerate(sort):
         subject, descending = subject_of(word.removeprefix("-")), word.startswith("-")
-        parts.append(Part(f"by_{number}", _form_of(subject), descending))
+        always = isinstance(subject, Field) and subject.path in ALWAYS_THERE
+        parts.append(Part(f"by_{number}", _form_of(subject), descending, always))
         if isinstance(subject, Setting):
             parts.append(Part(f"by_{number}_text", "text", descending))
     return parts
@@ -102,17 +109,22 @@ def in_order(runs: QuerySet[Run], sort: Sequence[str], keys: Mapping[str, int]) 
     """Runs in the order of these columns, then by id; each value is annotated under the name of its part."""
     for number, word in enumerate(sort):
         runs = _with_value(runs, f"by_{number}", word.removeprefix("-"), keys)
-    order = [
-        F(part.name).desc(nulls_last=True) if part.descending else F(part.name).asc(nulls_last=True)
-        for part in parts_of(sort)
-    ]
+    order = [_order_by(part) for part in parts_of(sort)]
     return runs.order_by(*order, "-pk" if sort[0].startswith("-") else "pk")
 
 
-def after(runs: QuerySet[Run], place: Place) -> QuerySet[Run]:
-    """Of ordered runs those that come after the place."""
+def _order_by(part: Part) -> OrderBy:
+    """What has no value comes last. What always has one is not said to: an index in its order can then be read."""
+    if part.always:
+        return F(part.name).desc() if part.descending else F(part.name).asc()
+    return F(part.name).desc(nulls_last=True) if part.descending else F(part.name).asc(nulls_last=True)
+
+
+def after(runs: QuerySet[Run], place: Place, *, known: bool = False) -> QuerySet[Run]:
+    """Of ordered runs those that come after the place; `known` says that all of them have the first value."""
     same, found = Q(), Q(pk__in=[])
-    for part, cell in zip(parts_of(place.sort), place.values, strict=True):
+    parts = parts_of(place.sort)
+    for part, cell in zip(parts, place.values, strict=True):
         if cell is None:
             same &= Q(**{f"{part.name}__isnull": True})
             continue
@@ -121,7 +133,12 @@ def after(runs: QuerySet[Run], place: Place) -> QuerySet[Run]:
         found |= same & (further | Q(**{f"{part.name}__isnull": True}))
         same &= Q(**{part.name: value})
     way = "lt" if place.sort[0].startswith("-") else "gt"
-    return runs.filter(found | (same & Q(**{f"pk__{way}": place.pk})))
+    runs = runs.filter(found | (same & Q(**{f"pk__{way}": place.pk})))
+    first, cell = parts[0], place.values[0]
+    if cell is None or not (known or first.always):
+        return runs
+    # Said once more, in words that an index understands.
+    return runs.filter(**{f"{first.name}__{'lte' if first.descending else 'gte'}": _READERS[first.form](cell)})
 
 
 def place_of(row: Mapping[str, Any], sort: Sequence[str], at: datetime) -> Place:

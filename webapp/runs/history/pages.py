@@ -16,19 +16,17 @@ from webapp.accounts.permissions import Person
 from webapp.runs.history.comparisons import series_model
 from webapp.runs.history.conditions import Reading, UnknownField, condition, is_about, known_names, settings_named
 from webapp.runs.history.fields import Field, Measure, Setting, subject_of
+from webapp.runs.history.first_rows import first_rows
 from webapp.runs.history.language import Query, parse
 from webapp.runs.history.models import ConfigKey, RunSetting, RunStar
 from webapp.runs.history.ordering import (
-    after,
-    in_order,
-    parts_of,
     place_of,
     read_place,
     settings_in,
     with_shares,
 )
 from webapp.runs.history.state import ViewState
-from webapp.runs.models import Run
+from webapp.runs.models import Run, RunKind
 
 PAGE_SIZE: Final = 50
 MAX_ROWS_AT_ONCE: Final = 200
@@ -88,11 +86,8 @@ def page_of(
     now = begin.at if begin else timezone.now()
     query = parse(state.q)
     keys = _keys({*settings_named(query), *settings_in(state.sort), *_settings(state.columns)})
-    ordered = in_order(narrowed(runs, query, person, now, keys), state.sort, keys)
-    if begin is not None:
-        ordered = after(ordered, begin)
     # First only what is ordered by, of however many runs there are; then whole rows, of those on the page.
-    found = list(ordered.values("pk", *(part.name for part in parts_of(state.sort)))[: size + 1])
+    found = first_rows(narrowed(runs, query, person, now, keys), state.sort, keys, begin, size + 1)
     more, found = len(found) > size, found[:size]
     ids = [row["pk"] for row in found]
     return RunsPage(
@@ -131,7 +126,7 @@ def shown_paths(name: str) -> tuple[str, ...]:
 def narrowed(
     runs: QuerySet[Run], query: Query, person: Person, now: datetime, keys: dict[str, int] | None = None
 ) -> QuerySet[Run]:
-    """The runs that a query is about; archived ones only where it asks for them.
+    """The runs that a query is about; archived ones and try-outs only where it asks for them.
 
     Raises:
         QueryError: the query asks for something that is not there.
@@ -145,6 +140,8 @@ def narrowed(
         raise
     if not is_about(query, "is", "archived"):
         wanted &= Q(archived_at__isnull=True)
+    if not is_about(query, "kind", RunKind.TRY.value):
+        wanted &= ~Q(kind=RunKind.TRY)
     return with_shares(runs, now).filter(wanted)
 
 

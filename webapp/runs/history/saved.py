@@ -23,3 +23,9 @@ def view_visible_to(person: User, team: Team, view_id: int) -> SavedView | None:
 def first_view_of(person: User, team: Team) -> SavedView | None:
     """The view that the person's list begins with, if they chose one."""
     return views_visible_to(person, team).filter(default_of__person=person).first()
+
+
+def name_of_view(person: User, team: Team, state: str) -> str:
+    """What the person knows this state of the list as; empty for one that is nobody's view."""
+    named = views_visible_to(person, team).filter(state=state)
+    return named.values_list("name", flat=True).first() or ""

@@ -12,7 +12,7 @@ from django.db.models import Avg, DurationField, ExpressionWrapper, F, FloatFiel
 from django.db.models.fields.json import KT
 from django.db.models.functions import Cast
 
-from webapp.runs.models import Run, RunStatus
+from webapp.runs.models import Run, RunKind, RunStatus
 
 
 def expected_durations_s(queue: Sequence[Run]) -> dict[str, float | None]:
@@ -27,7 +27,10 @@ def expected_durations_s(queue: Sequence[Run]) -> dict[str, float | None]:
 
 def _finished(queue: Iterable[Run]) -> QuerySet[Run]:
     teams = {run.team_id for run in queue}
-    done = Run.objects.filter(status=RunStatus.FINISHED, started_at__isnull=False, finished_at__isnull=False)
+    # How long somebody directs a try-out says nothing about the next one.
+    done = Run.objects.exclude(kind=RunKind.TRY).filter(
+        status=RunStatus.FINISHED, started_at__isnull=False, finished_at__isnull=False
+    )
     took = ExpressionWrapper(F("finished_at") - F("started_at"), output_field=DurationField())
     return done.filter(team__in=teams).annotate(took=took).order_by()
 

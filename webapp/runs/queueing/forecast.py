@@ -31,6 +31,7 @@ class UnderWay:
     team: int
     desktops: int
     ends_at: datetime | None
+    tryout: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +52,8 @@ def forecasts(
     """A forecast by run id for each run of the queue; `lasts_s` says how long each is expected to take."""
     books, found = books.copy(), {}
     ends = sorted(
-        ((max(one.ends_at, now + SOON), one.team, one.desktops) for one in under_way if one.ends_at), reverse=True
+        ((max(one.ends_at, now + SOON), one.team, one.desktops, one.tryout) for one in under_way if one.ends_at),
+        reverse=True,
     )
     waiting, at = list(queue[:LONGEST_QUEUE]), now
     while waiting:
@@ -62,27 +64,21 @@ def forecasts(
                 left.append(run)
                 continue
             found[run.run_id] = Forecast(at=at)
-            _take(books, run)
+            books.take(run)
             lasts = lasts_s.get(run.run_id)
             if lasts is not None:
-                ends.append((at + timedelta(seconds=lasts), run.team, run.desktops))
+                ends.append((at + timedelta(seconds=lasts), run.team, run.desktops, run.tryout))
                 ends.sort(reverse=True)
         waiting = left
         if not ends:
             break
-        at, team, desktops = ends.pop()
-        books.console.give_back(desktops)
+        at, team, desktops, tryout = ends.pop()
+        books.console.give_back(desktops, tryout=tryout)
         if team in books.teams:
             books.teams[team].give_back(desktops)
     for run, verdict in zip(waiting, decide(waiting, books), strict=True):
         found[run.run_id] = Forecast(unknown=_why_unknown(verdict.wait))
     return found | {run.run_id: Forecast(unknown=TOO_FAR) for run in queue[LONGEST_QUEUE:]}
-
-
-def _take(books: Books, run: Waiting) -> None:
-    books.console.take(run.desktops)
-    if run.team in books.teams:
-        books.teams[run.team].take(run.desktops)
 
 
 def _why_unknown(wait: Wait) -> str:

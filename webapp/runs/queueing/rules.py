@@ -2,7 +2,8 @@
 
 One order for all teams: what a run waits for is not taken by runs behind it, or a large run would wait for ever. So a
 run that lacks desktops of the console holds up everybody behind it, one that lacks its team's share holds up its team,
-and a run whose team has used up its hours or its runs holds up nobody.
+and a run whose team has used up its hours or its runs holds up nobody. A try-out has places beside those of runs: it
+takes one desktop for minutes, and somebody sits and waits for it.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+
+from webapp.counted import counted
 
 
 class Wait(StrEnum):
@@ -32,6 +35,7 @@ class Waiting:
     name: str
     team: int
     desktops: int
+    tryout: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -41,21 +45,29 @@ class Account:
     max_runs: int | None = None
     max_desktops: int | None = None
     max_gpu_hours: float | None = None
+    max_tryouts: int | None = None
     runs: int = 0
+    tryouts: int = 0
+    """Of the console alone, which has places for them; for a team's quota a try-out is a run."""
     desktops: int = 0
     gpu_hours: float = 0.0
     paused: str = ""
     """By whom and why nothing of the team starts; empty when it does."""
 
-    def take(self, desktops: int) -> None:
+    def take(self, desktops: int, *, tryout: bool = False) -> None:
         """A run with so many desktops starts."""
-        self.runs += 1
-        self.desktops += desktops
+        self._count(1, desktops, tryout)
 
-    def give_back(self, desktops: int) -> None:
+    def give_back(self, desktops: int, *, tryout: bool = False) -> None:
         """A run with so many desktops is over."""
-        self.runs -= 1
-        self.desktops -= desktops
+        self._count(-1, -desktops, tryout)
+
+    def _count(self, runs: int, desktops: int, tryout: bool) -> None:
+        if tryout:
+            self.tryouts += runs
+        else:
+            self.runs += runs
+        self.desktops += desktops
 
     def copy(self) -> Account:
         """The same numbers, to reckon with."""
@@ -63,7 +75,9 @@ class Account:
             max_runs=self.max_runs,
             max_desktops=self.max_desktops,
             max_gpu_hours=self.max_gpu_hours,
+            max_tryouts=self.max_tryouts,
             runs=self.runs,
+            tryouts=self.tryouts,
             desktops=self.desktops,
             gpu_hours=self.gpu_hours,
             paused=self.paused,
@@ -80,6 +94,12 @@ class Books:
     def of(self, team: int) -> Account:
         """A team's account; one without a quota may use what there is."""
         return self.teams.get(team) or Account()
+
+    def take(self, run: Waiting) -> None:
+        """A run starts."""
+        self.console.take(run.desktops, tryout=run.tryout)
+        if run.team in self.teams:
+            self.teams[run.team].take(run.desktops)
 
     def copy(self) -> Books:
         """The same numbers, to reckon with."""
@@ -108,9 +128,7 @@ def decide(queue: Sequence[Waiting], books: Books) -> list[Verdict]:
     for run in queue:
         verdict = _never(run, books) or _quota(run, books) or _behind(run, blocking) or _room(run, books, blocking)
         if verdict is None:
-            books.console.take(run.desktops)
-            if run.team in books.teams:
-                books.teams[run.team].take(run.desktops)
+            books.take(run)
             verdict = Verdict(wait=Wait.NOTHING)
         verdicts.append(verdict)
     return verdicts
@@ -152,10 +170,9 @@ def _behind(run: Waiting, blocking: Mapping[int | None, Waiting]) -> Verdict | N
 
 def _room(run: Waiting, books: Books, blocking: dict[int | None, Waiting]) -> Verdict | None:
     team, console = books.of(run.team), books.console
-    if console.max_runs is not None and console.runs >= console.max_runs:
-        under_way = "1 run is" if console.runs == 1 else f"{console.runs} runs are"
-        reason = f"{under_way} under way and {console.max_runs} may be at once (ARPO_RUNS_AT_ONCE)"
-        return Verdict(wait=Wait.ROOM, reason=reason)
+    full = _tryouts_full(console) if run.tryout else _runs_full(console)
+    if full:
+        return Verdict(wait=Wait.ROOM, reason=full)
     needs = f"needs {_desktops(run.desktops)}"
     free = None if team.max_desktops is None else max(0, team.max_desktops - team.desktops)
     if free is not None and run.desktops > free:
@@ -168,9 +185,23 @@ def _room(run: Waiting, books: Books, blocking: dict[int | None, Waiting]) -> Ve
     return None
 
 
+def _runs_full(console: Account) -> str:
+    if console.max_runs is None or console.runs < console.max_runs:
+        return ""
+    under_way = "1 run is" if console.runs == 1 else f"{console.runs} runs are"
+    return f"{under_way} under way and {console.max_runs} may be at once (ARPO_RUNS_AT_ONCE)"
+
+
+def _tryouts_full(console: Account) -> str:
+    if console.max_tryouts is None or console.tryouts < console.max_tryouts:
+        return ""
+    under_way = "1 try-out is" if console.tryouts == 1 else f"{console.tryouts} try-outs are"
+    return f"{under_way} under way and {console.max_tryouts} may be at once (ARPO_TRYOUTS_AT_ONCE)"
+
+
 def _desktops(count: int) -> str:
-    return f"{count} desktop{'' if count == 1 else 's'}"
+    return counted(count, "desktop")
 
 
 def _runs(count: int) -> str:
-    return f"{count} run{'' if count == 1 else 's'}"
+    return counted(count, "run")

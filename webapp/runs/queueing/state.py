@@ -16,7 +16,7 @@ from django.db.models.fields.json import KT
 from django.db.models.functions import Cast, Coalesce, Greatest
 
 from webapp.env import envint
-from webapp.runs.models import ACTIVE_STATUSES, Run, RunAttempt, RunStatus
+from webapp.runs.models import ACTIVE_STATUSES, Run, RunAttempt, RunKind, RunStatus
 from webapp.runs.planning_models import QueueHold, TeamQuota
 from webapp.runs.queueing.forecast import UnderWay
 from webapp.runs.queueing.rules import Account, Books, Verdict, Waiting
@@ -33,6 +33,11 @@ CORES_PER_RUN: Final = 2
 def runs_at_once() -> int:
     """How many runs may run at the same time on the cluster."""
     return envint("ARPO_RUNS_AT_ONCE", max(1, (os.cpu_count() or 1) // CORES_PER_RUN), minimum=1)
+
+
+def tryouts_at_once() -> int:
+    """How many try-outs may be under way at the same time, beside the runs."""
+    return envint("ARPO_TRYOUTS_AT_ONCE", 1, minimum=1)
 
 
 def desktops_at_once() -> int | None:
@@ -61,7 +66,13 @@ def with_needs(runs: QuerySet[Run]) -> QuerySet[Run]:
 def as_waiting(runs: Iterable[Run]) -> list[Waiting]:
     """Rows of `in_order` as the rules take them."""
     return [
-        Waiting(run_id=run.pk, name=run.name, team=run.team_id, desktops=run.needs)  # type: ignore[attr-defined]
+        Waiting(
+            run_id=run.pk,
+            name=run.name,
+            team=run.team_id,
+            desktops=run.needs,  # type: ignore[attr-defined]
+            tryout=run.kind == RunKind.TRY,
+        )
         for run in runs
     ]
 
@@ -69,23 +80,29 @@ def as_waiting(runs: Iterable[Run]) -> list[Waiting]:
 def holding() -> list[Run]:
     """Runs that take a place now."""
     runs = with_needs(Run.objects.filter(status__in=HOLDING, is_example=False))
-    return list(runs.only("team_id", "owner_id", "status", "eta_s", "progress_at", "started_at", "total_steps", "step"))
+    read = ("team_id", "owner_id", "kind", "status", "eta_s", "progress_at", "started_at", "total_steps", "step")
+    return list(runs.only(*read))
 
 
 def under_way(runs: Iterable[Run]) -> list[UnderWay]:
     """Rows of `holding` with their ends, as far as their engines have estimated them."""
     return [
-        UnderWay(team=run.team_id, desktops=run.needs, ends_at=_ends_at(run))  # type: ignore[attr-defined]
+        UnderWay(
+            team=run.team_id,
+            desktops=run.needs,  # type: ignore[attr-defined]
+            ends_at=_ends_at(run),
+            tryout=run.kind == RunKind.TRY,
+        )
         for run in runs
     ]
 
 
 def books_of(runs: Iterable[Run], now: datetime) -> Books:
     """What the console and each team use now, with their bounds."""
-    console = Account(max_runs=runs_at_once(), max_desktops=desktops_at_once())
+    console = Account(max_runs=runs_at_once(), max_desktops=desktops_at_once(), max_tryouts=tryouts_at_once())
     teams = _accounts(now)
     for run in runs:
-        console.take(run.needs)  # type: ignore[attr-defined]
+        console.take(run.needs, tryout=run.kind == RunKind.TRY)  # type: ignore[attr-defined]
         teams.setdefault(run.team_id, Account()).take(run.needs)  # type: ignore[attr-defined]
     return Books(console=console, teams=teams)
 

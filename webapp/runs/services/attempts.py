@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from arpo_engine.contract.outcomes import Directive
 from webapp.accounts.secrets import derived_secret, digest_of
+from webapp.counted import counted
 from webapp.runs.journal import append_console_event
 from webapp.runs.models import Run, RunAttempt, RunStatus
 from webapp.runs.queue import DISPATCH_RUNS, enqueue
@@ -117,7 +118,7 @@ def requeue_lost_run(run: Run, *, reason: str) -> None:
         set_status(
             run,
             RunStatus.FAILED,
-            f"Given up after {used} attempt{'' if used == 1 else 's'}; the last one: {reason}. "
+            f"Given up after {counted(used, 'attempt')}; the last one: {reason}. "
             "Look at the log, mend the cause, then resume it",
         )
         return

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from webapp.accounts.models import User
 from webapp.accounts.permissions import PermissionRefused
+from webapp.counted import counted
 from webapp.runs.errors import RunRefused
 from webapp.runs.models import Run, RunStatus
 from webapp.runs.services.control import locked, request_stop, resume_run, undo_stop
@@ -35,7 +36,7 @@ class BulkOutcome:
 
     def words(self, verb: str) -> str:
         """The outcome in a sentence; one refusal is quoted, since they are mostly alike."""
-        told = f"{len(self.done)} run{'' if len(self.done) == 1 else 's'} {verb}."
+        told = f"{counted(len(self.done), 'run')} {verb}."
         if self.refused:
             told += f" {len(self.refused)} not: {self.refused[0][1]}"
         return told

@@ -57,12 +57,7 @@ def create_run(
 ) -> Run:
     """Save a run, queue it, and wake the dispatcher after the commit."""
     made_by = made_by or MadeBy()
-    require_role(owner, team, Role.RUNNER, "start a run")
-    require_programs(owner, team, config)
-    require_servers(owner, team, config)
-    if config.checkpoint.push_to is not None:
-        require_role(owner, team, Role.MAINTAINER, "send weights to a hub (checkpoint.push_to)")
-    require_locks(owner, team, config, made_by)
+    require_startable(owner, team, config, made_by)
     run = Run.objects.create(
         team=team,
         owner=owner,
@@ -132,6 +127,16 @@ def evaluate_checkpoint(
         made_by=MadeBy(checkpoint=checkpoint),
         ip=ip,
     )
+
+
+def require_startable(person: User, team: Team, config: RunConfig, made_by: MadeBy) -> None:
+    """Raise PermissionRefused or RunRefused unless the person may have a run of these settings started."""
+    require_role(person, team, Role.RUNNER, "start a run")
+    require_programs(person, team, config)
+    require_servers(person, team, config)
+    if config.checkpoint.push_to is not None:
+        require_role(person, team, Role.MAINTAINER, "send weights to a hub (checkpoint.push_to)")
+    require_locks(person, team, config, made_by)
 
 
 def require_locks(owner: User, team: Team, config: RunConfig, made_by: MadeBy) -> None:

@@ -152,7 +152,7 @@ def _ended(run: Run, attempt: RunAttempt, event: wire.RunEnded, at: datetime, sp
 
 def _default_reason(status: RunStatus, step: int) -> str:
     return {
-        RunStatus.FINISHED: f"All {step} steps are done",
+        RunStatus.FINISHED: "Its one step is done" if step == 1 else f"All {step} steps are done",
         RunStatus.STOPPED: f"Stopped after step {step}",
         RunStatus.PAUSED: f"Paused after step {step}",
     }.get(status, "The engine gave no reason; its log may")

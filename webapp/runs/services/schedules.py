@@ -14,6 +14,7 @@ from arpo_engine.contract.config import RunConfig, explain
 from webapp.accounts.models import Role, Team, User
 from webapp.accounts.permissions import PermissionRefused, require_role
 from webapp.accounts.services import record
+from webapp.counted import counted
 from webapp.runs.cron import CronError, parse_cron, zone_of
 from webapp.runs.errors import RunRefused
 from webapp.runs.grid import Axis, GridError, as_data, cells, from_data
@@ -74,12 +75,12 @@ def create_schedule(
 @transaction.atomic
 def switch_schedule(*, schedule: RunSchedule, actor: User, on: bool, ip: str | None = None) -> str:
     """Switch a schedule off, or on again from its next time on: what was due while it was off is not made up for."""
-    schedule = _locked(schedule, actor, "switch a schedule")
+    schedule = locked_schedule(schedule, actor, "switch a schedule")
     if on and not schedule.enabled:
         now = timezone.now()
         schedule.next_at = _next(schedule, now) if schedule.cron else schedule.next_at
         if schedule.next_at is None or schedule.next_at <= now:
-            raise RunRefused(f"{schedule.name} was to start once, and that time is over; schedule it anew.")
+            raise RunRefused(f"{schedule.name} was to start once, and that time is over; edit it to give it another.")
     if schedule.enabled != on:
         schedule.enabled = on
         schedule.save(update_fields=["enabled", "next_at"])
@@ -91,7 +92,7 @@ def switch_schedule(*, schedule: RunSchedule, actor: User, on: bool, ip: str | N
 @transaction.atomic
 def delete_schedule(*, schedule: RunSchedule, actor: User, ip: str | None = None) -> str:
     """Take a schedule away; the runs that it started stay."""
-    schedule = _locked(schedule, actor, "delete a schedule")
+    schedule = locked_schedule(schedule, actor, "delete a schedule")
     record(action="schedule.deleted", subject=schedule, actor=actor, team=schedule.team, ip=ip, name=schedule.name)
     name = schedule.name
     schedule.delete()
@@ -137,7 +138,7 @@ def _start(schedule: RunSchedule) -> str:
         config = RunConfig.model_validate(schedule.config) if not axes else grid[0].config
     except ValidationError as error:
         path, message = explain(error)[0]
-        raise RunRefused(f"its settings are of an earlier release: {path} {message}; schedule it anew") from error
+        raise RunRefused(f"its settings are of an earlier release: {path} {message}; edit it") from error
     # Within the transaction of the schedule, yet undone alone if it is refused half-way.
     with transaction.atomic():
         if axes:
@@ -173,7 +174,7 @@ def _missed(schedule: RunSchedule, was_due: datetime, now: datetime) -> str:
     if (now - was_due).total_seconds() <= LATE_S:
         return ""
     more = parse_cron(schedule.cron).missed_between(was_due, now, zone_of(schedule.zone)) if schedule.cron else 0
-    times = "That time" if not more else f"That and {more} time{'' if more == 1 else 's'} after it"
+    times = "That time" if not more else f"That and {counted(more, 'time')} after it"
     due = f" It was due at {was_due:%Y-%m-%d %H:%M} UTC."
     return f"{due} {times} passed while the console was away, which is made up for by one start."
 
@@ -182,10 +183,17 @@ def _next(schedule: RunSchedule, now: datetime) -> datetime | None:
     return parse_cron(schedule.cron).next_after(now, zone_of(schedule.zone))
 
 
-def _locked(schedule: RunSchedule, actor: User, doing: str) -> RunSchedule:
-    """The row as it is, locked; owners change their own schedules, maintainers everybody's."""
-    rows = RunSchedule.objects.select_for_update(of=("self",)).select_related("team", "owner")
-    schedule = rows.get(pk=schedule.pk)
-    least = Role.RUNNER if schedule.owner_id == actor.pk else Role.MAINTAINER
-    require_role(actor, schedule.team, least, doing)
-    return schedule
+def locked_schedule(schedule: RunSchedule, actor: User, doing: str) -> RunSchedule:
+    """The row as it is, locked; owners change their own schedules, maintainers everybody's.
+
+    Raises:
+        PermissionRefused: it is not theirs to change.
+        RunRefused: somebody deleted it meanwhile.
+    """
+    rows = RunSchedule.objects.select_for_update(of=("self",)).select_related("team", "owner", "edited_by")
+    found = rows.filter(pk=schedule.pk).first()
+    if found is None:
+        raise RunRefused(f"{schedule.name} was deleted meanwhile, so nothing was changed.")
+    least = Role.RUNNER if found.owner_id == actor.pk else Role.MAINTAINER
+    require_role(actor, found.team, least, doing)
+    return found

@@ -9,6 +9,7 @@ from django.db import transaction
 from webapp.accounts.models import Role, Team, User
 from webapp.accounts.permissions import require_role
 from webapp.accounts.services import record
+from webapp.counted import counted
 from webapp.runs.errors import RunRefused
 from webapp.runs.grid import MOST_RUNS, Axis, Cell, as_data
 from webapp.runs.models import DEFAULT_ATTEMPTS, Run
@@ -36,7 +37,7 @@ def create_sweep(
     """Queue a run for each cell of the grid, in its order; each is named by its values."""
     require_role(owner, team, Role.RUNNER, "start a sweep")
     if not 2 <= len(cells) <= MOST_RUNS:
-        raise RunRefused(f"The sweep has {len(cells)} runs; use 2 to {MOST_RUNS}.")
+        raise RunRefused(f"The sweep has {counted(len(cells), 'run')}; use 2 to {MOST_RUNS}.")
     sweep = Sweep.objects.create(team=team, owner=owner, name=name[:NAME_LETTERS], axes=as_data(axes))
     made_by = made_by or MadeBy()
     for cell in cells:

@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from django import template
@@ -14,24 +15,29 @@ from django.utils import timezone
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString
 
+from webapp.figure_style import run_colour
 from webapp.runs.models import RunEvent
 from webapp.runs.timeline import TimelineLine, describe
 
 register = template.Library()
 
 STATUS_WORDS = ("queued", "preparing", "running", "stopping", "paused", "finished", "stopped", "failed", "lost")
-OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#B8A800")
-"""Colours that colour-blind people tell apart; the yellow is darkened so that it shows on white."""
 SPARK_WIDTH, SPARK_HEIGHT = 72.0, 20.0
 
 
 @register.simple_tag
 def icon(name: str, label: str = "") -> SafeString:
     """An icon of the sprite. Without a label it is decoration, and a word must stand beside it."""
-    address = f"{static('icons.svg')}#{name}"
     if label:
+        address = f"{static('icons.svg')}#{name}"
         return format_html('<svg class="icon" role="img" aria-label="{}"><use href="{}"/></svg>', label, address)
-    return format_html('<svg class="icon" aria-hidden="true"><use href="{}"/></svg>', address)
+    return _decoration(name)
+
+
+@lru_cache(maxsize=128)
+def _decoration(name: str) -> SafeString:
+    """Some seventy on a page, of a few that there are: working out the address of each costs more than the rows do."""
+    return format_html('<svg class="icon" aria-hidden="true"><use href="{}#{}"/></svg>', static("icons.svg"), name)
 
 
 @register.simple_tag
@@ -42,23 +48,9 @@ def status(word: str) -> SafeString:
 
 
 @register.filter
-def success(successes: int, attempts: int | None) -> str:
-    """ "37.5 % (27/72)"; never a percentage without its denominator."""
-    if not attempts:
-        return "–"
-    return f"{100 * successes / attempts:.1f} % ({successes}/{attempts})"
-
-
-@register.filter
 def percent(share: float | None) -> str:
     """ "37.5 %" of a share in [0, 1]."""
     return "–" if share is None else f"{100 * share:.1f} %"
-
-
-@register.filter
-def interval(ends: tuple[float, float] | None) -> str:
-    """ "30.1 – 45.2 %" of two shares."""
-    return "–" if ends is None else f"{100 * ends[0]:.1f} – {100 * ends[1]:.1f} %"
 
 
 @register.filter
@@ -151,11 +143,6 @@ def run_swatch(run_id: str) -> SafeString:
         '<rect width="10" height="10" rx="3" fill="{}"/></svg>',
         run_colour(run_id),
     )
-
-
-def run_colour(run_id: str) -> str:
-    """A colour that is worked out from the id alone, so that it never changes."""
-    return OKABE_ITO[sum(ord(letter) * (place + 1) for place, letter in enumerate(run_id)) % len(OKABE_ITO)]
 
 
 @register.filter

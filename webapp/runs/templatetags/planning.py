@@ -1,4 +1,4 @@
-"""Words of the queue and of what is planned: times to come, intervals of rates, what a preset locks. Asks no rows."""
+"""Words of the queue and of what is planned: times to come, what a preset locks. Asks no rows."""
 
 from __future__ import annotations
 
@@ -11,9 +11,6 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from arpo_engine.contract import intervals
-from webapp.runs.templatetags.console import interval
-
 register = template.Library()
 
 
@@ -24,15 +21,6 @@ def soon(moment: datetime) -> SafeString:
     utc = moment.astimezone(timezone.get_fixed_timezone(0))
     words = "any moment" if left < timedelta(seconds=60) else f"in about {_roughly(left.total_seconds())}"
     return format_html('<time datetime="{}" title="{}">{}</time>', utc.isoformat(), f"{utc:%Y-%m-%d %H:%M} UTC", words)
-
-
-@register.simple_tag
-def wilson(successes: int, attempts: int | None) -> SafeString:
-    """The 95 % interval of a rate, small, behind it; nothing where nothing was tried."""
-    ends = intervals.wilson(successes, attempts) if attempts else None
-    if ends is None:
-        return SafeString("")
-    return format_html(' <span class="muted small" title="95 % interval (Wilson)">{}</span>', interval(ends))
 
 
 @register.filter

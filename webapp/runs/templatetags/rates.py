@@ -38,7 +38,8 @@ def drawn(value: Rate) -> SafeString:
         return SafeString('<span class="rate">–</span>')
     return format_html(
         '<span class="rate"><span class="rate-share">{}</span> '
-        '<span class="rate-interval" title="95 % interval (Wilson); infrastructure faults are {}">{}</span></span>',
+        '<span class="rate-interval muted small" title="95 % interval (Wilson); infrastructure faults are {}">{}</span>'
+        "</span>",
         value.text, value.counting.words, value.interval_text,
     )  # fmt: skip
 

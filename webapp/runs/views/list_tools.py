@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,6 +17,7 @@ TOGGLES: Final = (
     ("Starred", "is:starred"),
     ("Failed", "status:failed,lost"),
     ("Archived", "is:archived"),
+    ("Try-outs", "kind:try"),
 )
 
 
@@ -39,7 +41,7 @@ class Head:
     address: str = ""
     """Ordered by this column alone; empty where it cannot be."""
     also: str = ""
-    """Ordered by it after the columns that are ordered by already."""
+    """The order by it after the columns that are ordered by already."""
     place: int = 0
     """Which of several orders it is, from 1; 0 for none."""
     descending: bool = False
@@ -75,16 +77,19 @@ def heads_of(state: ViewState) -> list[Head]:
     return [_head(name, state) for name in state.columns]
 
 
-def said_of(error: QueryError, state: ViewState) -> dict[str, object]:
-    """What the page shows of a query that cannot be read: the place, the reason, and the way out."""
-    mended = error.mended(state.q)
-    start, end = min(error.start, len(state.q)), min(error.end, len(state.q))
+def said_of(error: QueryError, q: str, address_of: Callable[[str], str]) -> dict[str, object]:
+    """What a page shows of a query that cannot be read: the place, the reason, and the way out.
+
+    `address_of` is the page's address with another query in it.
+    """
+    mended = error.mended(q)
+    start, end = min(error.start, len(q)), min(error.end, len(q))
     return {
         "error": error,
-        "before": state.q[:start],
-        "wrong": state.q[start:end],
-        "behind": state.q[end:],
-        "mended": state.address(q=mended) if mended is not None else "",
+        "before": q[:start],
+        "wrong": q[start:end],
+        "behind": q[end:],
+        "mended": address_of(mended) if mended is not None else "",
         "suggestion": error.suggestion,
     }
 
@@ -99,7 +104,7 @@ def _head(name: str, state: ViewState) -> Head:
         heading=heading,
         right=right,
         address=state.address(sort=state.sort_by(name)),
-        also=state.address(sort=state.sort_by(name, also=True)),
+        also=",".join(state.sort_by(name, also=True)),
         place=found[0] if found else 0,
         descending=bool(found and found[1]),
         several=len(state.sort) > 1,

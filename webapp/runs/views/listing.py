@@ -18,7 +18,7 @@ from webapp.runs.history.fields import DEFAULT_COLUMNS
 from webapp.runs.history.groups import groups_of
 from webapp.runs.history.language import QueryError
 from webapp.runs.history.pages import MOST_COUNTED, count_of, fresh_of, page_by_ids, page_of
-from webapp.runs.history.saved import first_view_of, views_visible_to
+from webapp.runs.history.saved import first_view_of, name_of_view
 from webapp.runs.history.state import DEFAULT_SORT, ViewState
 from webapp.runs.models import Run
 from webapp.runs.presets import FIRST
@@ -50,12 +50,12 @@ def run_list(request: PersonRequest) -> HttpResponse:
         "first_preset": FIRST,
         "at": timezone.now(),
         "first_page": not request.GET.get("after"),
-        "current_view": views_visible_to(request.user, team).filter(state=state.parameters()).first(),
+        "view_name": name_of_view(request.user, team, state.parameters()),
     }
     try:
         found = _found(request, runs, state)
     except QueryError as error:
-        context |= said_of(error, state)
+        context |= said_of(error, state.q, lambda q: state.address(q=q))
         return render(request, "runs/list.html", context, status=UNREADABLE)
     return render(request, "runs/list.html", context | found)
 

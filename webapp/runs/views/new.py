@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import messages
@@ -25,7 +26,7 @@ from webapp.runs.starting import WHENS, Starting, read_starting
 from webapp.runs.team_presets import locked_for, presets_visible_to
 from webapp.runs.views.kept_form import keep_words, kept_words, take_kept_words
 from webapp.runs.views.start import start
-from webapp.runs.views.task_list import tasks_of, with_tasks
+from webapp.runs.views.task_list import tasks_of, with_all_frames, with_tasks
 
 
 def new_run(request: HttpRequest) -> HttpResponse:
@@ -50,7 +51,10 @@ def _new_run(request: PersonRequest) -> HttpResponse:
         form = RunForm.from_post(kept, locked_for(request.user, origin.team_preset, origin.begins_at))
         return form_page(request, team, origin, form, starting=starting, notice=notice)
     origin = origin_of(request.user, team, request.GET)
-    form = RunForm(with_tasks(origin.tree, tasks_of(request)), tags=", ".join(origin.run.tags) if origin.run else "")
+    if origin.schedule is not None:
+        return redirect("runs:edit_schedule", origin.schedule.pk)
+    tree = with_all_frames(request, with_tasks(origin.tree, tasks_of(request)))
+    form = RunForm(tree, tags=", ".join(origin.run.tags) if origin.run else "")
     tries = Starting(tries_text=str(origin.run.tries)) if origin.run else Starting()
     return form_page(request, team, origin, form, starting=tries)
 
@@ -64,12 +68,16 @@ def form_page(
     starting: Starting | None = None,
     notice: str = "",
     imported: ImportedPage | None = None,
+    editing: Mapping[str, Any] | None = None,
     status: int = 200,
 ) -> HttpResponse:
-    """The whole page with this form in it, and with what became of a pasted command, if one was."""
+    """The whole page with this form in it, and with what became of a pasted command, if one was.
+
+    `editing` is told where a schedule is edited: its version, what is saved now, and whether the person may.
+    """
     locked = locked_for(request.user, origin.team_preset, origin.begins_at)
     context = {
-        "section": "new",
+        "section": "new" if editing is None else "runs",
         "origin": origin,
         "form": form,
         "values": form.values() | locked,
@@ -78,7 +86,8 @@ def form_page(
         "presets": all_presets(),
         "team_presets": presets_visible_to(request.user, team, retired=False),
         "starting": starting or Starting(),
-        "whens": WHENS,
+        "whens": WHENS if editing is None else WHENS[1:],
+        "editing": editing,
         "notice": notice,
         "imported": imported,
         "may_run": can_run(request.user, team),
@@ -118,6 +127,7 @@ def paste(request: PersonRequest) -> HttpResponse:
 
 def _start(request: PersonRequest, team: Team) -> HttpResponse:
     words = kept_words(request)
+    words.pop("schedule", None)  # which is edited at an address of its own
     origin = origin_of(request.user, team, words)
     form = RunForm.from_post(words, locked_for(request.user, origin.team_preset, origin.begins_at))
     starting = read_starting(words, timezone.now())

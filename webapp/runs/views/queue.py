@@ -14,6 +14,7 @@ from webapp.accounts.decorators import PersonRequest, signed_in
 from webapp.accounts.frame import current_team, team_or_404
 from webapp.accounts.models import Team
 from webapp.accounts.permissions import PermissionRefused
+from webapp.counted import counted
 from webapp.runs.access import NUL, run_visible_to, runs_visible_to
 from webapp.runs.errors import RunRefused
 from webapp.runs.queueing.page import queue_visible_to
@@ -102,7 +103,7 @@ def cancel(request: PersonRequest) -> HttpResponse:
         if not runs:
             raise RunRefused("No run was chosen; tick those to take out of the queue.")
         done, refused = cancel_queued(runs=runs, actor=request.user, ip=request.META.get("REMOTE_ADDR"))
-        said = f"{len(done)} run{'' if len(done) == 1 else 's'} taken out; Resume on a run's page queues it again."
+        said = f"{counted(len(done), 'run')} taken out; Resume on a run's page queues it again."
         kept = "; ".join(f"{run.name}: {why}" for run, why in refused[:5])
         if not done:
             raise RunRefused(f"Nothing was taken out. {kept}")
@@ -126,7 +127,7 @@ def put_back(request: PersonRequest) -> HttpResponse:
         back = queue_again(runs=runs, actor=request.user, ip=request.META.get("REMOTE_ADDR"))
         if not back:
             raise RunRefused("Nothing was put back: it is too late for that, or it was done already.")
-        return f"{len(back)} run{'' if len(back) == 1 else 's'} put back."
+        return f"{counted(len(back), 'run')} put back."
 
     return _done(request, team, service)
 

@@ -49,3 +49,11 @@ def with_tasks(tree: Mapping[str, Any], tasks: Sequence[str]) -> dict[str, Any]:
         set_path(changed, "tasks.only", list(tasks))
         set_path(changed, "tasks.limit", None)
     return changed
+
+
+def with_all_frames(request: HttpRequest, tree: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings with every screenshot kept, where the address says `frames=all`: for episodes to be looked at."""
+    changed: dict[str, Any] = copy.deepcopy(dict(tree))
+    if request.GET.get("frames") == "all":
+        set_path(changed, "frames.sample_every", 1)
+    return changed

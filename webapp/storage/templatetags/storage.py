@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from django import template
 
+from webapp.counted import counted
+
 register = template.Library()
 
 
@@ -21,4 +23,4 @@ def in_bytes(size: int) -> str:
 @register.filter
 def days(number: int | None) -> str:
     """ "after 30 days"; "never" for None."""
-    return "never" if number is None else f"after {number} day{'' if number == 1 else 's'}"
+    return "never" if number is None else f"after {counted(number, 'day')}"

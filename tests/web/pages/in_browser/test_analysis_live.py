@@ -57,6 +57,47 @@ def test_a_tasks_history_opens_beside_the_matrix_and_closes_again(
     assert problems == []
 
 
+def test_a_query_takes_the_place_of_the_runs_that_the_page_had_ticked_itself(
+    page: Page, problems: list[str], person: User, team: Team
+) -> None:
+    old = tried(person, team, "Old", {"mail": [1]})
+    new = tried(person, team, "New", {"notes": [1]})
+    page.goto("/tasks/")
+    box = page.get_by_role("combobox", name="Runs")
+    box.press_sequentially("na")
+    expect(page.locator(".offers li").first).to_be_visible()
+    box.fill("name:old")
+    box.press("Enter")
+    expect(page.locator("#matrix h2")).to_have_text("1 task, 1 run")
+    expect(page.locator("#picked")).to_have_text("1 run")
+    expect(page.locator("#found")).to_have_text("1 run found by the query.")
+    assert "runs=" not in page.url and "q=name%3Aold" in page.url
+    # What a person ticks stays beside what the query finds.
+    page.locator(".run-picker summary").click()
+    page.locator(f"input[name=runs][value='{new.pk}']").check()
+    expect(page.locator("#matrix h2")).to_have_text("2 tasks, 2 runs")
+    box.fill("name:")
+    box.press("Enter")
+    expect(page.get_by_role("heading", name="This query cannot be read")).to_be_visible()
+    page.get_by_role("link", name="Show all runs").click()
+    expect(page.locator("#matrix h2")).to_have_text("1 task, 1 run")
+    expect(page).to_have_url(re.compile(f"runs={new.pk}"))
+    assert old.pk not in page.locator("#matrix").inner_html()
+    assert [problem for problem in problems if "422" not in problem] == []
+    problems.clear()  # the browser's own words for the query that cannot be read
+
+
+def test_filters_stand_side_by_side_on_a_phone(page: Page, person: User, team: Team) -> None:
+    tried(person, team, "Old", {"mail": [1]})
+    page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    page.goto("/tasks/")
+    boxes = [page.locator(f"#{name}").bounding_box() for name in ("tries", "when", "q")]
+    assert all(boxes), "each filter is on the page"
+    tries, when, query = (box for box in boxes if box is not None)
+    assert tries["y"] == when["y"] and tries["x"] + tries["width"] < when["x"]
+    assert query["width"] > 330 and page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+
+
 def test_charts_share_their_axis_and_grouping_and_the_address_keeps_them(
     page: Page, problems: list[str], person: User, team: Team
 ) -> None:

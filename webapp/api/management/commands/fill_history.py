@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from webapp.api.history.filling import HistoryRefused, fill_history
+from webapp.counted import counted
 from webapp.runs.models import Run
 
 
@@ -32,6 +33,5 @@ class Command(BaseCommand):
             )
         except HistoryRefused as error:
             raise CommandError(str(error)) from error
-        self.stdout.write(
-            f"{filled.runs} runs in {filled.team.name}, {filled.deep_runs} of them with {filled.episodes} episodes"
-        )
+        runs, deep = counted(filled.runs, "run"), filled.deep_runs
+        self.stdout.write(f"{runs} in {filled.team.name}, {deep} of them with {filled.episodes} episodes")

@@ -1,0 +1,1 @@
+"""Episodes as films, and what of a task was recorded before and after."""

@@ -1,0 +1,1 @@
+"""Pages of try-outs, and what is posted from them."""
