@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
 import time
 from collections.abc import Callable, Iterator
 
@@ -48,8 +50,8 @@ def patience() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def cluster(patience: None) -> Iterator[Cluster]:
-    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
-    made.add_node(num_cpus=1, resources={EAST: 4})
+    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False, **ports()})
+    made.add_node(num_cpus=1, resources={EAST: 4}, **ports())
     ray.init(address=made.address, log_to_driver=False, configure_logging=False)
     yield made
     ray.shutdown()
@@ -75,7 +77,7 @@ def test_desktops_reserve_their_place_and_give_it_back(cluster: Cluster):
 
 def test_desktops_of_a_dead_node_move_to_another_one(cluster: Cluster):
     async def main() -> None:
-        west = cluster.add_node(num_cpus=1, resources={WEST: 8, "desktop": 8})
+        west = cluster.add_node(num_cpus=1, resources={WEST: 8, "desktop": 8}, **ports())
         await soon(lambda: (free(EAST), free(WEST), free("desktop")) == (4, 8, 8))
         executor = RayExecutor()
         hosts = await executor.start_desktops(PocketDesktopsConfig(count=6, per_process=3))
@@ -86,7 +88,7 @@ def test_desktops_of_a_dead_node_move_to_another_one(cluster: Cluster):
             (lost,) = [host for host in hosts if not await answers(host)]
             with pytest.raises(DesktopLost, match="no other has room"):
                 await executor_without_patience(lost)
-            cluster.add_node(num_cpus=1, resources={"desktop": 3})
+            cluster.add_node(num_cpus=1, resources={"desktop": 3}, **ports())
             await lost.restart()
             assert await answers(lost)
         finally:
@@ -119,6 +121,14 @@ def test_desktops_beyond_the_least_are_started_where_there_is_room_and_give_it_b
             await executor.close()
 
     asyncio.run(main())
+
+
+def ports() -> dict[str, int]:
+    """Of a node's agent. A node that is to learn them from it ends itself where the agent takes 15 seconds to begin."""
+    names = ("metrics_agent_port", "dashboard_agent_listen_port", "runtime_env_agent_port")
+    with contextlib.ExitStack() as held:
+        sockets = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in names]
+        return {name: one.getsockname()[1] for name, one in zip(names, sockets, strict=True)}
 
 
 def taken() -> float:
