@@ -24,6 +24,7 @@ from webapp.api.history.variation import Variation, varied
 from webapp.episodes.models import Episode, Group, GroupMember, Step, Validation
 from webapp.metrics.models import Bucket, Point, Series
 from webapp.runs.models import Run, RunAttempt
+from webapp.tryouts.models import Direction, Tryout
 
 pytestmark = pytest.mark.django_db
 
@@ -84,12 +85,15 @@ def test_a_restarted_run_goes_on_in_a_second_attempt_with_numbers_of_its_own(rec
 
 def test_a_copied_run_has_every_row_of_the_one_that_was_taken_in(db: None) -> None:
     source = Run.objects.get(team=fill_history(runs=1, episodes=1, variations=SHORT).team)
+    of_a_person = Direction(tryout=Tryout.objects.create(run=source), attempt=1, number=1, kind="go", data={})
+    of_a_person.save()
     another = Run.objects.get(pk=source.pk)
     another.pk, another.best_checkpoint = "copy00000000", None
     another.save(force_insert=True)
     copy_run(source, another, timedelta(days=-3))
     for model in models_of_a_run():
         assert rows_of(model, another) == rows_of(model, source), model
+    assert Direction.objects.filter(tryout__run=another).count() == 1
     assert another.episodes.count() == source.episodes_count > 300
     newest = [Group.objects.filter(run=run).aggregate(at=models.Max("collected_at"))["at"] for run in (another, source)]
     assert newest[1] - newest[0] == timedelta(days=3)

@@ -95,10 +95,19 @@ def _map(model: type[models.Model]) -> str:
     return f"copied_{_table(model)}"
 
 
+def _is_the_runs_id(key: ForeignKey) -> bool:
+    """Whether a key holds a run's id: it leads to the run, or to a row that the run gives its name to."""
+    above = key.related_model
+    if above is Run:
+        return True
+    assert isinstance(above, type), "models are loaded"
+    return isinstance(above._meta.pk, models.OneToOneField) and above._meta.pk.related_model is Run
+
+
 def _join_to_owner(model: type[models.Model], own: Iterable[type[models.Model]]) -> str:
     """The source run's rows of a table: by their own run, or by an owner whose rows are chosen already."""
     for key in _keys(model):
-        if key.related_model is Run and _owns(key):
+        if _is_the_runs_id(key) and _owns(key):
             return f"WHERE t.{key.column} = %(source)s"
     owner = next(key for key in _keys(model) if _owns(key) and key.related_model in own)
     return f"JOIN {_map(owner.related_model)} AS owner ON owner.old = t.{owner.column}"
@@ -123,7 +132,7 @@ def _value(model: type[models.Model], field: Any, own: list[type[models.Model]],
     column = f't."{field.column}"'
     if field.primary_key and _is_numbered(model):
         return "self.new"
-    if isinstance(field, models.ForeignKey) and field.related_model is Run:
+    if isinstance(field, models.ForeignKey) and _is_the_runs_id(field):
         return f"CASE WHEN {column} = %(source)s THEN %(copy)s ELSE {column} END"
     if isinstance(field, models.ForeignKey) and field.related_model in own:
         name = f"of_{field.column}"
