@@ -97,7 +97,7 @@ def test_what_is_no_path_is_answered_at_the_form(as_person: SignIn, maintainer: 
 def test_the_page_shows_counts_what_runs_where_and_why_not(as_viewer: Client, done: TaskSetImport) -> None:
     page = as_viewer.get(f"/task-sets/{done.pk}/").content.decode()
     for text in (
-        "<b>1 tasks</b>",
+        "<b>1 task</b>",
         "ARPO&#x27;s wording",
         "0123456789abcdef",
         "3 of 4 files",
