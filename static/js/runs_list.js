@@ -120,7 +120,7 @@ function orderBySeveral() {
     event.preventDefault();
     const address = new URL(head.href);
     address.searchParams.set("sort", head.dataset.also);
-    location.href = address;
+    location.href = address.href.replaceAll("%2C", ","); // as the server writes it, and a person reads it
   });
 }
 
