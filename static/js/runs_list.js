@@ -12,6 +12,7 @@ const COUNT_EVERY_MS = 3000;
 const changed = new Set();
 let patching = null;
 let counting = null;
+let countAgain = false;
 let live = false;
 
 const list = () => document.getElementById("runs");
@@ -25,7 +26,8 @@ function take(runs) {
     else if (run.status === "queued") unknown = true;
   }
   if (changed.size && !patching) patching = setTimeout(patch, PATCH_EVERY_MS);
-  if (unknown && !counting) counting = setTimeout(countNew, 0);
+  if (unknown && counting) countAgain = true;
+  else if (unknown) counting = setTimeout(countNew, 0);
 }
 
 /** A run that is not on this page is announced, never put under the cursor; only the server knows whether it fits. */
@@ -40,7 +42,13 @@ async function countNew() {
       // The socket says when the console is away; the next new run asks again.
     }
   }
-  counting = setTimeout(() => (counting = null), COUNT_EVERY_MS);
+  counting = setTimeout(countOn, COUNT_EVERY_MS);
+}
+
+/** What came while it was counted, or just after, is in no count yet. */
+function countOn() {
+  counting = countAgain ? setTimeout(countNew, 0) : null;
+  countAgain = false;
 }
 
 function announce(count) {
@@ -71,7 +79,7 @@ function replaceRows(html) {
   for (const fresh of [...holder.content.children]) {
     const old = document.getElementById(fresh.id);
     if (!old || old.innerHTML === fresh.innerHTML) continue;
-    if ("selected" in old.dataset) fresh.dataset.selected = "";
+    for (const mark of ["selected", "left"]) if (mark in old.dataset) fresh.dataset[mark] = "";
     if (old.querySelector("input:checked")) fresh.querySelector("input").checked = true;
     const focused = old.contains(document.activeElement) ? document.activeElement.tagName : "";
     old.replaceWith(fresh);

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.web.pages.browser import PHONE, live
 from tests.web.pages.factories import Engine, in_status, titled_run
@@ -95,6 +95,20 @@ def test_the_row_under_the_cursor_stays_while_others_change(page: Page, person: 
     assert [item.get_attribute("id") for item in page.locator("#runs tbody tr").all()].count(f"run-{second.pk}") == 1
 
 
+def test_a_run_that_comes_while_others_are_counted_is_counted_too(page: Page, person: User, team: Team) -> None:
+    page.goto("/runs/?q=name:s")
+    live(page)
+
+    def answered_late(route: Route) -> None:
+        answer = route.fetch()
+        titled_run(person, team, "Sixth")
+        route.fulfill(response=answer)
+
+    page.route("**/runs/fresh/**", answered_late, times=1)
+    titled_run(person, team, "Unrelated")
+    expect(page.locator("#new-runs")).to_have_text("1 new run: show")
+
+
 def test_columns_are_chosen_ordered_and_kept_as_a_view(page: Page, person: User, team: Team) -> None:
     titled_run(person, team, "First", seed=7)
     page.goto("/runs/")
@@ -123,8 +137,11 @@ def test_an_archived_row_stays_where_it_was_until_the_page_is_loaded_anew(page: 
     page.goto("/runs/")
     live(page)
     page.get_by_label("Select Done").check()
+    Run.objects.filter(pk=done.pk).update(name="Done well")  # so that the row is another one when it is asked for
     page.get_by_role("button", name="Archive", exact=True).click()
-    expect(page.locator(f"#run-{done.pk}")).to_have_attribute("data-left", "")
+    row = page.locator(f"#run-{done.pk}")
+    expect(row).to_contain_text("Done well")
+    expect(row).to_have_attribute("data-left", "")
     expect(page.locator("#runs tbody tr")).to_have_count(2)
     page.reload()
     expect(page.locator("#runs tbody tr")).to_have_count(1)
