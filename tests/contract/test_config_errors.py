@@ -45,7 +45,7 @@ def explained(tree: dict[str, Any]) -> dict[str, str]:
         ({"optimizer": {"lr": "fast"}}, "optimizer.lr", '"fast" cannot be used here; write a number'),
         ({"records": {"tokens": "perhaps"}}, "records.tokens", "write true or false"),
         ({"title": True}, "title", "true cannot be used here; write a text, in quotes"),
-        ({"kind": "Train"}, "kind", "\"Train\" is none of the choices; use 'train' or 'evaluate'"),
+        ({"kind": "Train"}, "kind", "\"Train\" is none of the choices; use 'train', 'evaluate' or 'try'"),
         ({"records": {"mirrors": "wandb"}}, "records.mirrors", '"wandb" cannot be used here; write a list in brackets'),
         ({"rollout": [1]}, "rollout", "[1] cannot be used here; write a group of settings"),
         ({"algorithm": None}, "algorithm", "null cannot be used here; write a group of settings"),

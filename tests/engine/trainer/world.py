@@ -122,10 +122,11 @@ async def world(
     generator = EndingGenerator(sampled, config.generator)
     host = desktops or SummingDesktops(size=6)
     pool = DesktopPool([host], reset_timeout_s=30.0, step_timeout_s=30.0, restarts=1, sink=sink)
+    agent = AnyWord()
     runner = EpisodeRunner(
         pool=pool,
         generator=generator,
-        agent=AnyWord(),
+        agent=agent,
         chat=policy.chat,
         sink=sink,
         reward=config.reward,
@@ -144,6 +145,7 @@ async def world(
                 policy=policy,
                 generator=generator,
                 pool=pool,
+                agent=agent,
                 scheduler=scheduler,
                 planner=planner,
                 evaluator=Evaluator(scheduler, planner, sink, run_dir / "results"),

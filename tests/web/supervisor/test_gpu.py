@@ -24,7 +24,7 @@ GOOD: dict[str, Any] = {
 
 @pytest.fixture
 def smi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A program that answers as nvidia-smi does: with what lies beside it."""
+    """A program that answers as nvidia-smi does: with what lies beside it; on a machine with a disk that is large."""
     program = tmp_path / "nvidia-smi"
     program.write_text('#!/bin/sh\ncat "$0.says"\nexit "$(cat "$0.code")"\n')
     program.chmod(0o755)
@@ -32,6 +32,8 @@ def smi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     monkeypatch.setattr(platform, "system", lambda: "Linux")
     monkeypatch.setattr(platform, "machine", lambda: "x86_64")
+    usage = shutil.disk_usage("/")
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=2**40))
     return program
 
 
