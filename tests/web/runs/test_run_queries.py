@@ -137,6 +137,16 @@ def test_a_query_finds_what_it_says(
     assert names(runner, team, q) == found
 
 
+def test_a_word_is_the_beginning_of_an_id_only_where_that_is_no_accident(runner: User, team: Team) -> None:
+    for number in (1, 2):
+        Run.objects.create(id=f"2abc{number}xxxxxxx", name=f"Run {number}", owner=runner, team=team, config={})
+    assert names(runner, team, "Run 2") == ["Run 2"]
+    assert names(runner, team, "2ab") == []
+    assert names(runner, team, "2abc") == ["Run 1", "Run 2"]
+    assert names(runner, team, "2ABC1") == ["Run 1"]
+    assert names(runner, team, "id:2") == ["Run 1", "Run 2"]
+
+
 @pytest.mark.parametrize(
     ("q", "wrong", "suggestion", "words"),
     [

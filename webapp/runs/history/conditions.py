@@ -35,6 +35,8 @@ from webapp.runs.models import ACTIVE_STATUSES, ENDED_STATUSES, Checkpoint, Run
 
 EVERYTHING: Final = ~NOTHING
 LARGEST_INTEGER: Final = 2**31 - 1
+SHORTEST_ID: Final = 4
+"""Letters that a word must have to be read as how an id begins, as for git; "2" would find one run in 32 by chance."""
 
 
 class UnknownField(QueryError):
@@ -98,13 +100,8 @@ def _of_term(term: Term, reading: Reading) -> Q:
 
 
 def _free_word(word: str) -> Q:
-    return (
-        Q(name__icontains=word)
-        | Q(pk__istartswith=word)
-        | Q(preset__icontains=word)
-        | Q(tags__contains=[word])
-        | Q(note__icontains=word)
-    )
+    found = Q(name__icontains=word) | Q(preset__icontains=word) | Q(tags__contains=[word]) | Q(note__icontains=word)
+    return found | Q(pk__istartswith=word) if len(word) >= SHORTEST_ID else found
 
 
 def _of_field(term: Term, field: Field, reading: Reading) -> Q:
