@@ -40,6 +40,8 @@ BENCHMARKS: Final = {
     "learner": "how many tokens a second does the learner train, beside TRL's GRPOTrainer",
     "rollout": "how much faster are rollouts that do not wait for each other",
     "gpu": "how fast does one GPU learn and sample, and does the plan say its memory",
+    "console": "what does a console with 10,000 runs cost, beside MLflow and trackio",
+    "fleet": "what does it cost to tell the console what 128 desktops are at",
 }
 SPELLED: Final = (
     *SOURCES,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from importlib.util import find_spec
 
 import pytest
 
+from webapp.env import BASE_DIR
 from webapp.supervisor import chores
 from webapp.supervisor.errors import SupervisorError
 from webapp.supervisor.terminal import Terminal
@@ -13,6 +15,13 @@ from webapp.supervisor.terminal import Terminal
 
 def test_every_benchmark_on_the_list_is_there():
     assert all(find_spec(f"benchmarks.{name}") is not None for name in chores.BENCHMARKS)
+
+
+def test_every_benchmark_that_readers_are_told_to_run_is_on_the_list():
+    told = [BASE_DIR / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")]
+    told += [*(BASE_DIR / "docs").rglob("*.md"), *(BASE_DIR / "benchmarks").glob("*.py")]
+    words = re.findall(r"`\./arpo bench ([a-z]+)", "\n".join(path.read_text() for path in told))
+    assert set(words) == set(chores.BENCHMARKS)
 
 
 def test_without_a_name_the_questions_are_listed(capsys: pytest.CaptureFixture[str]):
