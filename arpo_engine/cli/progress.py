@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -13,7 +12,6 @@ from arpo_engine.contract.events import (
     CollapseNoticed,
     Event,
     FaultNoticed,
-    FrameRef,
     PhaseChanged,
     ReplayChanged,
     RunEnded,
@@ -22,20 +20,17 @@ from arpo_engine.contract.events import (
     TasksSelected,
     ValidationFinished,
 )
-from arpo_engine.contract.fleet import DesktopOrder
-from arpo_engine.contract.outcomes import Directive
-from arpo_engine.contract.reporting import EventSink, PixelArray
-from arpo_engine.contract.tryouts import Direction
+from arpo_engine.contract.reporting import EventSink, PassingSink
 from arpo_engine.evaluation.selection import in_words
 
 MOST_TASKS_SHOWN = 30
 
 
-class ProgressSink:
-    """An `EventSink` that passes everything on and shows what matters. Speaks to stderr; results go to stdout."""
+class ProgressSink(PassingSink):
+    """Passes everything on and shows what matters. Speaks to stderr; results go to stdout."""
 
     def __init__(self, inner: EventSink, *, quiet: bool) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._console = Console(stderr=True, quiet=quiet, soft_wrap=True, highlight=False)
         self._bar: Progress | None = None
         self._replay = 0
@@ -56,36 +51,17 @@ class ProgressSink:
             self._task = self._bar.add_task("preparing", total=None, detail="")
             self._bar.start()
 
-    @property
-    def directive(self) -> Directive:
-        """The console's word."""
-        return self._inner.directive
-
-    @property
-    def orders(self) -> Sequence[DesktopOrder]:
-        """The console's orders for desktops."""
-        return self._inner.orders
-
-    @property
-    def directions(self) -> Sequence[Direction]:
-        """What people said to a try-out, as the console tells it."""
-        return self._inner.directions
-
     def emit(self, event: Event) -> None:
         """Pass the event on, and show it if it is for people."""
-        self._inner.emit(event)
+        super().emit(event)
         self._show(event)
-
-    def store_frame(self, pixels: PixelArray) -> FrameRef | None:
-        """Pass the screenshot on."""
-        return self._inner.store_frame(pixels)
 
     def close(self) -> None:
         """End the bar, then what is inside."""
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
-        self._inner.close()
+        super().close()
 
     def say(self, text: str) -> None:
         """A line for the person."""

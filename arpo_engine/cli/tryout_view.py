@@ -3,48 +3,30 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from arpo_engine.contract.events import EpisodeEnded, EpisodeStarted, EpisodeStepTaken, Event, FrameRef
-from arpo_engine.contract.fleet import DesktopOrder
-from arpo_engine.contract.outcomes import Directive
-from arpo_engine.contract.reporting import EventSink, PixelArray
-from arpo_engine.contract.tryouts import Direction, TryoutChanged
+from arpo_engine.contract.reporting import EventSink, PassingSink, PixelArray
+from arpo_engine.contract.tryouts import TryoutChanged
 
 SCREEN = "screen.png"
 
 
-class TryoutView:
-    """An `EventSink` that passes everything on and tells the person at the shell; results go to stdout."""
+class TryoutView(PassingSink):
+    """Passes everything on and tells the person at the shell; results go to stdout."""
 
     def __init__(self, inner: EventSink, run_dir: Path, *, quiet: bool) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._screen = run_dir / SCREEN
         self._quiet = quiet
         self._said = ""
 
-    @property
-    def directive(self) -> Directive:
-        """The console's word."""
-        return self._inner.directive
-
-    @property
-    def orders(self) -> Sequence[DesktopOrder]:
-        """The console's orders for desktops."""
-        return self._inner.orders
-
-    @property
-    def directions(self) -> Sequence[Direction]:
-        """The console's directions."""
-        return self._inner.directions
-
     def emit(self, event: Event) -> None:
         """Pass the event on, and tell it."""
-        self._inner.emit(event)
+        super().emit(event)
         match event:
             case EpisodeStarted():
                 self._say(f"{event.task_id}: {event.instruction}")
@@ -66,11 +48,7 @@ class TryoutView:
             unfinished.replace(self._screen)
         except OSError as error:
             self._say(f"{self._screen} cannot be written: {error.strerror}")
-        return self._inner.store_frame(pixels)
-
-    def close(self) -> None:
-        """End what is inside."""
-        self._inner.close()
+        return super().store_frame(pixels)
 
     def _stands(self, event: TryoutChanged) -> None:
         if event.refused:

@@ -5,7 +5,16 @@ needed, and Pillow where screenshots are stored.
 """
 
 from arpo_engine.contract.reporting.recorder import RunRecorder
-from arpo_engine.contract.reporting.sinks import EventSink, MemorySink, PixelArray
+from arpo_engine.contract.reporting.sinks import EventSink, MemorySink, PassingSink, PixelArray
 from arpo_engine.contract.reporting.spool import SPOOL_NAME, last_attempt, read_spool
 
-__all__ = ["SPOOL_NAME", "EventSink", "MemorySink", "PixelArray", "RunRecorder", "last_attempt", "read_spool"]
+__all__ = [
+    "SPOOL_NAME",
+    "EventSink",
+    "MemorySink",
+    "PassingSink",
+    "PixelArray",
+    "RunRecorder",
+    "last_attempt",
+    "read_spool",
+]

@@ -1,4 +1,7 @@
-"""What an engine holds to tell the world something, and its fake for tests. Knows events; no files, no network."""
+"""What an engine holds to tell the world something, a base for those that stand in between, and its fake for tests.
+
+Knows events; no files, no network.
+"""
 
 from __future__ import annotations
 
@@ -54,6 +57,40 @@ class EventSink(Protocol):
     def close(self) -> None:
         """Write and ship what is left, for a bounded time; may be called twice."""
         ...
+
+
+class PassingSink:
+    """An `EventSink` that hands everything to the one inside; whoever stands in between overrides what it looks at."""
+
+    def __init__(self, inner: EventSink) -> None:
+        self._inner = inner
+
+    @property
+    def directive(self) -> Directive:
+        """The word of the one inside."""
+        return self._inner.directive
+
+    @property
+    def orders(self) -> Sequence[DesktopOrder]:
+        """The orders of the one inside."""
+        return self._inner.orders
+
+    @property
+    def directions(self) -> Sequence[Direction]:
+        """The directions of the one inside."""
+        return self._inner.directions
+
+    def emit(self, event: Event) -> None:
+        """Pass the event on."""
+        self._inner.emit(event)
+
+    def store_frame(self, pixels: PixelArray) -> FrameRef | None:
+        """Pass the screenshot on."""
+        return self._inner.store_frame(pixels)
+
+    def close(self) -> None:
+        """End the one inside."""
+        self._inner.close()
 
 
 class MemorySink:

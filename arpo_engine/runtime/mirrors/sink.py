@@ -9,12 +9,10 @@ from pathlib import Path
 
 from arpo_engine.contract.config import RunConfig
 from arpo_engine.contract.config.records import MirrorKind
-from arpo_engine.contract.events import Event, FrameRef, LogWritten, MetricsLogged, RunEnded, RunStarted
-from arpo_engine.contract.fleet import DesktopOrder
-from arpo_engine.contract.outcomes import Directive, RunOutcome
+from arpo_engine.contract.events import Event, LogWritten, MetricsLogged, RunEnded, RunStarted
+from arpo_engine.contract.outcomes import RunOutcome
 from arpo_engine.contract.published_metrics import named
-from arpo_engine.contract.reporting import EventSink, PixelArray
-from arpo_engine.contract.tryouts import Direction
+from arpo_engine.contract.reporting import EventSink, PassingSink
 from arpo_engine.runtime.mirrors.base import FOLDER, Setting, TrackedRun
 from arpo_engine.runtime.mirrors.mirror import Mirror, Tell
 from arpo_engine.runtime.mirrors.registry import build_tracker
@@ -32,7 +30,7 @@ def with_mirrors(inner: EventSink, config: RunConfig, run_dir: Path, *, say: Tel
     return MirroringSink(inner, config, run_dir, kinds, say=say) if kinds else inner
 
 
-class MirroringSink:
+class MirroringSink(PassingSink):
     """Passes everything on; numbers go to the mirrors too, which begin when the run has."""
 
     def __init__(
@@ -44,7 +42,7 @@ class MirroringSink:
         *,
         say: Callable[[str], None],
     ) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._config = config
         self._folder = run_dir / FOLDER
         self._kinds = kinds
@@ -52,24 +50,9 @@ class MirroringSink:
         self._mirrors: list[Mirror] = []
         self._outcome: RunOutcome | None = None
 
-    @property
-    def directive(self) -> Directive:
-        """The console's word."""
-        return self._inner.directive
-
-    @property
-    def orders(self) -> Sequence[DesktopOrder]:
-        """The console's orders for desktops."""
-        return self._inner.orders
-
-    @property
-    def directions(self) -> Sequence[Direction]:
-        """What people said to a try-out."""
-        return self._inner.directions
-
     def emit(self, event: Event) -> None:
         """Pass the event on, and its numbers to the mirrors."""
-        self._inner.emit(event)
+        super().emit(event)
         match event:
             case RunStarted() if not self._mirrors:
                 self._begin(event.resumed_from_step)
@@ -80,10 +63,6 @@ class MirroringSink:
             case RunEnded():
                 self._outcome = event.outcome
 
-    def store_frame(self, pixels: PixelArray) -> FrameRef | None:
-        """Pass the screenshot on."""
-        return self._inner.store_frame(pixels)
-
     def close(self) -> None:
         """Give the trackers a bounded time, then close what is inside; may be called twice."""
         mirrors, self._mirrors = self._mirrors, []
@@ -92,7 +71,7 @@ class MirroringSink:
         deadline = time.monotonic() + CLOSE_S
         for mirror in mirrors:
             mirror.join(deadline)
-        self._inner.close()
+        super().close()
 
     def _begin(self, resumed_from: int | None) -> None:
         try:
