@@ -1,14 +1,12 @@
 // An episode that is under way: when the run's socket says that it moved, its page is fetched and handed over.
 import { throttled } from "./dom.js";
-import { badge, keepConnected } from "./socket.js";
+import { followRun } from "./socket.js";
 
 const FETCH_EVERY_MS = 1000;
 const KINDS = new Set(["EpisodeStepTaken", "EpisodeEnded"]);
 
 /** Watch an episode; `onNews` gets its page as it is now, as a document of its own. */
 export function followEpisode(live, onNews) {
-  let cursor = live.cursor;
-
   const refetch = throttled(async () => {
     try {
       const response = await fetch(location.pathname);
@@ -18,12 +16,10 @@ export function followEpisode(live, onNews) {
     }
   }, FETCH_EVERY_MS);
 
-  function onMessage(message) {
-    if (message.type === "reload") refetch();
-    if (message.type !== "events") return;
-    cursor = Math.max(cursor, message.cursor);
-    if (message.events.some((event) => KINDS.has(event.kind) && event.data.episode_id === live.key)) refetch();
-  }
-
-  keepConnected({ address: () => `/ws/runs/${live.run}/?since=${cursor}`, onMessage, onState: badge() });
+  followRun({
+    run: live.run,
+    since: live.cursor,
+    take: (fresh) => fresh.some((event) => KINDS.has(event.kind) && event.data.episode_id === live.key) && refetch(),
+    onReload: refetch,
+  });
 }

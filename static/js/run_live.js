@@ -1,7 +1,7 @@
 // Keeps a run's page true: events come over the socket, each part of the page takes what is its own.
 import { clock } from "./format.js";
 import { el, throttled } from "./dom.js";
-import { badge, keepConnected } from "./socket.js";
+import { badge, followRun } from "./socket.js";
 import { startWall } from "./wall.js";
 
 const HEAD_EVERY_MS = 1000;
@@ -12,7 +12,6 @@ const MOST_LOG_LINES = 1000;
 
 const page = document.getElementById("run");
 const runUrl = { id: page.dataset.run, page: `${page.dataset.list}${page.dataset.run}/` };
-let cursor = Number(page.dataset.cursor);
 let wall = null;
 let waiting = [];
 
@@ -80,17 +79,6 @@ function addLogLine(event) {
   if (atEnd) log.scrollTop = log.scrollHeight;
 }
 
-function onMessage(message) {
-  if (message.type === "reload") {
-    location.reload();
-    return;
-  }
-  if (message.type !== "events") return;
-  const fresh = message.events.filter((event) => event.cursor > cursor);
-  cursor = Math.max(cursor, message.cursor);
-  takeAll(fresh);
-}
-
 function startWallWhenItComes() {
   document.addEventListener("htmx:after:swap", () => {
     if (wall || !document.getElementById("wall")) return;
@@ -114,9 +102,10 @@ if (log) log.scrollTop = log.scrollHeight;
 if (document.querySelector("[data-connection]")) {
   let live = false;
   const show = badge();
-  keepConnected({
-    address: () => `${page.dataset.socket}?since=${cursor}`,
-    onMessage,
+  followRun({
+    run: page.dataset.run,
+    since: Number(page.dataset.cursor),
+    take: takeAll,
     onState: (state, seconds) => {
       live = state === "live";
       show(state, seconds);

@@ -43,6 +43,26 @@ export function keepConnected({ address, onMessage, onState }) {
   connect();
 }
 
+/**
+ * Follow the events of a run from the cursor `since` on, each once: `take` gets those that are new, oldest first.
+ *
+ * When too many were missed, the console says so instead of sending them: `onReload` shows anew what is there now.
+ */
+export function followRun({ run, since, take, onReload = () => location.reload(), onState = badge() }) {
+  let cursor = since;
+  keepConnected({
+    address: () => `/ws/runs/${run}/?since=${cursor}`,
+    onMessage: (message) => {
+      if (message.type === "reload") onReload();
+      if (message.type !== "events") return;
+      const fresh = message.events.filter((event) => event.cursor > cursor);
+      cursor = Math.max(cursor, message.cursor);
+      take(fresh);
+    },
+    onState,
+  });
+}
+
 /** Show a connection's state in the badge of the page. */
 export function badge() {
   const node = document.querySelector("[data-connection]");

@@ -1,7 +1,7 @@
 // The live page of a try-out: the picture comes with the event, everything else with a look at how it stands.
 import { icon, isTyping, pageData, throttled } from "./dom.js";
 import { duration } from "./format.js";
-import { badge, keepConnected } from "./socket.js";
+import { followRun } from "./socket.js";
 import { toast } from "./toast.js";
 import { startByHand } from "./tryout/by_hand.js";
 import { drawDirections, drawSteps } from "./tryout/lists.js";
@@ -27,7 +27,6 @@ const screen = new Screen(root);
 const send = sender(show);
 const mouse = new Mouse(screen, (action) => direct("act", { action: JSON.stringify(action) }), showMouse);
 let standing = pageData("standing");
-let cursor = Number(root.dataset.cursor);
 let endsAt = null;
 
 function direct(kind, words = {}) {
@@ -204,14 +203,7 @@ startByHand(document.getElementById("by-hand"), (action) => direct("act", { acti
 
 // -- what comes -------------------------------------------------------------------------------------------------------
 
-function onMessage(message) {
-  if (message.type === "reload") {
-    location.reload();
-    return;
-  }
-  if (message.type !== "events") return;
-  const fresh = message.events.filter((event) => event.cursor > cursor);
-  cursor = Math.max(cursor, message.cursor);
+function take(fresh) {
   const picture = fresh.findLast((event) => event.kind === "TryoutChanged" && event.data.frame);
   if (picture) screen.show(`/api/v1/runs/${root.dataset.run}/frames/${picture.data.frame.sha256}`);
   if (fresh.some((event) => NEWS.has(event.kind))) look();
@@ -219,7 +211,7 @@ function onMessage(message) {
 
 show(standing);
 if (!standing.ended) {
-  keepConnected({ address: () => `/ws/runs/${root.dataset.run}/?since=${cursor}`, onMessage, onState: badge() });
+  followRun({ run: root.dataset.run, since: Number(root.dataset.cursor), take });
   setInterval(count, 1000);
   // Whether the engine still speaks is no event.
   setInterval(() => document.hidden || standing.ended || look(), LOOK_ANYWAY_MS);
