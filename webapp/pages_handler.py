@@ -2,7 +2,8 @@
 together and come back once.
 
 Django hands each middleware to a thread and back by itself, and each view: fifteen times for one request, which costs
-more than many pages do. Nothing here is about any page; the middleware and their order are those of the settings.
+more than many pages do (ADR 14). Nothing here is about any page; the middleware and their order are those of the
+settings.
 """
 
 from __future__ import annotations

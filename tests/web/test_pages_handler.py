@@ -103,7 +103,7 @@ async def test_a_file_that_the_browser_has_is_not_sent_again() -> None:
     assert (status, body) == (304, b"")
 
 
-async def test_a_static_file_costs_one_trip_to_a_thread_and_no_page_of_django(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_static_file_asks_nothing_of_django() -> None:
     async def never(*_: Any) -> None:
         raise AssertionError("Django was asked for a static file")
 
