@@ -7,7 +7,7 @@ business of ServeStatic and the settings; here is only the order, and Django's o
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -16,6 +16,8 @@ from servestatic.asgi import FileServerASGI
 from servestatic.middleware import ServeStaticMiddleware
 
 Handler = Callable[[Any, Any, Any], Awaitable[None]]
+BLOCK: Final = 2 << 20
+"""Bytes of a file that are sent at a time: each goes to a thread and back, and the largest file is 1.2 MB."""
 
 
 class StaticDoor:
@@ -44,4 +46,6 @@ class StaticDoor:
                 message = {**message, "headers": [*message["headers"], *self._safety]}
             await send(message)
 
-        await FileServerASGI(file)(scope, receive, send_safely)
+        sender = FileServerASGI(file)
+        sender.block_size = BLOCK
+        await sender(scope, receive, send_safely)
