@@ -13,7 +13,7 @@ from typing import Final
 from webapp.accounts.permissions import Person
 from webapp.runs.access import runs_visible_to
 from webapp.runs.models import Checkpoint, Run, RunAttempt, RunEvent
-from webapp.runs.rates import Rate
+from webapp.runs.rates import Faults, Rate
 from webapp.runs.runfolder import run_dir
 from webapp.runs.timeline import SETS
 
@@ -56,10 +56,10 @@ class RunFile:
     story: str
 
 
-def artifacts_visible_to(person: Person, run: Run) -> list[Artifact]:
+def artifacts_visible_to(person: Person, run: Run, counting: Faults = Faults.LEFT_OUT) -> list[Artifact]:
     """The run's checkpoints, latest first, each with what was measured at its step in its attempt."""
     rows = Checkpoint.objects.filter(run__in=runs_visible_to(person), run=run).order_by("-step", "-attempt")
-    measured = _measured(person, run)
+    measured = _measured(person, run, counting)
     attempts = RunAttempt.objects.filter(run__in=runs_visible_to(person), run=run)
     hosts = dict(attempts.values_list("number", "host"))
     folder = run_dir(run.pk)
@@ -110,7 +110,7 @@ def _names_below(folder: Path, root: Path) -> list[str]:
     return sorted(str(path.relative_to(root)) for path in folder.rglob("*") if path.is_file())
 
 
-def _measured(person: Person, run: Run) -> dict[tuple[int, int], dict[str, Success]]:
+def _measured(person: Person, run: Run, counting: Faults) -> dict[tuple[int, int], dict[str, Success]]:
     """By attempt and step, by the set of tasks; a set that was measured twice at a step counts with its last one."""
     events = RunEvent.objects.filter(run__in=runs_visible_to(person), run=run, kind="ValidationFinished")
     found: dict[tuple[int, int], dict[str, Success]] = defaultdict(dict)
@@ -118,8 +118,9 @@ def _measured(person: Person, run: Run) -> dict[tuple[int, int], dict[str, Succe
         told = str(data.get("tasks") or data.get("split", ""))
         name = SETS.get(told, told)
         successes, attempts = int(data.get("successes") or 0), int(data.get("attempts") or 0)
-        if attempts:
+        faults = int(data.get("faults") or 0)
+        if attempts or faults:
             found[attempt, int(data.get("step") or 0)][name] = Success(
-                name=name, successes=min(successes, attempts), attempts=attempts
+                name=name, successes=min(successes, attempts), attempts=attempts, faults=faults, counting=counting
             )
     return found

@@ -5,8 +5,13 @@ The address says it first, so that a link shows everybody the same figures; else
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from urllib.parse import parse_qs, urlsplit
 
+from django.db.models import IntegerField, OuterRef, Subquery, Sum
+from django.db.models.fields.json import KT
+from django.db.models.functions import Cast
 from django.http import HttpRequest
 
 from webapp.accounts.models import User
@@ -15,9 +20,8 @@ from webapp.runs.rates import Faults, Rate
 
 PARAMETER = "faults"
 PREFERENCE = "faults"
-MOST_GROUPS_OF_A_STEP = 512
-MOST_MEASUREMENTS = 20
-"""Newest measurements among which the last one of each set of tasks is looked for."""
+HELD_OUT = "held_out"
+"""The set of tasks that is never practised, as measurements name it."""
 
 
 def counting_of(request: HttpRequest) -> Faults:
@@ -32,33 +36,49 @@ def counting_of(request: HttpRequest) -> Faults:
 
 
 def rates_of(run: Run, counting: Faults) -> dict[str, Rate]:
-    """The two rates of a run's head; how many were lost is only looked up where it counts."""
-    asked = counting is Faults.FAILURES
-    latest = lost_lately(run) if asked else 0
-    held_out = _lost_in_measurements(run, "held_out") if asked and run.kind == RunKind.TRAIN else latest
+    """The two rates of a run's head."""
+    return rates_of_each([run], counting)[run.pk]
+
+
+def rates_of_each(runs: Sequence[Run], counting: Faults) -> dict[str, dict[str, Rate]]:
+    """The two rates of each run, by its id; how many were lost is only looked up where it counts, for all together."""
+    asked = counting is Faults.FAILURES and bool(runs)
+    steps = _lost_in_last_steps([run for run in runs if run.kind == RunKind.TRAIN]) if asked else {}
+    measured = _lost_in_measurements(runs) if asked else {}
+    return {run.pk: _rates(run, counting, steps.get(run.pk, 0), measured.get(run.pk, {})) for run in runs}
+
+
+def _rates(run: Run, counting: Faults, step: int, measured: Mapping[str, int]) -> dict[str, Rate]:
+    trains = run.kind == RunKind.TRAIN
+    everything = sum(measured.values())
     return {
-        "success": Rate(successes=run.successes, attempts=run.attempts_count, faults=latest, counting=counting),
-        "held_out": Rate(
-            successes=run.held_out_successes, attempts=run.held_out_attempts, faults=held_out, counting=counting
+        "success": Rate(
+            successes=run.successes, attempts=run.attempts_count, faults=step if trains else everything,
+            counting=counting,
         ),
-    }
+        "held_out": Rate(
+            successes=run.held_out_successes, attempts=run.held_out_attempts,
+            faults=measured.get(HELD_OUT, 0) if trains else everything, counting=counting,
+        ),
+    }  # fmt: skip
 
 
-def lost_lately(run: Run) -> int:
-    """Rollouts lost to faults in the run's last step; of an evaluation, attempts lost in what it measured so far."""
-    if run.kind == RunKind.EVALUATE:
-        return _lost_in_measurements(run)
-    groups = RunEvent.objects.filter(run=run, kind="GroupCollected").order_by("-cursor")
-    told = groups.values_list("data__step", "data__faults")[:MOST_GROUPS_OF_A_STEP]
-    return sum(int(faults or 0) for step, faults in told if step == run.step)
+def _lost_in_last_steps(runs: Sequence[Run]) -> dict[str, int]:
+    """Rollouts lost to faults in the last step of each."""
+    collected = RunEvent.objects.filter(run=OuterRef("pk"), kind="GroupCollected")
+    told = collected.annotate(
+        step=Cast(KT("data__step"), IntegerField()), lost=Cast(KT("data__faults"), IntegerField())
+    ).filter(step=OuterRef("step"))
+    lost = told.order_by().values("run").annotate(total=Sum("lost")).values("total")
+    found = Run.objects.filter(pk__in=[run.pk for run in runs]).annotate(lost=Subquery(lost))
+    return {pk: lost or 0 for pk, lost in found.values_list("pk", "lost")}
 
 
-def _lost_in_measurements(run: Run, only: str = "") -> int:
-    """Attempts that the newest measurement of each set of tasks lost."""
-    told = RunEvent.objects.filter(run=run, kind="ValidationFinished").order_by("-cursor")
-    newest: dict[str, int] = {}
-    for split, tasks, faults in told.values_list("data__split", "data__tasks", "data__faults")[:MOST_MEASUREMENTS]:
-        name = str(tasks or split or "")
-        if not only or only in (name, split):
-            newest.setdefault(name, int(faults or 0))
-    return sum(newest.values())
+def _lost_in_measurements(runs: Sequence[Run]) -> dict[str, dict[str, int]]:
+    """Attempts that the newest measurement of each set of tasks lost, by run and set."""
+    told = RunEvent.objects.filter(run__in=runs, kind="ValidationFinished").order_by("run", "-cursor")
+    newest: dict[str, dict[str, int]] = defaultdict(dict)
+    for pk, split, tasks, faults in told.values_list("run_id", "data__split", "data__tasks", "data__faults"):
+        name = HELD_OUT if HELD_OUT in (split, tasks) else str(tasks or split or "")
+        newest[pk].setdefault(name, int(faults or 0))
+    return newest

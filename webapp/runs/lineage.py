@@ -5,11 +5,14 @@ Scoped to the person: what another team made of a run that both may see is not t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from webapp.accounts.permissions import Person
 from webapp.runs.access import runs_visible_to
+from webapp.runs.counting import rates_of_each
 from webapp.runs.models import Checkpoint, Run, RunKind
+from webapp.runs.rates import Faults, Rate
 
 LONGEST_LINE = 20
 """Ancestors that are shown; a longer line is cut at its old end."""
@@ -17,11 +20,19 @@ MOST_CHILDREN = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """An evaluation of a checkpoint, with what it found."""
+
+    run: Run
+    success: Rate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Saved:
     """A checkpoint and the runs that began with its weights."""
 
     checkpoint: Checkpoint
-    measured: tuple[Run, ...]
+    measured: tuple[Measured, ...]
     continued: tuple[Run, ...]
 
 
@@ -46,7 +57,7 @@ class Lineage:
         return not (self.ancestors or self.saved or self.clones or self.siblings)
 
 
-def lineage_visible_to(person: Person, run: Run) -> Lineage:
+def lineage_visible_to(person: Person, run: Run, counting: Faults = Faults.LEFT_OUT) -> Lineage:
     """The lineage of a run that the person may see."""
     children = list(
         runs_visible_to(person)
@@ -55,12 +66,13 @@ def lineage_visible_to(person: Person, run: Run) -> Lineage:
         .defer("config")
         .order_by("created_at")[:MOST_CHILDREN]
     )
+    rates = rates_of_each([child for child in children if child.kind == RunKind.EVALUATE], counting)
     checkpoints = Checkpoint.objects.filter(run=run).order_by("-step", "-attempt")
     siblings = runs_visible_to(person).filter(sweep=run.sweep_id).exclude(pk=run.pk).count() if run.sweep_id else 0
     return Lineage(
         ancestors=_ancestors(person, run),
         begun_at=run.from_checkpoint,
-        saved=tuple(_saved(checkpoint, children) for checkpoint in checkpoints),
+        saved=tuple(_saved(checkpoint, children, rates) for checkpoint in checkpoints),
         clones=tuple(child for child in children if child.from_checkpoint_id is None),
         siblings=siblings,
     )
@@ -80,10 +92,10 @@ def _ancestors(person: Person, run: Run) -> tuple[Run, ...]:
     return tuple(line)
 
 
-def _saved(checkpoint: Checkpoint, children: list[Run]) -> Saved:
+def _saved(checkpoint: Checkpoint, children: list[Run], rates: Mapping[str, Mapping[str, Rate]]) -> Saved:
     own = [child for child in children if child.from_checkpoint_id == checkpoint.pk]
     return Saved(
         checkpoint=checkpoint,
-        measured=tuple(child for child in own if child.kind == RunKind.EVALUATE),
+        measured=tuple(Measured(run=child, success=rates[child.pk]["success"]) for child in own if child.pk in rates),
         continued=tuple(child for child in own if child.kind == RunKind.TRAIN),
     )

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from webapp.accounts.permissions import Person
 from webapp.accounts.selectors import teams_visible_to
 from webapp.runs.access import runs_visible_to
 from webapp.runs.config_tree import flatten, show
+from webapp.runs.counting import rates_of_each
 from webapp.runs.grid import Axis, from_data
 from webapp.runs.models import Run
 from webapp.runs.planning_models import Sweep
+from webapp.runs.rates import Faults, Rate
 
 MOST_COMPARED = 20
 """Runs that the page of comparison takes."""
@@ -22,6 +25,8 @@ class SweepRow:
 
     run: Run
     values: tuple[str, ...]
+    rates: Mapping[str, Rate]
+    """Its success in the last step and on held-out tasks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,17 +48,18 @@ class SweepPage:
         return len(self.rows) > MOST_COMPARED
 
 
-def sweep_visible_to(person: Person, sweep_id: int) -> SweepPage | None:
+def sweep_visible_to(person: Person, sweep_id: int, counting: Faults = Faults.LEFT_OUT) -> SweepPage | None:
     """The sweep for members of its team; None for anybody else."""
     sweeps = Sweep.objects.filter(team__in=teams_visible_to(person)).select_related("owner", "team")
     sweep = sweeps.filter(pk=sweep_id).first()
     if sweep is None:
         return None
     axes = tuple(from_data(sweep.axes))
-    runs = runs_visible_to(person).filter(sweep=sweep).select_related("owner").order_by("created_at", "pk")
-    return SweepPage(sweep=sweep, axes=axes, rows=tuple(_row(run, axes) for run in runs))
+    runs = list(runs_visible_to(person).filter(sweep=sweep).select_related("owner").order_by("created_at", "pk"))
+    rates = rates_of_each(runs, counting)
+    return SweepPage(sweep=sweep, axes=axes, rows=tuple(_row(run, axes, rates[run.pk]) for run in runs))
 
 
-def _row(run: Run, axes: tuple[Axis, ...]) -> SweepRow:
+def _row(run: Run, axes: tuple[Axis, ...], rates: Mapping[str, Rate]) -> SweepRow:
     flat = flatten(run.config)
-    return SweepRow(run=run, values=tuple(show(flat.get(axis.path)) for axis in axes))
+    return SweepRow(run=run, values=tuple(show(flat.get(axis.path)) for axis in axes), rates=rates)

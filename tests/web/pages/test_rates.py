@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from django.db import connection
 from django.test import Client, RequestFactory
+from django.test.utils import CaptureQueriesContext
 
 from arpo_engine.contract import events as wire
 from arpo_engine.contract.figures import Figures, Report
@@ -11,8 +13,9 @@ from arpo_engine.contract.outcomes import Split
 from tests.web.pages.conftest import SignIn
 from tests.web.pages.factories import Engine, titled_run
 from webapp.accounts.models import Team, User
-from webapp.runs.counting import counting_of, rates_of
-from webapp.runs.models import Run
+from webapp.runs.counting import counting_of, rates_of, rates_of_each
+from webapp.runs.models import Checkpoint, Run
+from webapp.runs.planning_models import Sweep
 from webapp.runs.rates import Faults, Rate
 
 
@@ -75,6 +78,40 @@ def test_the_head_and_the_measurements_follow_the_switch(as_viewer: Client, faul
     assert "21.1 % (4/19)" in counted and "40.0 % (12/30)" in counted
     assert "faults count as failures in success" in counted and "faults are in none" in out
     assert 'aria-pressed="true">counted as failures' in counted and 'aria-pressed="true">left out' in out
+
+
+@pytest.mark.django_db
+def test_sweeps_artifacts_and_lineage_follow_the_switch(
+    as_viewer: Client, faulty: Run, runner: User, team: Team
+) -> None:
+    sweep = Sweep.objects.create(team=team, owner=runner, name="seeds", axes=[])
+    Run.objects.filter(pk=faulty.pk).update(sweep=sweep)
+    saved = Checkpoint.objects.create(run=faulty, attempt=1, step=2, path="checkpoints/step-2")
+    child = titled_run(runner, team, "Measured", kind="evaluate")
+    Run.objects.filter(pk=child.pk).update(parent=faulty, from_checkpoint=saved, successes=2, attempts_count=4)
+    Engine(child).say(wire.ValidationFinished(step=0, split=Split.EVALUATION, successes=2, attempts=4, faults=4))
+    for address, out, counted in (
+        (f"/runs/sweeps/{sweep.pk}/", ("(4/16)", "(12/24)"), ("(4/19)", "(12/30)")),
+        (f"/runs/{faulty.pk}/artifacts/", ("(12/24)",), ("(12/30)",)),
+        (f"/runs/{faulty.pk}/config/", ("(2/4)",), ("(2/8)",)),
+    ):
+        left_out = as_viewer.get(address).content.decode()
+        as_failures = as_viewer.get(f"{address}?faults=failures").content.decode()
+        assert all(text in left_out for text in out), address
+        assert all(text in as_failures for text in counted), address
+        assert "counted as failures</button>" in left_out, address
+
+
+@pytest.mark.django_db
+def test_many_runs_are_counted_by_as_many_questions_as_one(faulty: Run, runner: User, team: Team) -> None:
+    many = [faulty, *(titled_run(runner, team, f"Run {number}") for number in range(5))]
+    with CaptureQueriesContext(connection) as asked:
+        rates = rates_of_each(many, Faults.FAILURES)
+    assert len(asked) == 2
+    assert (rates[faulty.pk]["success"].faults, rates[faulty.pk]["held_out"].faults) == (3, 6)
+    with CaptureQueriesContext(connection) as asked:
+        rates_of_each(many, Faults.LEFT_OUT)
+    assert len(asked) == 0
 
 
 @pytest.mark.django_db

@@ -25,9 +25,10 @@ from webapp.runs.views.detail import run_frame, visible_run
 def page(request: PersonRequest, run_id: str) -> HttpResponse:
     """Checkpoints with what was measured at them, and the files of the run folder."""
     run = visible_run(request, run_id)
+    frame = run_frame(request, run, "artifacts")
     context = {
-        **run_frame(request, run, "artifacts"),
-        "artifacts": artifacts_visible_to(request.user, run),
+        **frame,
+        "artifacts": artifacts_visible_to(request.user, run, frame["counting"]),
         "files": files_visible_to(request.user, run),
         "folder": run_dir(run.pk),
         "may_take": can_run(request.user, run.team),

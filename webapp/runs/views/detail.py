@@ -103,14 +103,15 @@ def config(request: PersonRequest, run_id: str) -> HttpResponse:
     run = visible_run(request, run_id)
     preset = find_preset(run.preset) if run.preset else None
     base = preset.tree() if preset else {}
+    frame = run_frame(request, run, "config")
     context = {
-        **run_frame(request, run, "config"),
+        **frame,
         "preset": preset,
         "differences": differences(base, run.config) if base else [],
         "yaml": as_yaml(run.config),
         "attempts": attempts_visible_to(request.user, run),
         "checkpoints": checkpoints_visible_to(request.user, run),
-        "lineage": lineage_visible_to(request.user, run),
+        "lineage": lineage_visible_to(request.user, run, frame["counting"]),
     }
     return render(request, "runs/config.html", context)
 
