@@ -52,6 +52,11 @@ class Lineage:
     """Other runs of its sweep."""
 
     @property
+    def tells_rates(self) -> bool:
+        """Whether a checkpoint of it was measured by a run of its own."""
+        return any(one.measured for one in self.saved)
+
+    @property
     def empty(self) -> bool:
         """Whether there is nothing to tell."""
         return not (self.ancestors or self.saved or self.clones or self.siblings)
