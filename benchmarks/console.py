@@ -52,8 +52,10 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         }
         engines = [rows.engine() for _ in range(os.cpu_count() or 2)]
         figures["ingest"] = ingest(server, engines, 2 if options.quick else 20)
+        figures["web_mb_after_reading_and_numbers"] = round(server.web_mb())
         figures["frames"] = frames(server, rows.engine(), 50 if options.quick else 600)
         figures["frames_per_s"] = figures["frames"]["frames_per_s"]
+        figures["web_mb_after_screenshots"] = round(server.web_mb())
         figures["live"] = live(server, *rows.engine(), options.viewers)
         figures["pages"] = pages(server, rows.pages(deepest, chosen), 1 if options.quick else 3)
         figures["web_mb"] = round(server.web_mb())

@@ -100,19 +100,22 @@ def _environment(data: Path, database: str, bus: str) -> dict[str, str]:
 
 
 def _manage(*words: str) -> None:
+    """As `./arpo up` does it: what these import is compiled when the web server starts."""
+    from webapp.supervisor.stack import inherited
+
     command = [sys.executable, str(ROOT / "manage.py"), *words]
-    subprocess.run(command, cwd=ROOT, stdout=sys.stderr, check=True)
+    subprocess.run(command, cwd=ROOT, stdout=sys.stderr, check=True, env=inherited())
 
 
 def _start_web(environment: dict[str, str]) -> tuple[int, subprocess.Popen[bytes]]:
     """As `./arpo up` starts it (webapp/supervisor/stack.py)."""
     from webapp.supervisor.ports import free_port
-    from webapp.supervisor.stack import LEAN, SOCKETS
+    from webapp.supervisor.stack import LEAN, SOCKETS, inherited
 
     port = free_port()
     flags = ["--port", str(port), "--lifespan", "off", "--no-access-log", "--log-level", "warning", *SOCKETS]
     command = [sys.executable, "-m", "uvicorn", "webapp.asgi:application", *flags]
-    web = subprocess.Popen(command, cwd=ROOT, env={**LEAN, **os.environ, **environment}, stdout=sys.stderr)
+    web = subprocess.Popen(command, cwd=ROOT, env={**LEAN, **inherited(), **environment}, stdout=sys.stderr)
     until = time.monotonic() + READY_WITHIN_S
     while not _answers(port):
         if web.poll() is not None or time.monotonic() > until:

@@ -7,7 +7,6 @@ FROM ${BASE_IMAGE}
 ARG TORCH="torch==2.13.0"
 
 ENV PYTHONUNBUFFERED=1 \
-    PYTHONDONTWRITEBYTECODE=1 \
     PYTHONPATH=/srv/arpo \
     OMP_NUM_THREADS=1 \
     QT_QPA_PLATFORM=offscreen \
@@ -28,6 +27,8 @@ COPY pyproject.toml ./
 COPY requirements requirements
 COPY configs configs
 COPY arpo_engine arpo_engine
+# Once here instead of at every start; nobody writes there later.
+RUN python -m compileall -q arpo_engine
 
 RUN useradd --system --uid 10001 --create-home --home-dir /home/arpo arpo && mkdir -p /data && chown arpo /data
 USER arpo

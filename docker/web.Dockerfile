@@ -4,7 +4,6 @@ ARG BASE_IMAGE=python:3.11-slim
 FROM ${BASE_IMAGE}
 
 ENV PYTHONUNBUFFERED=1 \
-    PYTHONDONTWRITEBYTECODE=1 \
     PYTHONPATH=/srv/arpo \
     DJANGO_SETTINGS_MODULE=webapp.settings \
     ARPO_DATA_DIR=/data
@@ -22,6 +21,8 @@ COPY templates templates
 COPY static static
 COPY webapp webapp
 COPY workers workers
+# Once here instead of at every start; nobody writes there later.
+RUN python -m compileall -q arpo_engine webapp workers
 
 RUN useradd --system --uid 10001 --home-dir /data arpo && mkdir -p /data && chown arpo /data
 USER arpo

@@ -5,7 +5,6 @@ from __future__ import annotations
 import zlib
 from typing import Final
 
-from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, UnreadablePostError
 from pydantic import ValidationError
 
@@ -30,7 +29,8 @@ class BodyUnreadable(Exception):
 
 
 def read_body(request: HttpRequest, limit: int = MAX_BODY_BYTES) -> bytes:
-    """The body, unpacked when it came as gzip.
+    """The body, unpacked when it came as gzip. It can be read once: a request is part of a cycle, so what it keeps
+    stays until Python looks for cycles, which with large bodies is tens of MB.
 
     Raises:
         BodyTooLarge: it has more than `limit` bytes, packed or unpacked.
@@ -40,11 +40,11 @@ def read_body(request: HttpRequest, limit: int = MAX_BODY_BYTES) -> bytes:
     if declared.isdigit() and int(declared) > limit:
         raise BodyTooLarge(_too_large(int(declared), limit))
     try:
-        body = request.body
-    except RequestDataTooBig as error:
-        raise BodyTooLarge(_too_large(None, limit)) from error
+        body = request.read(limit + 1)
     except UnreadablePostError as error:
         raise BodyUnreadable(f"the connection broke while the batch was read: {error}; send it again") from error
+    if len(body) > limit:
+        raise BodyTooLarge(_too_large(None, limit))
     if request.headers.get("Content-Encoding", "").lower() == "gzip":
         body = _unpack(body, limit)
     if len(body) > limit:

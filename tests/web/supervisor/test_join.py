@@ -202,17 +202,6 @@ def test_a_console_that_others_may_join_names_its_own_address_and_one_alone_stay
     assert open_to_all["RAY_ADDRESS"].startswith("http://127.0.0.1:"), "jobs are submitted from this machine only"
 
 
-def test_the_web_server_keeps_few_heaps_unless_its_operator_says_otherwise(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.delenv("MALLOC_ARENA_MAX", raising=False)
-    stack = Stack(UpOptions(data=tmp_path, port=18431))
-    assert stack.web_spec().program().env["MALLOC_ARENA_MAX"] == "2"
-    assert "MALLOC_ARENA_MAX" not in stack.worker_spec().program().env
-    monkeypatch.setenv("MALLOC_ARENA_MAX", "8")
-    assert stack.web_spec().program().env["MALLOC_ARENA_MAX"] == "8"
-
-
 def test_the_head_listens_where_it_is_told_and_jobs_see_the_secrets_that_are_listed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
