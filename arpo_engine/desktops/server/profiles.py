@@ -85,6 +85,9 @@ TERMINAL_KEY = """
 <keybind key="C-A-t"><action name="Execute"><command>x-terminal-emulator</command></action></keybind>
 """
 """Ctrl, Alt and T open a terminal, as on OSWorld's machine; some tasks rely on it."""
+KEEP_KEYS = "<rebindOnMappingNotify>no</rebindOnMappingNotify>"
+"""Openbox would let go of all its keys and take them anew whenever one key writes something else, and with the first key
+that is pressed at all: a hotkey that comes then goes to whatever window is in front. The keys that it takes never move."""
 FILES = {
     ".config/libreoffice/4/user/registrymodifications.xcu": LIBREOFFICE,
     ".config/google-chrome/First Run": "",
@@ -118,4 +121,4 @@ def _write_openbox(path: Path) -> None:
         whole = OPENBOX.read_text(encoding="utf-8")
         head, end, tail = whole.rpartition("</applications>")
         windows = f"{head}{MAXIMIZED if end else ''}{end}{tail}"
-        path.write_text(windows.replace("</keyboard>", f"{TERMINAL_KEY}</keyboard>", 1), encoding="utf-8")
+        path.write_text(windows.replace("</keyboard>", f"{KEEP_KEYS}{TERMINAL_KEY}</keyboard>", 1), encoding="utf-8")
