@@ -10,6 +10,10 @@ from webapp.env import EnvError
 SCHEMES = ("postgres", "postgresql")
 WAIT_FOR_POOL_S = 5.0
 """A request that finds no connection for so long is answered with an error instead of being kept waiting."""
+GIVE_UP_CONNECTING_S = 2.0
+"""How long one attempt to connect is repeated. The pool doubles its pauses: with its own five minutes, a database that
+was away for one minute would seem to be away for another. An attempt that is given up begins anew with the next request,
+which waits longer than this."""
 
 
 def parse_database_url(url: str, *, pool: int = 0, max_age_s: int = 60) -> dict[str, Any]:
@@ -46,4 +50,7 @@ def parse_database_url(url: str, *, pool: int = 0, max_age_s: int = 60) -> dict[
 
 
 def _pool(size: int) -> dict[str, Any]:
-    return {"pool": {"min_size": 1, "max_size": size, "timeout": WAIT_FOR_POOL_S}} if size else {}
+    if not size:
+        return {}
+    waits = {"timeout": WAIT_FOR_POOL_S, "reconnect_timeout": GIVE_UP_CONNECTING_S}
+    return {"pool": {"min_size": 1, "max_size": size} | waits}

@@ -110,6 +110,11 @@ def test_a_process_with_a_pool_keeps_the_urls_options_and_no_connection_of_a_thr
     assert setting["CONN_MAX_AGE"] == 0
 
 
+def test_a_request_waits_longer_than_the_pool_pauses_so_that_a_database_that_is_back_is_found_at_once() -> None:
+    pool = parse_database_url("postgresql://u:p@h/arpo", pool=7)["OPTIONS"]["pool"]
+    assert pool["reconnect_timeout"] < pool["timeout"]
+
+
 @pytest.mark.parametrize(
     ("url", "words"),
     [
