@@ -38,12 +38,18 @@ class Victim:
 
 
 def _of(victim: Victim, name: str) -> list[psutil.Process]:
-    """The processes of a desktop that run a program."""
+    """The processes of a desktop that run a program.
+
+    Raises:
+        RuntimeError: none does, so that the fault would be none.
+    """
     wanted = []
     for process in victim.processes:
         with contextlib.suppress(psutil.NoSuchProcess):
             if any(name in word for word in process.cmdline()[:4]):
                 wanted.append(process)
+    if not wanted:
+        raise RuntimeError(f"no {name} runs in this desktop, so that it cannot be broken")
     return wanted
 
 

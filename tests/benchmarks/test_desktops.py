@@ -30,11 +30,14 @@ from tests.simulated.docker_engine import Container, SimulatedEngine
 
 @pytest.fixture
 def sleeper() -> Iterator[psutil.Process]:
-    """Stands for the display of a desktop: the program is known by its command line."""
-    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)", "Xvfb"])
+    """Stands for the display of a desktop: the program is known by its command line, which it has once it says so."""
+    program = "import time; print(flush=True); time.sleep(600)"
+    process = subprocess.Popen([sys.executable, "-c", program, "Xvfb"], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.readline()
     yield psutil.Process(process.pid)
     process.kill()
-    process.wait()
+    process.communicate()
 
 
 def victim(*processes: psutil.Process) -> Victim:
@@ -68,6 +71,11 @@ def test_a_killed_desktop_loses_its_first_process(sleeper: psutil.Process) -> No
 def test_a_frozen_display_is_stopped_and_not_ended(sleeper: psutil.Process) -> None:
     FAULTS["frozen_display"](victim(sleeper))
     assert os.WIFSTOPPED(os.waitpid(sleeper.pid, os.WUNTRACED)[1])
+
+
+def test_a_fault_that_finds_nothing_to_break_says_so() -> None:
+    with pytest.raises(RuntimeError, match="no Xvfb runs in this desktop"):
+        FAULTS["frozen_display"](victim())
 
 
 class FragileHost:
