@@ -12,8 +12,8 @@ WAIT_FOR_POOL_S = 5.0
 """A request that finds no connection for so long is answered with an error instead of being kept waiting."""
 GIVE_UP_CONNECTING_S = 2.0
 """How long one attempt to connect is repeated. The pool doubles its pauses: with its own five minutes, a database that
-was away for one minute would seem to be away for another. An attempt that is given up begins anew with the next request,
-which waits longer than this."""
+was away for one minute would seem to be away for another. An attempt that is given up begins anew with the next
+request, which waits longer than this."""
 
 
 def parse_database_url(url: str, *, pool: int = 0, max_age_s: int = 60) -> dict[str, Any]:

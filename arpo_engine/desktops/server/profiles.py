@@ -86,8 +86,8 @@ TERMINAL_KEY = """
 """
 """Ctrl, Alt and T open a terminal, as on OSWorld's machine; some tasks rely on it."""
 KEEP_KEYS = "<rebindOnMappingNotify>no</rebindOnMappingNotify>"
-"""Openbox would let go of all its keys and take them anew whenever one key writes something else, and with the first key
-that is pressed at all: a hotkey that comes then goes to whatever window is in front. The keys that it takes never move."""
+"""Openbox would let go of all its keys and take them anew whenever one key writes something else, and with the first
+key that is pressed at all: a hotkey that comes then goes to whatever window is in front. Its own keys never move."""
 FILES = {
     ".config/libreoffice/4/user/registrymodifications.xcu": LIBREOFFICE,
     ".config/google-chrome/First Run": "",

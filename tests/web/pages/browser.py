@@ -62,7 +62,7 @@ class WebServer:
     def wait_until_at_rest(self) -> None:
         """Until no request holds rows any more: emptying the tables beside one would end in a deadlock.
 
-        A server that has yet to read what the browser last asked for looks idle; it has read it when it has answered us.
+        A server that has yet to read what the browser last asked for looks idle; once it has answered us, it has.
         """
         until = time.monotonic() + READY_WITHIN_S
         looks_at_rest = 0
