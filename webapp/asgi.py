@@ -15,9 +15,11 @@ from channels.security.websocket import AllowedHostsOriginValidator
 
 from webapp.fleet.routing import websocket_urlpatterns as fleet_sockets
 from webapp.pages_handler import PagesHandler
+from webapp.plotly_table import keep_packed
 from webapp.runs.routing import websocket_urlpatterns as run_sockets
 from webapp.static_door import StaticDoor
 
+keep_packed()
 application = ProtocolTypeRouter(
     {
         "http": StaticDoor(PagesHandler()),

@@ -154,7 +154,7 @@ VALKEY_URL = service_url("VALKEY_URL", SERVICES, "redis")
 
 CHANNEL_LAYERS = {
     "default": {
-        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        "BACKEND": "webapp.channel_layer.RedisPubSubChannelLayer",
         # redis-py 8 ends a read that is idle for five seconds unless told to wait; a socket may be idle for hours.
         "CONFIG": {"hosts": [{"address": VALKEY_URL, "socket_timeout": None}], "prefix": "arpo"},
     }
