@@ -21,10 +21,11 @@ MOST_COMPARED = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweepRow:
-    """One run and its values, in the order of the axes."""
+    """One run and what it was given of each swept setting."""
 
     run: Run
-    values: tuple[str, ...]
+    values: tuple[tuple[str, str], ...]
+    """Path and value of each axis, in the order of the axes."""
     rates: Mapping[str, Rate]
     """Its success in the last step and on held-out tasks."""
 
@@ -62,4 +63,5 @@ def sweep_visible_to(person: Person, sweep_id: int, counting: Faults = Faults.LE
 
 def _row(run: Run, axes: tuple[Axis, ...], rates: Mapping[str, Rate]) -> SweepRow:
     flat = flatten(run.config)
-    return SweepRow(run=run, values=tuple(show(flat.get(axis.path)) for axis in axes), rates=rates)
+    values = tuple((axis.path, show(flat.get(axis.path))) for axis in axes)
+    return SweepRow(run=run, values=values, rates=rates)

@@ -41,6 +41,7 @@ def test_a_run_for_each_combination_is_queued_and_the_sweep_shows_only_what_diff
     assert AuditEntry.objects.get(action="sweep.created").data["runs"] == 6
     page = as_runner.get(answer.url).content.decode()
     assert "sweep of 6 runs" in page and "<code>optimizer.lr</code>" in page and "group_size" not in page
+    assert page.count('data-label="optimizer.lr"') == 6, "a card on a phone says which value is whose"
     assert f"/compare/?runs={runs[0].pk}" in page
 
 
